@@ -1,0 +1,67 @@
+//! Calls: the record, its legs and its timeline. The record is a fold over what happened: [`Call::apply`] takes one
+//! [`Change`] after another and refuses those that cannot follow.
+
+mod change;
+pub mod hangup;
+mod lifecycle;
+mod record;
+
+pub use change::{Change, OfferFailure};
+pub use hangup::{Hangup, HangupCause, ResultBucket, Side};
+pub use lifecycle::{CallStatus, IllegalTransition};
+pub use record::{Call, CallEvent, Direction, Leg, LegKind, LegState, NewCall};
+
+use crate::error::{Kind, Refusal};
+
+/// Why something could not be done with a call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallRefused {
+    /// The destination is not a telephone number.
+    #[error("{0}")]
+    Number(#[from] crate::phone::BadNumber),
+    /// The allowance rule said no.
+    #[error("{0}")]
+    Allowance(#[from] crate::phone::AllowanceRefused),
+    /// The change cannot follow what happened before.
+    #[error("{0}")]
+    Illegal(#[from] IllegalTransition),
+    /// No such call, or it is somebody else's.
+    #[error("there is no such call")]
+    NotFound,
+    /// There is no trunk to call out by.
+    #[error("no trunk is set up to call out by")]
+    NoTrunk,
+    /// A text is too long.
+    #[error("this has at most 10000 characters")]
+    TooLong,
+}
+
+impl Refusal for CallRefused {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Allowance(refused) => refused.kind(),
+            Self::Number(_) | Self::TooLong => Kind::Invalid,
+            Self::NotFound => Kind::NotFound,
+            Self::Illegal(_) => Kind::Conflict,
+            Self::NoTrunk => Kind::Refused,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Allowance(refused) => refused.code(),
+            Self::Number(_) => "invalid_number",
+            Self::TooLong => "invalid_input",
+            Self::NotFound => "not_found",
+            Self::Illegal(_) => "illegal_transition",
+            Self::NoTrunk => "no_trunk",
+        }
+    }
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Allowance(refused) => refused.field(),
+            Self::Number(_) => Some("to"),
+            Self::TooLong => Some("notes"),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Domain events: facts that other parts of the world are told. A command emits them; they are stored in its own unit of
+//! work (the outbox) and delivered from there, at least once.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{CallId, CompanyId, EventId, NumberId, QueueId, UserId};
+use crate::people::Role;
+use crate::scope::ActorName;
+
+/// A fact. The body of an event is versioned by [`Event::VERSION`]; fields are only ever added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+#[non_exhaustive]
+pub enum Event {
+    /// A company was created.
+    #[serde(rename = "company.created")]
+    CompanyCreated {},
+    /// A company's settings changed.
+    #[serde(rename = "company.updated")]
+    CompanyUpdated {},
+    /// Somebody was registered.
+    #[serde(rename = "user.created")]
+    UserCreated {
+        /// Who.
+        user: UserId,
+        /// With which role.
+        role: Role,
+    },
+    /// A user's data, role or activity changed.
+    #[serde(rename = "user.updated")]
+    UserUpdated {
+        /// Who.
+        user: UserId,
+        /// Their role now.
+        role: Role,
+        /// Whether they may sign in.
+        active: bool,
+    },
+    /// A user was removed.
+    #[serde(rename = "user.deleted")]
+    UserDeleted {
+        /// Who.
+        user: UserId,
+    },
+    /// An agent chose another availability.
+    #[serde(rename = "agent.availability_changed")]
+    AvailabilityChanged {
+        /// Who.
+        user: UserId,
+        /// The word.
+        availability: crate::people::Availability,
+    },
+    /// Caller records were repaired.
+    #[serde(rename = "callers.synced")]
+    CallersSynced {
+        /// Records made.
+        created: u32,
+        /// Records removed.
+        deleted: u32,
+    },
+    /// Somebody's sessions were closed because a refresh token was used twice.
+    #[serde(rename = "session.reused")]
+    SessionReused {
+        /// Whose.
+        user: UserId,
+    },
+    /// Numbers were added to the inventory.
+    #[serde(rename = "phone_numbers.added")]
+    NumbersAdded {
+        /// Which.
+        numbers: Vec<NumberId>,
+    },
+    /// A number's data changed.
+    #[serde(rename = "phone_number.updated")]
+    NumberUpdated {
+        /// Which.
+        number: NumberId,
+    },
+    /// A number left the inventory.
+    #[serde(rename = "phone_number.deleted")]
+    NumberDeleted {
+        /// Which.
+        number: NumberId,
+    },
+    /// A number was given to an agent, or the terms changed.
+    #[serde(rename = "phone_number.assigned")]
+    NumberAssigned {
+        /// Which.
+        number: NumberId,
+        /// To whom.
+        agent: UserId,
+        /// Calls a day.
+        daily_limit: u32,
+    },
+    /// A number was taken back.
+    #[serde(rename = "phone_number.unassigned")]
+    NumberUnassigned {
+        /// Which.
+        number: NumberId,
+        /// From whom.
+        agent: UserId,
+    },
+    /// A call was counted against an allowance.
+    #[serde(rename = "allowance.consumed")]
+    AllowanceConsumed {
+        /// With which number.
+        number: NumberId,
+        /// By whom.
+        agent: UserId,
+        /// Calls counted today.
+        used: u32,
+        /// Calls a day.
+        limit: u32,
+    },
+    /// The day's counts were set back by hand.
+    #[serde(rename = "allowance.reset")]
+    AllowanceReset {
+        /// How many assignments.
+        assignments: u32,
+    },
+    /// Extensions, trunks, inbound routes or queues changed.
+    #[serde(rename = "telephony.updated")]
+    TelephonyUpdated {
+        /// What: `extension`, `trunk`, `inbound_route` or `queue`.
+        what: TelephonyPart,
+    },
+    /// A queue changed.
+    #[serde(rename = "queue.updated")]
+    QueueUpdated {
+        /// Which.
+        queue: QueueId,
+    },
+    /// A call began.
+    #[serde(rename = "call.started")]
+    CallStarted {
+        /// Which.
+        call: CallId,
+    },
+    /// Two people began to talk.
+    #[serde(rename = "call.answered")]
+    CallAnswered {
+        /// Which.
+        call: CallId,
+        /// The agent, when one took part.
+        agent: Option<UserId>,
+    },
+    /// A call ended.
+    #[serde(rename = "call.ended")]
+    CallEnded {
+        /// Which.
+        call: CallId,
+        /// The agent, when one took part.
+        agent: Option<UserId>,
+        /// How it is logged.
+        status: crate::call::CallStatus,
+        /// Seconds talked.
+        talk_seconds: u32,
+    },
+}
+
+/// A part of the telephone set-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TelephonyPart {
+    /// An extension.
+    Extension,
+    /// A trunk.
+    Trunk,
+    /// An inbound route.
+    InboundRoute,
+    /// A queue.
+    Queue,
+}
+
+impl Event {
+    /// The version of the body's shape.
+    pub const VERSION: u16 = 1;
+
+    /// The event's name, such as `call.ended`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CompanyCreated {} => "company.created",
+            Self::CompanyUpdated {} => "company.updated",
+            Self::UserCreated { .. } => "user.created",
+            Self::UserUpdated { .. } => "user.updated",
+            Self::UserDeleted { .. } => "user.deleted",
+            Self::AvailabilityChanged { .. } => "agent.availability_changed",
+            Self::CallersSynced { .. } => "callers.synced",
+            Self::SessionReused { .. } => "session.reused",
+            Self::NumbersAdded { .. } => "phone_numbers.added",
+            Self::NumberUpdated { .. } => "phone_number.updated",
+            Self::NumberDeleted { .. } => "phone_number.deleted",
+            Self::NumberAssigned { .. } => "phone_number.assigned",
+            Self::NumberUnassigned { .. } => "phone_number.unassigned",
+            Self::AllowanceConsumed { .. } => "allowance.consumed",
+            Self::AllowanceReset { .. } => "allowance.reset",
+            Self::TelephonyUpdated { .. } => "telephony.updated",
+            Self::QueueUpdated { .. } => "queue.updated",
+            Self::CallStarted { .. } => "call.started",
+            Self::CallAnswered { .. } => "call.answered",
+            Self::CallEnded { .. } => "call.ended",
+        }
+    }
+}
+
+/// An event with all that a receiver needs to place it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The event's id: the idempotency key of every delivery.
+    pub id: EventId,
+    /// The company it belongs to.
+    pub company: CompanyId,
+    /// Its place in the store's outbox; 0 until it is stored. Gaps are possible, an order within a company is kept.
+    pub seq: u64,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Who did it.
+    pub actor: ActorName,
+    /// The version of the body's shape.
+    pub version: u16,
+    /// The fact.
+    pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_tag_of_the_stored_body() {
+        let event = Event::CallersSynced { created: 1, deleted: 2 };
+        let json = serde_json::to_value(&event).unwrap();
+        assert_eq!(json, serde_json::json!({"type": event.name(), "created": 1, "deleted": 2}));
+        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+    }
+}

@@ -1,0 +1,6 @@
+//! Queues of waiting calls, and the router that offers them to agents.
+
+mod config;
+pub mod router;
+
+pub use config::{Member, Queue, QueueRefused, QueueSettings, Strategy};

@@ -1,0 +1,98 @@
+//! What lists can be narrowed by, and how they are paged.
+
+use chrono::{DateTime, Utc};
+
+use crate::call::{CallStatus, Direction};
+use crate::id::{CallId, LeadId, NumberId, QueueId, UserId};
+use crate::people::{Role, RoleKind};
+use crate::phone::{Country, NumberStatus};
+
+/// A page of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Rows to pass over.
+    pub offset: u64,
+    /// Rows to give, at most.
+    pub limit: u32,
+}
+
+impl Page {
+    /// The most rows of a page.
+    pub const LIMIT_MAX: u32 = 200;
+    /// Rows of a page when nothing is said.
+    pub const LIMIT_DEFAULT: u32 = 50;
+
+    /// The first page of the default size.
+    pub const FIRST: Self = Self { offset: 0, limit: Self::LIMIT_DEFAULT };
+
+    /// Page `number` (from 1) of `limit` rows; both are brought into range.
+    #[must_use]
+    pub fn number(number: u64, limit: u32) -> Self {
+        let limit = limit.clamp(1, Self::LIMIT_MAX);
+        // Offsets beyond what any database takes would overflow there.
+        let offset = number.max(1).saturating_sub(1).saturating_mul(u64::from(limit)).min(i64::MAX as u64 / 2);
+        Self { offset, limit }
+    }
+}
+
+/// A page of rows, with the count of all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing<T> {
+    /// The rows of the page.
+    pub items: Vec<T>,
+    /// How many rows the filter matches in all.
+    pub total: u64,
+}
+
+/// Narrows a list of users. `None` narrows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFilter {
+    /// The role word.
+    pub role: Option<Role>,
+    /// The kind of role.
+    pub kind: Option<RoleKind>,
+    /// The department, exactly.
+    pub department: Option<String>,
+    /// Whether they are active.
+    pub active: Option<bool>,
+    /// Whom they report to.
+    pub reporting_to: Option<UserId>,
+}
+
+/// Narrows a list of phone numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberFilter {
+    /// The status.
+    pub status: Option<NumberStatus>,
+    /// Whether they are assigned.
+    pub assigned: Option<bool>,
+    /// The country.
+    pub country: Option<Country>,
+    /// The provider, exactly.
+    pub provider: Option<String>,
+    /// The agent they are assigned to.
+    pub agent: Option<UserId>,
+}
+
+/// Narrows a list of calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallFilter {
+    /// The agent.
+    pub agent: Option<UserId>,
+    /// The status.
+    pub status: Option<CallStatus>,
+    /// The direction.
+    pub direction: Option<Direction>,
+    /// The number of ours.
+    pub number: Option<NumberId>,
+    /// The queue.
+    pub queue: Option<QueueId>,
+    /// The lead.
+    pub lead: Option<LeadId>,
+    /// Begun at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Begun before.
+    pub to: Option<DateTime<Utc>>,
+    /// Only calls with an id below this one: the cursor of a deep list.
+    pub before: Option<CallId>,
+}
