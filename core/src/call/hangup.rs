@@ -64,6 +64,8 @@ causes! {
     NormalClearing = "normal_clearing", 16, 480, Failed, Success;
     /// The number does not exist.
     UnallocatedNumber = "unallocated_number", 1, 404, Failed, ClientError;
+    /// There is no way to the destination: no trunk, no route.
+    NoRoute = "no_route", 3, 404, Failed, ClientError;
     /// The called party is busy.
     UserBusy = "user_busy", 17, 486, Busy, Success;
     /// No phone of the called party can be reached.
