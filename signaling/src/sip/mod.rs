@@ -1,0 +1,3 @@
+//! SIP: messages, transactions, dialogs, registrations. Everything in here is without I/O; the sockets are in [`crate::net`].
+
+pub mod transaction;
