@@ -1,3 +1,4 @@
 //! Placeholder front page.
 
+pub mod net;
 pub mod sip;

@@ -103,3 +103,24 @@ impl Flow {
         Self { protocol, remote, local, connection: None }
     }
 }
+
+/// Names one transaction of an [`Endpoint`](super::endpoint::Endpoint); never used again after its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TxId {
+    pub(crate) slot: u32,
+    pub(crate) generation: u32,
+}
+
+/// Bytes to send, and the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Transmit {
+    /// The flow to use.
+    pub flow: Flow,
+    /// Where to open a connection when the flow's own has closed (§18.2.2); `None`: then sending fails.
+    pub fallback: Option<SocketAddr>,
+    /// One whole message.
+    pub bytes: bytes::Bytes,
+    /// Whom to tell when it cannot be sent.
+    pub tx: Option<TxId>,
+}

@@ -1,5 +1,6 @@
-//! SIP: messages, transactions, dialogs, registrations. Everything in here is without I/O; the sockets are in [`crate::net`].
+//! SIP: the wire format, and what stands on it. Everything in here is without I/O; the sockets are in [`crate::net`].
 
 pub mod flow;
 pub mod registrar;
 pub mod transaction;
+pub mod wire;
