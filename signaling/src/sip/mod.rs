@@ -1,0 +1,3 @@
+//! SIP: the wire format, and what stands on it.
+
+pub mod wire;
