@@ -1,5 +1,7 @@
 //! SIP: the wire format, and what stands on it. Everything in here is without I/O; the sockets are in [`crate::net`].
 
+pub mod dialog;
+pub mod endpoint;
 pub mod flow;
 pub mod registrar;
 pub mod transaction;
