@@ -34,12 +34,7 @@ where
     }
 }
 
-async fn read(
-    reader: impl AsyncRead,
-    inlet: Inlet,
-    pong: mpsc::Sender<()>,
-    options: &Options,
-) -> io::Result<()> {
+async fn read(reader: impl AsyncRead, inlet: Inlet, pong: mpsc::Sender<()>, options: &Options) -> io::Result<()> {
     tokio::pin!(reader);
     let mut framer = Framer::new(&options.limits);
     let mut chunk = [0; CHUNK];

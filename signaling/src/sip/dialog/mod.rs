@@ -230,7 +230,10 @@ impl Dialog {
     /// The URI that requests are to be sent to: the first route, or the remote target (§12.2.1.1).
     #[must_use]
     pub fn next_hop(&self) -> &str {
-        self.routes.first().and_then(|route| NameAddr::parse(route)).map_or(self.remote_target.as_str(), |r| r.uri.as_str())
+        self.routes
+            .first()
+            .and_then(|route| NameAddr::parse(route))
+            .map_or(self.remote_target.as_str(), |r| r.uri.as_str())
     }
 
     /// The 2xx was sent.

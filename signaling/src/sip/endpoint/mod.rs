@@ -208,8 +208,12 @@ impl Endpoint {
             Machine::InviteClient(machine) => machine.handle(now, InviteClientInput::TransportError),
             Machine::Client(machine) => machine.handle(now, NonInviteClientInput::TransportError),
             // Only answers of the user can be refused by the state of a server.
-            Machine::InviteServer(machine) => drop(machine.handle(now, InviteServerInput::TransportError)),
-            Machine::Server(machine) => drop(machine.handle(now, NonInviteServerInput::TransportError)),
+            Machine::InviteServer(machine) => {
+                machine.handle(now, InviteServerInput::TransportError).ok();
+            }
+            Machine::Server(machine) => {
+                machine.handle(now, NonInviteServerInput::TransportError).ok();
+            }
         }
         self.drive(tx, None);
     }
@@ -303,6 +307,3 @@ impl Endpoint {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -69,7 +69,6 @@ impl Endpoint {
             let response = self.answer(&message, local_tag, 503, "").header(Name::RetryAfter, 1 + spread).finish();
             return self.send(reply, response);
         }
-        drop(names);
         let incoming = Incoming { message, flow, local_tag, reply, key, origin };
         self.commands.push_back(Command::Request(Box::new(incoming)));
     }
@@ -109,8 +108,12 @@ impl Endpoint {
         let Some(entry) = self.table.get_mut(id) else { return };
         // Only answers of the user can be refused by the state of a server.
         match &mut entry.machine {
-            Machine::InviteServer(machine) => drop(machine.handle(now, InviteServerInput::Retransmission)),
-            Machine::Server(machine) => drop(machine.handle(now, NonInviteServerInput::Retransmission)),
+            Machine::InviteServer(machine) => {
+                machine.handle(now, InviteServerInput::Retransmission).ok();
+            }
+            Machine::Server(machine) => {
+                machine.handle(now, NonInviteServerInput::Retransmission).ok();
+            }
             Machine::InviteClient(_) | Machine::Client(_) => {}
         }
         self.drive(id, None);
@@ -134,12 +137,14 @@ impl Endpoint {
             InviteServerState::Accepted => {
                 let Part::Server { acknowledged, .. } = part else { return };
                 if !std::mem::replace(acknowledged, true) {
-                    drop(machine.handle(now, InviteServerInput::AckOfSuccess));
+                    machine.handle(now, InviteServerInput::AckOfSuccess).ok();
                     self.commands.push_back(Command::Ack { tx: id, message: message.clone() });
                 }
             }
             // An ACK with another branch is not that of a failure (§17.1.1.3).
-            _ if by_branch.is_some() => drop(machine.handle(now, InviteServerInput::Ack)),
+            _ if by_branch.is_some() => {
+                machine.handle(now, InviteServerInput::Ack).ok();
+            }
             _ => self.stats.stray += 1,
         }
         self.drive(id, None);

@@ -81,10 +81,14 @@ impl Endpoint {
         let status = status_of(&response).ok_or(RespondError::NotAResponse)?;
         let entry = self.table.get_mut(tx).ok_or(RespondError::Unknown)?;
         match (&mut entry.machine, status) {
-            (Machine::InviteServer(machine), 100..=199) => machine.handle(now, InviteServerInput::Provisional(response))?,
+            (Machine::InviteServer(machine), 100..=199) => {
+                machine.handle(now, InviteServerInput::Provisional(response))?
+            }
             (Machine::InviteServer(machine), 200..=299) => machine.handle(now, InviteServerInput::Success(response))?,
             (Machine::InviteServer(machine), _) => machine.handle(now, InviteServerInput::Failure(response))?,
-            (Machine::Server(machine), 100..=199) => machine.handle(now, NonInviteServerInput::Provisional(response))?,
+            (Machine::Server(machine), 100..=199) => {
+                machine.handle(now, NonInviteServerInput::Provisional(response))?
+            }
             (Machine::Server(machine), _) => machine.handle(now, NonInviteServerInput::Final(response))?,
             (Machine::InviteClient(_) | Machine::Client(_), _) => return Err(RespondError::Unknown),
         }

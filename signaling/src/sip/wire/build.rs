@@ -118,10 +118,19 @@ impl Builder {
         self
     }
 
+    /// Sets a body whose Content-Type has been added as a header.
+    #[must_use]
+    pub fn raw_body(mut self, body: &[u8]) -> Builder {
+        self.body = Some((String::new(), Bytes::copy_from_slice(body)));
+        self
+    }
+
     /// The message.
     pub fn finish(mut self) -> Bytes {
         let body = self.body.take();
-        if let Some((content_type, _)) = &body {
+        if let Some((content_type, _)) = &body
+            && !content_type.is_empty()
+        {
             self.put_header(Name::ContentType, content_type);
         }
         let body = body.map(|(_, bytes)| bytes).unwrap_or_default();

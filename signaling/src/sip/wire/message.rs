@@ -166,6 +166,11 @@ impl Message {
         self.raw_headers().map(|(name, value)| (Name::from(name), value))
     }
 
+    /// The number of each header line's name, in order; zero for an unknown name.
+    pub(in crate::sip) fn ids(&self) -> impl Iterator<Item = u8> {
+        self.inner.headers.iter().map(|span| span.id)
+    }
+
     /// The values of the lines that carry `name`.
     pub(super) fn lines<'m, 'n>(&'m self, name: Name<'n>) -> impl Iterator<Item = &'m str> + use<'m, 'n> {
         let id = name.resolved_id();

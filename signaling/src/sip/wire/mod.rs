@@ -24,6 +24,11 @@ mod uri;
 mod values;
 mod via;
 
+/// Scanners for the other readers of header text.
+pub(in crate::sip) mod scanners {
+    pub(in crate::sip) use super::list::{closing_quote, cut, is_blank, is_token_byte, skip_blanks};
+}
+
 pub use addr::{Contact, NameAddr};
 pub use build::Builder;
 pub use error::{HeaderError, HeaderFault, ParseError, ParseErrorKind};

@@ -19,7 +19,7 @@ macro_rules! names {
             }
 
             /// A small number for a known name, zero for another.
-            pub(super) const fn id(&self) -> u8 {
+            pub(in crate::sip) const fn id(&self) -> u8 {
                 match self { $(Name::$variant => $id,)* Name::Other(_) => 0 }
             }
 

@@ -1,7 +1,7 @@
 //! Small typed values: CSeq, RAck, media types, numbers.
 
 use super::error::{Fault, HeaderFault};
-use super::list::{closing_quote, cut, is_token, skip_blanks, trim};
+use super::list::{cut, is_token, skip_blanks, trim};
 use super::method::Method;
 use super::params::Params;
 
@@ -118,17 +118,4 @@ pub(super) fn read_call_id(text: &str) -> Result<&str, Fault> {
         None => Ok(text),
         Some(at) => Err(Fault::new(HeaderFault::Token, at)),
     }
-}
-
-/// Whether every quoted string of `text` ends.
-pub(in crate::sip) fn quotes_balanced(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'"', rest)) {
-        match closing_quote(bytes, at + found) {
-            Some(close) => at = close + 1,
-            None => return false,
-        }
-    }
-    true
 }
