@@ -6,7 +6,6 @@ use crate::sip::flow::{Flow, Transmit, TxId};
 use crate::sip::transaction::{InviteClient, InviteClientInput, InviteClientState, NonInviteClient};
 use crate::sip::wire::{Builder, HeaderError, Message, Method, Name, ParseError};
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::fmt::Display;
 use std::time::Instant;
 
@@ -63,7 +62,7 @@ impl Endpoint {
         } else {
             (Machine::Client(NonInviteClient::new(now, request, transport)), None)
         };
-        let part = Part::Client { request, cancel: CancelState::None, acks: SmallVec::new() };
+        let part = Part::Client { request, cancel: CancelState::None, acks: Vec::new() };
         let id = self.table.insert(Entry::new(key, machine, part, flow, None));
         self.by_key.insert(key, id);
         self.drive(id, None);
@@ -109,7 +108,9 @@ impl Endpoint {
             return;
         };
         let Part::Client { request: Some(request), cancel, .. } = part else { return };
-        let CancelState::Waiting(reason) = std::mem::replace(cancel, CancelState::Sent) else { return };
+        let CancelState::Waiting(reason) = cancel else { return };
+        let reason = reason.take();
+        *cancel = CancelState::Sent;
         machine.handle(now, InviteClientInput::Cancelled);
         let (request, flow) = (request.clone(), *flow);
         self.table.schedule(tx);

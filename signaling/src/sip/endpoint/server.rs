@@ -80,17 +80,23 @@ impl Endpoint {
     pub fn respond(&mut self, now: Instant, tx: TxId, response: Bytes) -> Result<(), RespondError> {
         let status = status_of(&response).ok_or(RespondError::NotAResponse)?;
         let entry = self.table.get_mut(tx).ok_or(RespondError::Unknown)?;
-        match (&mut entry.machine, status) {
-            (Machine::InviteServer(machine), 100..=199) => {
-                machine.handle(now, InviteServerInput::Provisional(response))?
+        match &mut entry.machine {
+            Machine::InviteServer(machine) => {
+                let input = match status {
+                    100..=199 => InviteServerInput::Provisional(response),
+                    200..=299 => InviteServerInput::Success(response),
+                    _ => InviteServerInput::Failure(response),
+                };
+                machine.handle(now, input)?;
             }
-            (Machine::InviteServer(machine), 200..=299) => machine.handle(now, InviteServerInput::Success(response))?,
-            (Machine::InviteServer(machine), _) => machine.handle(now, InviteServerInput::Failure(response))?,
-            (Machine::Server(machine), 100..=199) => {
-                machine.handle(now, NonInviteServerInput::Provisional(response))?
+            Machine::Server(machine) => {
+                let input = match status {
+                    100..=199 => NonInviteServerInput::Provisional(response),
+                    _ => NonInviteServerInput::Final(response),
+                };
+                machine.handle(now, input)?;
             }
-            (Machine::Server(machine), _) => machine.handle(now, NonInviteServerInput::Final(response))?,
-            (Machine::InviteClient(_) | Machine::Client(_), _) => return Err(RespondError::Unknown),
+            Machine::InviteClient(_) | Machine::Client(_) => return Err(RespondError::Unknown),
         }
         self.drive(tx, None);
         Ok(())

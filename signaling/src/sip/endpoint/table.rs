@@ -4,7 +4,6 @@ use super::key::Key;
 use crate::sip::flow::{Flow, Transmit, TxId};
 use crate::sip::transaction::{InviteClient, InviteServer, NonInviteClient, NonInviteServer};
 use crate::sip::wire::Message;
-use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::net::SocketAddr;
@@ -51,8 +50,8 @@ impl Machine {
 /// What only one kind of transaction needs.
 #[derive(Debug)]
 pub(super) enum Part {
-    /// A client. The request is kept until its final response, for its ACK and CANCEL.
-    Client { request: Option<Message>, cancel: CancelState, acks: SmallVec<[(u64, Option<Transmit>); 1]> },
+    /// A client. The request of an INVITE is kept until its final response, for its ACK and CANCEL; then the ACK of each fork.
+    Client { request: Option<Message>, cancel: CancelState, acks: Vec<(u64, Option<Transmit>)> },
     /// The CANCEL of an INVITE; nobody waits for it.
     Cancel,
     /// A server; `origin` only of an INVITE.
