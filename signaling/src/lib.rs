@@ -1,1 +1,4 @@
 //! Placeholder front page.
+
+pub mod net;
+pub mod sip;
