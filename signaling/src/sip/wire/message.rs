@@ -9,7 +9,7 @@ use super::Limits;
 use super::error::{HeaderFault, ParseError};
 use super::list::ListValues;
 use super::method::Method;
-use super::name::Name;
+use super::name::{LISTS, Name};
 use super::scan::{self, HeaderSpan, Spans};
 
 /// A SIP message: one buffer and the positions of its parts. A clone counts a reference up.
@@ -152,7 +152,7 @@ impl Message {
 
     /// All values of a header: of all its lines, and for list headers of each comma list.
     pub fn header_values<'m, 'n>(&'m self, name: Name<'n>) -> impl Iterator<Item = &'m str> + use<'m, 'n> {
-        let list = Name::from(name.as_str()).is_list();
+        let list = LISTS.get(usize::from(name.resolved_id())).copied().unwrap_or(false);
         self.lines(name).flat_map(move |line| if list { ListValues::new(line) } else { ListValues::whole(line) })
     }
 

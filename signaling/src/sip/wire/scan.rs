@@ -9,7 +9,7 @@ use super::error::{ParseError, ParseErrorKind};
 use super::list::{is_blank, is_token};
 use super::message::{ContentLength, Inner, Start};
 use super::method::Method;
-use super::name::Name;
+use super::name::{Name, known_id};
 use super::{HeaderFault, Limits};
 
 /// Where one header line is. Offsets fit 32 bits: a message is limited in size.
@@ -151,15 +151,10 @@ fn header_line(line: &[u8], offset: usize, limits: &Limits, layout: &mut Layout)
     if layout.headers.len() >= limits.headers {
         return Err(refused(offset, ParseErrorKind::TooManyHeaders));
     }
-    let id = match Name::known(name) {
-        Some(known) => known.id(),
-        None => {
-            if !is_token(name) {
-                layout.malformed.get_or_insert((HeaderFault::Token, offset as u32));
-            }
-            0
-        }
-    };
+    let id = known_id(name);
+    if id == 0 && !is_token(name) {
+        layout.malformed.get_or_insert((HeaderFault::Token, offset as u32));
+    }
     if id == Name::ContentLength.id() {
         layout.content_length = layout.content_length.and(value);
     }
