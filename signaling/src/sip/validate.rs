@@ -24,7 +24,7 @@ impl Default for Policy<'static> {
     fn default() -> Self {
         Self {
             methods: &Method::KNOWN,
-            extensions: &["100rel", "timer", "replaces", "path", "outbound"],
+            extensions: &["100rel", "timer", "replaces"],
             body_types: &["application/sdp", "multipart/mixed", "multipart/alternative"],
             forwarding: true,
         }

@@ -77,6 +77,17 @@ fn counts_are_hexadecimal_and_names_of_any_case() {
 }
 
 #[test]
+fn a_quote_in_a_name_ends_nothing() {
+    let challenge = Challenge::new("the \\\"realm\\\"", "n", Algorithm::Md5);
+    assert_eq!(Challenge::parse(&challenge.to_string()).unwrap().realm, challenge.realm);
+    for name in ["a\", x=\"b", "back\\", "back\\\\"] {
+        let ha1 = Ha1::new(Algorithm::Md5, name, challenge.realm, "p");
+        let value = challenge.answer(name, &ha1, &answer(&Method::Bye, 1, b"")).unwrap();
+        assert_eq!(Credentials::parse(&value).unwrap().nonce, "n", "{value}");
+    }
+}
+
+#[test]
 fn unreadable_credentials_say_why() {
     let base = "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"u\", response=\"x\"";
     let error = |more: &str| Credentials::parse(&format!("{base}{more}")).unwrap_err();

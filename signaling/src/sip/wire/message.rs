@@ -19,7 +19,7 @@ pub struct Message {
     source: Option<SocketAddr>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) buf: Bytes,
     pub(super) start: Start,
@@ -61,9 +61,10 @@ pub enum StartLine<'a> {
 }
 
 /// What the Content-Length headers of a message say, against the bytes that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentLength {
     /// None: on UDP the body is the rest.
+    #[default]
     Absent,
     /// A length within what came; more bytes have been cut off.
     Stated(u64),
@@ -95,7 +96,7 @@ impl Message {
     ///
     /// Leading line ends are skipped; bytes after the body stated by Content-Length are cut off.
     pub fn parse(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
-        Ok(Message { inner: Arc::new(scan::parse(&datagram, limits)?), source: None })
+        Ok(Message { inner: scan::parse(&datagram, limits)?, source: None })
     }
 
     /// The message with the address it came from, which [`super::Builder::response_to`] then writes into the top Via

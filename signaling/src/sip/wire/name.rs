@@ -92,12 +92,18 @@ const fn bucket(len: usize, letter: u8) -> usize {
 pub(super) fn known_id(text: &[u8]) -> u8 {
     static FIRST: [u8; 1024] = CANDIDATES.0;
     static NEXT: [u8; SLOTS] = CANDIDATES.1;
+    static TEXT_OF: [&str; SLOTS] = TEXTS;
     match text {
         [] => 0,
         [single] if single.is_ascii_alphabetic() => COMPACT[usize::from(single & 31)],
         [letter, ..] => {
             let mut id = FIRST[bucket(text.len(), *letter)];
-            while id != 0 && !TEXTS[usize::from(id)].as_bytes().eq_ignore_ascii_case(text) {
+            while id != 0 {
+                let known = TEXT_OF[usize::from(id)].as_bytes();
+                // Nearly everybody writes the usual case, and equality is the faster question.
+                if known == text || known.eq_ignore_ascii_case(text) {
+                    break;
+                }
                 id = NEXT[usize::from(id)];
             }
             id
