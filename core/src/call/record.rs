@@ -415,12 +415,12 @@ pub(crate) mod tests {
                 (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH) }),
                 (1, Change::Ringing { leg: 1 }),
                 (9, Change::OfferFailed { agent, reason: OfferFailure::NoAnswer }),
-                (12, ended(Side::Caller, HangupCause::OriginatorCancel)),
+                (12, ended(Side::Caller, HangupCause::Cancelled)),
             ],
         );
         assert_eq!((queued.status, queued.wait_seconds()), (CallStatus::Abandoned, 12));
         let mut direct = new_call(2, Direction::Internal);
-        play(&mut direct, &[(1, Change::Ringing { leg: 1 }), (2, ended(Side::Caller, HangupCause::OriginatorCancel))]);
+        play(&mut direct, &[(1, Change::Ringing { leg: 1 }), (2, ended(Side::Caller, HangupCause::Cancelled))]);
         assert_eq!(direct.status, CallStatus::Cancelled);
     }
 
