@@ -62,6 +62,12 @@ impl Context<'_> {
         self.ids.id(self.now)
     }
 
+    /// A fresh secret: 128 bits of randomness in hexadecimal.
+    #[must_use]
+    pub fn secret(&self) -> String {
+        self.ids.token::<16>()
+    }
+
     /// Emits an event of `company`; it is stored with the command's changes.
     pub fn emit(&mut self, company: CompanyId, event: Event) {
         let id = self.ids.id(self.now);

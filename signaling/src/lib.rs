@@ -1,1 +1,8 @@
-//! Placeholder front page.
+//! Signalling and media of the contact centre: protocol machines without I/O, and the small shells that drive them.
+
+#![forbid(unsafe_code)]
+
+pub mod call;
+pub mod media;
+pub mod net;
+pub mod sip;

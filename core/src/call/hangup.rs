@@ -16,24 +16,30 @@ pub enum Side {
     System,
 }
 
-/// How a call went, in one word, for figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Into which column of a report the end of a call goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultBucket {
-    /// It went as calls go.
-    Success,
-    /// The callers' doing: a wrong number, a rejection.
-    ClientError,
-    /// Our own fault.
-    ServerError,
-    /// The carrier's or the other side's fault.
-    UpstreamError,
+    /// The parties talked, or could have.
+    Completed,
+    /// The caller gave up.
+    Abandoned,
+    /// Busy.
+    Busy,
+    /// Nobody answered.
+    NoAnswer,
+    /// Declined or not allowed.
+    Rejected,
+    /// A number nobody can be reached at.
+    BadNumber,
+    /// The network or we failed.
+    Failed,
 }
 
 macro_rules! causes {
     ($($(#[$doc:meta])* $name:ident = $word:literal, $q850:literal, $sip:literal, $status:ident, $bucket:ident;)*) => {
-        /// Why a call ended. The numbers are ITU-T Q.850 causes, mapped to SIP as RFC 3398 §8.2.6 does.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        /// Why a call ended. The numbers are ITU-T Q.850 causes, mapped to SIP as RFC 3398 does (§7.2.4.1, §8.2.6.1).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum HangupCause { $($(#[$doc])* $name,)* }
 
@@ -60,40 +66,62 @@ macro_rules! causes {
 }
 
 causes! {
-    /// Somebody hung up after talking.
-    NormalClearing = "normal_clearing", 16, 480, Failed, Success;
+    /// A party hung up after talking.
+    NormalClearing = "normal_clearing", 16, 480, NoAnswer, Completed;
+    /// The caller gave up before anyone answered.
+    Cancelled = "cancelled", 16, 487, Cancelled, Abandoned;
+    /// Another phone took the call.
+    AnsweredElsewhere = "answered_elsewhere", 26, 480, Cancelled, Completed;
     /// The number does not exist.
-    UnallocatedNumber = "unallocated_number", 1, 404, Failed, ClientError;
-    /// The called party is busy.
-    UserBusy = "user_busy", 17, 486, Busy, Success;
-    /// No phone of the called party can be reached.
-    NotReachable = "not_reachable", 18, 480, Failed, ClientError;
-    /// It rang and nobody answered.
-    NoAnswer = "no_answer", 19, 480, NoAnswer, Success;
-    /// The called party declined.
-    Rejected = "call_rejected", 21, 603, Busy, Success;
-    /// Whoever placed the call hung up before an answer.
-    OriginatorCancel = "originator_cancel", 16, 487, Cancelled, Success;
-    /// The other side and we have no codec in common, or the session description is wrong.
-    IncompatibleMedia = "incompatible_media", 88, 488, Failed, ClientError;
-    /// A rule forbids the call.
-    NotPermitted = "not_permitted", 57, 403, Failed, ClientError;
-    /// The other side failed.
-    UpstreamFailure = "upstream_failure", 38, 502, Failed, UpstreamError;
-    /// The other side did not answer our signalling.
-    UpstreamTimeout = "upstream_timeout", 102, 408, Failed, UpstreamError;
+    UnallocatedNumber = "unallocated_number", 1, 404, Failed, BadNumber;
+    /// Nobody knows a way to the number.
+    NoRoute = "no_route", 3, 404, Failed, BadNumber;
+    /// Busy.
+    UserBusy = "user_busy", 17, 486, Busy, Busy;
+    /// The phone did not react at all.
+    NoUserResponding = "no_user_responding", 18, 408, Failed, NoAnswer;
+    /// It rang, but nobody answered.
+    NoAnswer = "no_answer", 19, 480, NoAnswer, NoAnswer;
+    /// Not registered, or switched off.
+    SubscriberAbsent = "subscriber_absent", 20, 480, Failed, NoAnswer;
+    /// Declined.
+    CallRejected = "call_rejected", 21, 603, Busy, Rejected;
+    /// The number has changed.
+    NumberChanged = "number_changed", 22, 410, Failed, BadNumber;
+    /// Sent back to a place it came from, or over too many hops.
+    ExchangeRoutingError = "exchange_routing_error", 25, 483, Failed, Failed;
+    /// The destination is broken.
+    DestinationOutOfOrder = "destination_out_of_order", 27, 502, Failed, Failed;
+    /// The number is incomplete or malformed.
+    InvalidNumber = "invalid_number", 28, 484, Failed, BadNumber;
+    /// No line is free.
+    NoCircuit = "no_circuit", 34, 503, Failed, Failed;
+    /// The network does not work.
+    NetworkOutOfOrder = "network_out_of_order", 38, 503, Failed, Failed;
+    /// Something failed for the moment.
+    TemporaryFailure = "temporary_failure", 41, 503, Failed, Failed;
+    /// Too much load.
+    Congestion = "congestion", 42, 503, Failed, Failed;
+    /// The call is not allowed.
+    NotAllowed = "not_allowed", 57, 403, Failed, Rejected;
+    /// The request is not understood.
+    NotImplemented = "not_implemented", 79, 501, Failed, Failed;
+    /// No common media.
+    IncompatibleMedia = "incompatible_media", 88, 488, Failed, Failed;
+    /// An answer did not come in time.
+    TimerExpired = "timer_expired", 102, 504, Failed, Failed;
+    /// The call reached its longest duration.
+    MaxDuration = "max_duration", 31, 480, Failed, Completed;
+    /// The server stops, or an operator ended the call.
+    ShutDown = "shut_down", 31, 503, Failed, Failed;
+    /// Anything else.
+    Interworking = "interworking", 127, 500, Failed, Failed;
     /// No audio arrived for too long.
-    MediaTimeout = "media_timeout", 41, 480, Failed, UpstreamError;
-    /// We have no room: ports, calls.
-    Congestion = "congestion", 42, 503, Failed, ServerError;
-    /// A fault of ours.
-    InternalError = "internal_error", 41, 500, Failed, ServerError;
-    /// We are stopping.
-    Shutdown = "shutdown", 41, 503, Failed, ServerError;
-    /// An admin ended the call.
-    AdminHangup = "admin_hangup", 16, 480, Cancelled, Success;
+    MediaTimeout = "media_timeout", 41, 480, Failed, Failed;
+    /// An operator ended the call.
+    AdminHangup = "admin_hangup", 16, 480, Cancelled, Completed;
     /// The process that carried the call died.
-    NodeLost = "node_lost", 41, 500, Failed, ServerError;
+    NodeLost = "node_lost", 41, 500, Failed, Failed;
 }
 
 impl HangupCause {
@@ -103,20 +131,54 @@ impl HangupCause {
         Self::ALL.iter().copied().find(|cause| cause.as_str() == word)
     }
 
-    /// The cause behind a final SIP status of 300 and above (RFC 3398 §7.2.6.1).
-    #[must_use]
+    /// The cause behind a Q.850 number; numbers without a cause of their own go to the class they belong to (Q.850 table 1).
+    pub const fn from_q850(number: u8) -> Self {
+        match number {
+            1 => Self::UnallocatedNumber,
+            2 | 3 => Self::NoRoute,
+            17 => Self::UserBusy,
+            18 => Self::NoUserResponding,
+            19 => Self::NoAnswer,
+            20 => Self::SubscriberAbsent,
+            21 => Self::CallRejected,
+            22 | 23 => Self::NumberChanged,
+            25 => Self::ExchangeRoutingError,
+            26 => Self::AnsweredElsewhere,
+            27 => Self::DestinationOutOfOrder,
+            28 => Self::InvalidNumber,
+            34 => Self::NoCircuit,
+            38 => Self::NetworkOutOfOrder,
+            42 | 44 | 47 => Self::Congestion,
+            0..=31 => Self::NormalClearing,
+            32..=49 => Self::TemporaryFailure,
+            50 | 52..=57 | 87 => Self::NotAllowed,
+            51 | 58 | 59..=63 => Self::NoCircuit,
+            65 | 70 | 88 => Self::IncompatibleMedia,
+            64..=79 => Self::NotImplemented,
+            102 => Self::TimerExpired,
+            _ => Self::Interworking,
+        }
+    }
+
+    /// The cause behind a final status other than 2xx.
     pub const fn from_sip_status(status: u16) -> Self {
         match status {
-            404 | 410 | 484 | 485 | 604 => Self::UnallocatedNumber,
+            404 | 485 | 604 => Self::UnallocatedNumber,
+            401..=403 | 407 => Self::NotAllowed,
+            405 | 406 | 415 | 501 => Self::NotImplemented,
+            408 => Self::NoUserResponding,
+            410 | 301 => Self::NumberChanged,
+            480 => Self::NoAnswer,
+            482 | 483 => Self::ExchangeRoutingError,
+            484 => Self::InvalidNumber,
             486 | 600 => Self::UserBusy,
-            480 | 430 => Self::NotReachable,
-            487 => Self::OriginatorCancel,
-            603 => Self::Rejected,
-            406 | 415 | 488 | 606 => Self::IncompatibleMedia,
-            401 | 402 | 403 | 407 => Self::NotPermitted,
-            408 | 504 => Self::UpstreamTimeout,
-            503 => Self::Congestion,
-            _ => Self::UpstreamFailure,
+            487 => Self::Cancelled,
+            488 | 606 => Self::IncompatibleMedia,
+            502 => Self::DestinationOutOfOrder,
+            504 => Self::TimerExpired,
+            603 | 607 | 608 => Self::CallRejected,
+            400 | 481 | 500 | 503 => Self::TemporaryFailure,
+            _ => Self::Interworking,
         }
     }
 }
@@ -139,19 +201,64 @@ mod tests {
 
     #[test]
     fn words_read_back_and_unanswered_calls_end_in_a_final_status() {
-        for cause in HangupCause::ALL {
-            assert_eq!(HangupCause::from_word(cause.as_str()), Some(*cause));
+        for cause in HangupCause::ALL.iter().copied() {
+            assert_eq!(HangupCause::from_word(cause.as_str()), Some(cause));
             assert!(cause.unanswered_status().is_final() && cause.unanswered_status() != CallStatus::Completed);
-            assert!((400..700).contains(&cause.sip_status()));
         }
     }
 
     #[test]
-    fn every_final_sip_status_has_a_cause() {
-        for status in 300..700 {
-            let cause = HangupCause::from_sip_status(status);
-            assert_ne!(cause, HangupCause::NormalClearing);
+    fn every_cause_has_a_final_status_and_keeps_its_bucket_on_the_way_through_sip() {
+        for cause in HangupCause::ALL.iter().copied() {
+            let status = cause.sip_status();
+            assert!((400..=699).contains(&status), "{cause:?}");
+            let back = HangupCause::from_sip_status(status);
+            // These are not told to a party that still waits, or mean "not now" to it.
+            let ours = [
+                HangupCause::NormalClearing,
+                HangupCause::MaxDuration,
+                HangupCause::AnsweredElsewhere,
+                HangupCause::Interworking,
+                HangupCause::MediaTimeout,
+                HangupCause::AdminHangup,
+                HangupCause::NodeLost,
+            ];
+            assert!(ours.contains(&cause) || back.bucket() == cause.bucket(), "{cause:?} -> {status} -> {back:?}");
         }
-        assert_eq!(HangupCause::from_sip_status(486), HangupCause::UserBusy);
+    }
+
+    #[test]
+    fn q850_numbers_lead_back_to_their_cause() {
+        let shared = [
+            HangupCause::Cancelled,
+            HangupCause::MaxDuration,
+            HangupCause::ShutDown,
+            HangupCause::MediaTimeout,
+            HangupCause::AdminHangup,
+            HangupCause::NodeLost,
+        ];
+        for cause in HangupCause::ALL.iter().copied().filter(|cause| !shared.contains(cause)) {
+            assert_eq!(HangupCause::from_q850(cause.q850()), cause);
+        }
+        assert_eq!(HangupCause::from_q850(16), HangupCause::NormalClearing);
+        assert_eq!(HangupCause::from_q850(200), HangupCause::Interworking);
+    }
+
+    #[test]
+    fn the_statuses_phones_send_most_are_told_apart() {
+        for (status, bucket) in [
+            (486, ResultBucket::Busy),
+            (600, ResultBucket::Busy),
+            (480, ResultBucket::NoAnswer),
+            (408, ResultBucket::NoAnswer),
+            (487, ResultBucket::Abandoned),
+            (603, ResultBucket::Rejected),
+            (403, ResultBucket::Rejected),
+            (404, ResultBucket::BadNumber),
+            (503, ResultBucket::Failed),
+            (488, ResultBucket::Failed),
+        ] {
+            assert_eq!(HangupCause::from_sip_status(status).bucket(), bucket, "{status}");
+        }
     }
 }

@@ -76,10 +76,7 @@ impl CallStatus {
     /// Whether the call is over.
     #[must_use]
     pub const fn is_final(self) -> bool {
-        matches!(
-            self,
-            Self::Completed | Self::NoAnswer | Self::Busy | Self::Failed | Self::Cancelled | Self::Abandoned
-        )
+        matches!(self, Self::Completed | Self::NoAnswer | Self::Busy | Self::Failed | Self::Cancelled | Self::Abandoned)
     }
 
     /// Moves on to `to`. A phone that stops ringing puts its caller back into the queue, or the call back to where it began;
@@ -131,7 +128,8 @@ mod tests {
 
     #[test]
     fn only_a_call_in_progress_is_completed_and_it_is_not_abandoned() {
-        let completes: Vec<_> = CallStatus::ALL.into_iter().filter(|s| s.advance(CallStatus::Completed).is_ok()).collect();
+        let completes: Vec<_> =
+            CallStatus::ALL.into_iter().filter(|s| s.advance(CallStatus::Completed).is_ok()).collect();
         assert_eq!(completes, [CallStatus::InProgress]);
         assert!(CallStatus::InProgress.advance(CallStatus::Abandoned).is_err());
     }

@@ -9,7 +9,7 @@ mod record;
 pub use change::{Change, OfferFailure};
 pub use hangup::{Hangup, HangupCause, ResultBucket, Side};
 pub use lifecycle::{CallStatus, IllegalTransition};
-pub use record::{Call, CallEvent, Direction, Leg, LegKind, LegState, NewCall};
+pub use record::{Call, CallEvent, Direction, EVENTS_MAX, LEGS_MAX, Leg, LegKind, LegState, NewCall};
 
 use crate::error::{Kind, Refusal};
 
@@ -28,9 +28,6 @@ pub enum CallRefused {
     /// No such call, or it is somebody else's.
     #[error("there is no such call")]
     NotFound,
-    /// There is no trunk to call out by.
-    #[error("no trunk is set up to call out by")]
-    NoTrunk,
     /// A text is too long.
     #[error("this has at most 10000 characters")]
     TooLong,
@@ -43,7 +40,6 @@ impl Refusal for CallRefused {
             Self::Number(_) | Self::TooLong => Kind::Invalid,
             Self::NotFound => Kind::NotFound,
             Self::Illegal(_) => Kind::Conflict,
-            Self::NoTrunk => Kind::Refused,
         }
     }
     fn code(&self) -> &'static str {
@@ -53,7 +49,6 @@ impl Refusal for CallRefused {
             Self::TooLong => "invalid_input",
             Self::NotFound => "not_found",
             Self::Illegal(_) => "illegal_transition",
-            Self::NoTrunk => "no_trunk",
         }
     }
     fn field(&self) -> Option<&'static str> {

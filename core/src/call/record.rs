@@ -269,7 +269,8 @@ impl Call {
             Change::Bridged { a, b } => {
                 self.status = self.status.advance(CallStatus::InProgress)?;
                 self.answered_at = self.answered_at.or(Some(at));
-                self.agent = self.agent_of(*b).or_else(|| self.agent_of(*a)).filter(|_| self.agent.is_none()).or(self.agent);
+                self.agent =
+                    self.agent_of(*b).or_else(|| self.agent_of(*a)).filter(|_| self.agent.is_none()).or(self.agent);
             }
             Change::Ended { hangup } => {
                 self.status = self.status.advance(self.final_status(hangup))?;
@@ -372,7 +373,8 @@ pub(crate) mod tests {
 
     fn play(call: &mut Call, changes: &[(i64, Change)]) -> Vec<CallEvent> {
         let start = call.started_at;
-        let apply = |(after, change): &(i64, Change)| call.apply(start + TimeDelta::seconds(*after), change).unwrap().unwrap();
+        let apply =
+            |(after, change): &(i64, Change)| call.apply(start + TimeDelta::seconds(*after), change).unwrap().unwrap();
         changes.iter().map(apply).collect()
     }
 
@@ -413,12 +415,12 @@ pub(crate) mod tests {
                 (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH) }),
                 (1, Change::Ringing { leg: 1 }),
                 (9, Change::OfferFailed { agent, reason: OfferFailure::NoAnswer }),
-                (12, ended(Side::Caller, HangupCause::OriginatorCancel)),
+                (12, ended(Side::Caller, HangupCause::Cancelled)),
             ],
         );
         assert_eq!((queued.status, queued.wait_seconds()), (CallStatus::Abandoned, 12));
         let mut direct = new_call(2, Direction::Internal);
-        play(&mut direct, &[(1, Change::Ringing { leg: 1 }), (2, ended(Side::Caller, HangupCause::OriginatorCancel))]);
+        play(&mut direct, &[(1, Change::Ringing { leg: 1 }), (2, ended(Side::Caller, HangupCause::Cancelled))]);
         assert_eq!(direct.status, CallStatus::Cancelled);
     }
 

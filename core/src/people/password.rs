@@ -48,9 +48,30 @@ refusal!(PasswordRefused {
 
 /// The passwords of eight and more characters that lead every leaked list; shorter ones are refused by length.
 const COMMON: [&str; 24] = [
-    "password", "12345678", "123456789", "1234567890", "qwertyui", "qwertyuiop", "11111111", "00000000", "iloveyou",
-    "sunshine", "princess", "football", "baseball", "superman", "trustno1", "88888888", "87654321", "asdfghjk",
-    "1q2w3e4r", "1qaz2wsx", "letmein1", "welcome1", "admin123", "changeme",
+    "password",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "qwertyui",
+    "qwertyuiop",
+    "11111111",
+    "00000000",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "superman",
+    "trustno1",
+    "88888888",
+    "87654321",
+    "asdfghjk",
+    "1q2w3e4r",
+    "1qaz2wsx",
+    "letmein1",
+    "welcome1",
+    "admin123",
+    "changeme",
 ];
 
 /// Checks a new password. Only length and the commonest choices are refused: rules of composition make people predictable.

@@ -241,7 +241,11 @@ impl Refusal for UserRefused {
 pub fn email(text: &str) -> Result<String, UserRefused> {
     let text = text.trim().to_lowercase();
     let sides = text.split_once('@').filter(|(local, domain)| {
-        !local.is_empty() && !domain.is_empty() && !domain.contains('@') && !domain.starts_with('.') && !domain.ends_with('.')
+        !local.is_empty()
+            && !domain.is_empty()
+            && !domain.contains('@')
+            && !domain.starts_with('.')
+            && !domain.ends_with('.')
     });
     if sides.is_none() || text.len() > 254 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(UserRefused::BadEmail);
@@ -410,7 +414,8 @@ mod tests {
         let user = ann();
         let same = user.clone().change(UserChange { role: Some(Role::Officer), ..Default::default() }, user.created_at);
         assert_eq!(same.unwrap().token_version, 0);
-        let raised = user.clone().change(UserChange { role: Some(Role::Manager), ..Default::default() }, user.created_at);
+        let raised =
+            user.clone().change(UserChange { role: Some(Role::Manager), ..Default::default() }, user.created_at);
         assert_eq!(raised.unwrap().token_version, 1);
         let off = user.clone().change(UserChange { is_active: Some(false), ..Default::default() }, user.created_at);
         assert_eq!(off.unwrap().token_version, 1);

@@ -292,7 +292,8 @@ pub(crate) mod tests {
             ("2026-03-29T21:59:59Z", "2026-03-29T22:00:00Z"),
             ("2026-10-25T22:59:59Z", "2026-10-25T23:00:00Z"),
         ] {
-            let used = assignment(1, &[]).consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at(before)).unwrap();
+            let used =
+                assignment(1, &[]).consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at(before)).unwrap();
             let again = used.assignment.consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at(after));
             assert!(again.is_ok(), "{before}");
         }
@@ -303,7 +304,8 @@ pub(crate) mod tests {
         let used = assignment(1, &[])
             .consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at("2026-06-01T22:00:00Z"))
             .unwrap();
-        let back = used.assignment.consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at("2026-06-01T21:59:00Z"));
+        let back =
+            used.assignment.consume(NumberStatus::Active, &to("+12025550123"), BERLIN, at("2026-06-01T21:59:00Z"));
         assert!(matches!(back, Err(AllowanceRefused::DailyLimit { .. })));
     }
 

@@ -43,7 +43,8 @@ impl E164 {
             return Err(BadNumber::TooLong);
         }
         // Letters would be read as vanity digits ("call me" is 225563): a number is digits and their punctuation.
-        if !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}')) {
+        if !text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}'))
+        {
             return Err(BadNumber::Malformed);
         }
         let international = text.strip_prefix("00").map(|rest| format!("+{rest}"));
@@ -62,7 +63,8 @@ impl E164 {
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('+')?;
-        let fits = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+        let fits =
+            (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
         fits.then(|| Self(text.to_owned()))
     }
 

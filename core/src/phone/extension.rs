@@ -3,9 +3,12 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use md5::Md5;
+use sha2::{Digest, Sha256};
 
 use crate::error::refusal;
 use crate::id::{CompanyId, ExtensionId, UserId};
+use crate::people::password::hex;
 
 /// The realm of SIP authentication. A constant, because the digests that are stored contain it.
 pub const SIP_REALM: &str = "dialplane";
@@ -20,6 +23,15 @@ pub struct SipSecret {
     pub md5: String,
     /// By SHA-256.
     pub sha256: String,
+}
+
+impl SipSecret {
+    /// The digests of `password` for `username` in [`SIP_REALM`].
+    #[must_use]
+    pub fn of(username: &str, password: &str) -> Self {
+        let text = format!("{username}:{SIP_REALM}:{password}");
+        Self { md5: hex(&Md5::digest(text.as_bytes())), sha256: hex(&Sha256::digest(text.as_bytes())) }
+    }
 }
 
 impl fmt::Debug for SipSecret {

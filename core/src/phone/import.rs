@@ -73,7 +73,8 @@ fn read_line(raw: &[u8], home: Country, first: bool) -> Result<Option<(NewNumber
     if text.is_empty() {
         return Ok(None);
     }
-    let mut cells = text.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"').trim().trim_start_matches('\''));
+    let mut cells =
+        text.split([',', ';', '\t']).map(|cell| cell.trim().trim_matches('"').trim().trim_start_matches('\''));
     let number = cells.next().unwrap_or_default();
     if first && is_header(number) {
         return Ok(None);
@@ -84,7 +85,13 @@ fn read_line(raw: &[u8], home: Country, first: bool) -> Result<Option<(NewNumber
         return Err("expected number,provider,country".to_owned());
     }
     let nobody = crate::id::Id::from_uuid(uuid::Uuid::nil());
-    let read = PhoneNumber::read(nobody, crate::id::Id::from_uuid(uuid::Uuid::nil()), &new, home, chrono::DateTime::UNIX_EPOCH);
+    let read = PhoneNumber::read(
+        nobody,
+        crate::id::Id::from_uuid(uuid::Uuid::nil()),
+        &new,
+        home,
+        chrono::DateTime::UNIX_EPOCH,
+    );
     read.map(|number| Some((new, number.number))).map_err(|refused| refused.to_string())
 }
 

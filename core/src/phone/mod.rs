@@ -7,7 +7,7 @@ mod e164;
 pub mod extension;
 pub mod import;
 pub mod inbound;
-mod inventory;
+pub mod inventory;
 pub mod rotation;
 pub mod trunk;
 

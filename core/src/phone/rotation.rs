@@ -32,7 +32,12 @@ pub struct Candidate {
 
 /// The candidates in the order in which they are tried.
 #[must_use]
-pub fn order(rotation: Rotation, mut candidates: Vec<Candidate>, destination: &E164, today: NaiveDate) -> Vec<Candidate> {
+pub fn order(
+    rotation: Rotation,
+    mut candidates: Vec<Candidate>,
+    destination: &E164,
+    today: NaiveDate,
+) -> Vec<Candidate> {
     let country = destination.country();
     candidates.sort_by_cached_key(|candidate| {
         let used = candidate.assignment.used_on(today);
@@ -139,7 +144,8 @@ mod tests {
         let to = E164::from_stored("+14155550123").unwrap();
         let none = consume(Rotation::LeastUsed, vec![], &to, chrono_tz::UTC, DateTime::UNIX_EPOCH);
         assert_eq!(none.unwrap_err(), AllowanceRefused::NotAssigned);
-        let used_up = consume(Rotation::LeastUsed, candidates(&[("+12025550101", 0)]), &to, chrono_tz::UTC, DateTime::UNIX_EPOCH);
+        let used_up =
+            consume(Rotation::LeastUsed, candidates(&[("+12025550101", 0)]), &to, chrono_tz::UTC, DateTime::UNIX_EPOCH);
         assert!(matches!(used_up, Err(AllowanceRefused::DailyLimit { .. })));
     }
 }

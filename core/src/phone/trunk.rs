@@ -109,6 +109,9 @@ pub enum TrunkRefused {
     /// No address, too many, or one that is not an address.
     #[error("give 1 to 64 IP addresses")]
     BadAddresses,
+    /// Another trunk of the company has the name.
+    #[error("another trunk has this name")]
+    NameTaken,
     /// Registration at the carrier is not available.
     #[error("only trunks by address are supported")]
     UnsupportedAuth,
@@ -126,6 +129,7 @@ refusal!(TrunkRefused {
     Self::BadHost => Invalid, "invalid_input", "host";
     Self::BadPort => Invalid, "invalid_input", "port";
     Self::BadAddresses => Invalid, "invalid_input", "auth";
+    Self::NameTaken => Conflict, "name_taken", "name";
     Self::UnsupportedAuth => Invalid, "unsupported", "auth";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";

@@ -3,4 +3,4 @@
 mod config;
 pub mod router;
 
-pub use config::{Member, Queue, QueueRefused, QueueSettings, Strategy};
+pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};

@@ -1,0 +1,295 @@
+//! Calls: placing them, recording what happens to them, closing those whose process died.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::company_of;
+use super::number::{Allowed, ConsumeAllowance};
+use crate::call::{Call, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Side};
+use crate::company::local_day;
+use crate::engine::{Command, Context};
+use crate::error::Failure;
+use crate::event::Event;
+use crate::id::{CallId, CompanyId, LeadId, NodeId, UserId};
+use crate::people::DayFigures;
+use crate::phone::{Rotation, Trunk};
+use crate::pii::Pii;
+use crate::scope::Permission;
+use crate::store::{Repo, StoreError};
+
+/// Places a call of an agent to the outside: counts it against the allowance and opens its record, in one step.
+#[derive(Debug, Clone)]
+pub struct InitiateCall {
+    /// Who calls.
+    pub agent: UserId,
+    /// Where to, as it was typed.
+    pub to: String,
+    /// The lead it is about.
+    pub lead: Option<LeadId>,
+    /// How the number is chosen.
+    pub rotation: Rotation,
+    /// The process that will carry it.
+    pub node: Option<NodeId>,
+}
+
+/// A call that may be placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initiated {
+    /// Its record.
+    pub call: Call,
+    /// What the allowance gave.
+    pub allowed: Allowed,
+    /// The trunk to call out by; without one the call will fail, and the log says so.
+    pub trunk: Option<Trunk>,
+}
+
+#[async_trait]
+impl Command for InitiateCall {
+    type Output = Initiated;
+    type Refused = CallRefused;
+    const NAME: &'static str = "initiate_call";
+
+    fn permission(&self) -> Permission {
+        Permission::TakeCalls
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Initiated, Failure<CallRefused>> {
+        let allowance = ConsumeAllowance { agent: self.agent, to: self.to.clone(), rotation: self.rotation };
+        let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
+        let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default);
+        let call = Call::begin(NewCall {
+            id: cx.id(),
+            company: company_of(cx)?,
+            direction: Direction::Outbound,
+            from: Pii::new(allowed.number.number.as_str().to_owned()),
+            to: Pii::new(allowed.destination.as_str().to_owned()),
+            agent: Some(self.agent),
+            number: Some(allowed.number.id),
+            trunk: trunk.as_ref().map(|trunk| trunk.id),
+            lead: self.lead,
+            node: self.node,
+            at: cx.now(),
+        });
+        repo.insert_calls(std::slice::from_ref(&call)).await?;
+        cx.emit(call.company, Event::CallStarted { call: call.id });
+        Ok(Initiated { call, allowed, trunk })
+    }
+}
+
+/// What happened to one call since it was last recorded.
+#[derive(Debug, Clone)]
+pub struct CallReport {
+    /// The call.
+    pub call: CallId,
+    /// How it began, when it was not recorded before.
+    pub begin: Option<NewCall>,
+    /// What happened, in order.
+    pub changes: Vec<(DateTime<Utc>, Change)>,
+}
+
+/// Records what call control reports: legs, timeline, status, and the figures of the agent, in one unit of work for all the
+/// calls of the batch.
+///
+/// A change that cannot follow is logged and passed over: it must not keep the rest of the log from being written.
+#[derive(Debug, Clone)]
+pub struct RecordCalls {
+    /// The reports, at most one a call, all of the actor's company.
+    pub reports: Vec<CallReport>,
+}
+
+#[async_trait]
+impl Command for RecordCalls {
+    type Output = ();
+    type Refused = CallRefused;
+    const NAME: &'static str = "record_calls";
+
+    fn permission(&self) -> Permission {
+        Permission::Internal
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<CallRefused>> {
+        // Everybody locks calls in order of id, then callers in order of id: nobody waits in a circle.
+        let mut reports: Vec<&CallReport> = self.reports.iter().collect();
+        reports.sort_unstable_by_key(|report| report.call);
+        let (mut begun, mut timeline, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        for report in reports {
+            let (mut call, is_new) = match &report.begin {
+                Some(new) => (Call::begin(new.clone()), true),
+                None => match repo.call_for_update(report.call).await? {
+                    Some(call) => (call, false),
+                    None => {
+                        tracing::error!(call = ?report.call, "changes of an unknown call are passed over");
+                        continue;
+                    }
+                },
+            };
+            let before = (call.answered_at, call.ended_at);
+            for (at, change) in &report.changes {
+                match call.apply(*at, change) {
+                    Ok(event) => timeline.extend(event),
+                    Err(error) => {
+                        tracing::warn!(call = ?call.id, change = change.name(), %error, "a change is passed over")
+                    }
+                }
+            }
+            announce(cx, &call, is_new, before);
+            if before.1.is_none() && call.ended_at.is_some() {
+                ended.push(call.clone());
+            }
+            if is_new {
+                begun.push(call);
+            } else {
+                call.version += 1;
+                repo.update_call(&call).await?;
+            }
+        }
+        if !begun.is_empty() {
+            repo.insert_calls(&begun).await?;
+        }
+        if !timeline.is_empty() {
+            repo.append_call_events(&timeline).await?;
+        }
+        record_figures(repo, &ended).await
+    }
+}
+
+fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) {
+    if is_new {
+        cx.emit(call.company, Event::CallStarted { call: call.id });
+    }
+    if before.0.is_none() && call.answered_at.is_some() {
+        cx.emit(call.company, Event::CallAnswered { call: call.id, agent: call.agent });
+    }
+    if before.1.is_none() && call.ended_at.is_some() {
+        let talk_seconds = call.talk_seconds();
+        cx.emit(call.company, Event::CallEnded { call: call.id, agent: call.agent, status: call.status, talk_seconds });
+    }
+}
+
+/// Adds ended calls to the figures of their agents, each agent's record read and written once a day it touches.
+async fn record_figures(repo: &mut dyn Repo, ended: &[Call]) -> Result<(), Failure<CallRefused>> {
+    let mut by_agent: BTreeMap<UserId, Vec<&Call>> = BTreeMap::new();
+    for call in ended {
+        if let Some(agent) = call.agent {
+            by_agent.entry(agent).or_default().push(call);
+        }
+    }
+    let mut zones = BTreeMap::new();
+    for (agent, calls) in by_agent {
+        // Managers talk too, but only agents have a caller record.
+        let Some(caller) = repo.caller_for_update(agent).await? else { continue };
+        let zone = zone_of(repo, caller.company, &mut zones).await?;
+        let mut figures = caller.figures;
+        let mut days: BTreeMap<_, DayFigures> = BTreeMap::new();
+        for call in calls {
+            figures.record(call);
+            days.entry(local_day(zone, call.started_at)).or_default().record(call);
+        }
+        for (day, added) in days {
+            repo.record_figures(agent, &figures, day, &added).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn zone_of(
+    repo: &mut dyn Repo,
+    company: CompanyId,
+    known: &mut BTreeMap<CompanyId, chrono_tz::Tz>,
+) -> Result<chrono_tz::Tz, Failure<CallRefused>> {
+    if let Some(zone) = known.get(&company) {
+        return Ok(*zone);
+    }
+    let zone = repo.company(company).await?.ok_or(StoreError::OutOfScope)?.timezone;
+    known.insert(company, zone);
+    Ok(zone)
+}
+
+/// Closes the calls that a process left open when it died. They end when they were last heard of: what was said after that
+/// is not known.
+#[derive(Debug, Clone, Copy)]
+pub struct CloseLostCalls {
+    /// The process; `None` closes the open calls of all.
+    pub node: Option<NodeId>,
+}
+
+#[async_trait]
+impl Command for CloseLostCalls {
+    /// How many were closed; the command is repeated until it closes none.
+    type Output = usize;
+    type Refused = CallRefused;
+    const NAME: &'static str = "close_lost_calls";
+
+    fn permission(&self) -> Permission {
+        Permission::Internal
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<usize, Failure<CallRefused>> {
+        let hangup = Hangup { side: Side::System, cause: HangupCause::NodeLost, sip_status: None };
+        let (mut timeline, mut ended) = (Vec::new(), Vec::new());
+        for found in repo.open_calls(self.node).await? {
+            let Some(mut call) = repo.call_for_update(found.id).await?.filter(|call| call.ended_at.is_none()) else {
+                continue;
+            };
+            let before = (call.answered_at, call.ended_at);
+            timeline.extend(call.apply(call.updated_at, &Change::Ended { hangup }).map_err(CallRefused::from)?);
+            announce(cx, &call, false, before);
+            call.version += 1;
+            repo.update_call(&call).await?;
+            ended.push(call);
+        }
+        if !timeline.is_empty() {
+            repo.append_call_events(&timeline).await?;
+        }
+        record_figures(repo, &ended).await?;
+        Ok(ended.len())
+    }
+}
+
+/// Writes the agent's notes and the outcome of a call: of one's own calls, or of any with the right to see all.
+#[derive(Debug, Clone)]
+pub struct AnnotateCall {
+    /// Which.
+    pub call: CallId,
+    /// Notes; `Some(None)` clears them.
+    pub notes: Option<Option<String>>,
+    /// The outcome; `Some(None)` clears it.
+    pub outcome: Option<Option<String>>,
+}
+
+#[async_trait]
+impl Command for AnnotateCall {
+    type Output = Call;
+    type Refused = CallRefused;
+    const NAME: &'static str = "annotate_call";
+
+    fn permission(&self) -> Permission {
+        Permission::TakeCalls
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Call, Failure<CallRefused>> {
+        let mut call = repo.call_for_update(self.call).await?.ok_or(CallRefused::NotFound)?;
+        let sees_all = cx.actor().may(Permission::ViewAllCalls);
+        if !sees_all && (call.agent.is_none() || call.agent != cx.actor().user_id()) {
+            return Err(CallRefused::NotFound.into());
+        }
+        let fits = |text: &Option<Option<String>>| {
+            text.as_ref().and_then(Option::as_ref).is_none_or(|text| text.chars().count() <= 10_000)
+        };
+        if !fits(&self.notes) || !fits(&self.outcome) {
+            return Err(CallRefused::TooLong.into());
+        }
+        if let Some(notes) = &self.notes {
+            call.notes.clone_from(notes);
+        }
+        if let Some(outcome) = &self.outcome {
+            call.outcome.clone_from(outcome);
+        }
+        call.version += 1;
+        call.updated_at = cx.now();
+        repo.update_call(&call).await?;
+        Ok(call)
+    }
+}

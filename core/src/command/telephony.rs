@@ -1,0 +1,472 @@
+//! Lines: extensions, trunks, inbound routes and queues.
+
+use async_trait::async_trait;
+
+use super::{company_of, fresh, on_duplicate, own_company};
+use crate::engine::{Command, Context};
+use crate::error::Failure;
+use crate::event::{Event, TelephonyPart};
+use crate::id::{ExtensionId, InboundRouteId, QueueId, TrunkId, UserId};
+use crate::people::User;
+use crate::phone::E164;
+use crate::phone::extension::{Extension, ExtensionRefused, SipSecret, extension_number, next_number, username};
+use crate::phone::inbound::{InboundRefused, InboundRoute, InboundTarget};
+use crate::phone::trunk::{Trunk, TrunkRefused, TrunkSettings};
+use crate::queue::{Queue, QueueRefused, QueueSettings};
+use crate::scope::Permission;
+use crate::store::Repo;
+
+fn changed(cx: &mut Context<'_>, company: crate::id::CompanyId, what: TelephonyPart) {
+    cx.emit(company, Event::TelephonyUpdated { what });
+}
+
+fn takes_calls(user: &User) -> bool {
+    user.is_active && Permission::TakeCalls.held_by(user.role.kind())
+}
+
+/// Gives a user a line with SIP credentials.
+#[derive(Debug, Clone)]
+pub struct CreateExtension {
+    /// Whose.
+    pub user: UserId,
+    /// The number inside the company; the next free one when absent.
+    pub number: Option<String>,
+}
+
+/// A new line. The password is known here and now only.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NewExtension {
+    /// The line.
+    pub extension: Extension,
+    /// The SIP password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for NewExtension {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewExtension").field("extension", &self.extension).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Command for CreateExtension {
+    type Output = NewExtension;
+    type Refused = ExtensionRefused;
+    const NAME: &'static str = "create_extension";
+
+    fn permission(&self) -> Permission {
+        Permission::ManagePeople
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<NewExtension, Failure<ExtensionRefused>> {
+        let company = company_of(cx)?;
+        repo.user_for_update(self.user).await?.filter(takes_calls).ok_or(ExtensionRefused::NoSuchUser)?;
+        let number = match &self.number {
+            Some(text) => extension_number(text)?,
+            None => next_number(repo.extensions().await?.iter().map(|extension| extension.number.as_str())),
+        };
+        let username = username(&number, company);
+        let password = cx.secret();
+        let extension = Extension {
+            id: cx.id(),
+            company,
+            user: self.user,
+            secret: SipSecret::of(&username, &password),
+            number,
+            username,
+            version: 1,
+            created_at: cx.now(),
+            updated_at: cx.now(),
+        };
+        let inserted = on_duplicate(repo.insert_extension(&extension).await, "number", ExtensionRefused::NumberTaken);
+        match inserted {
+            // Two extensions were numbered at the same moment: the next attempt sees the other one.
+            Err(Failure::Refused(_)) if self.number.is_none() => {
+                return Err(crate::store::StoreError::Contention.into());
+            }
+            other => other?,
+        }
+        changed(cx, company, TelephonyPart::Extension);
+        Ok(NewExtension { extension, password })
+    }
+}
+
+/// Replaces the SIP password of a line.
+#[derive(Debug, Clone, Copy)]
+pub struct ResetExtensionSecret {
+    /// Which.
+    pub extension: ExtensionId,
+}
+
+#[async_trait]
+impl Command for ResetExtensionSecret {
+    type Output = NewExtension;
+    type Refused = ExtensionRefused;
+    const NAME: &'static str = "reset_extension_secret";
+
+    fn permission(&self) -> Permission {
+        Permission::ManagePeople
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<NewExtension, Failure<ExtensionRefused>> {
+        let mut extension = repo.extension(self.extension).await?.ok_or(ExtensionRefused::NotFound)?;
+        let password = cx.secret();
+        extension.secret = SipSecret::of(&extension.username, &password);
+        extension.version += 1;
+        extension.updated_at = cx.now();
+        repo.update_extension(&extension).await?;
+        changed(cx, extension.company, TelephonyPart::Extension);
+        Ok(NewExtension { extension, password })
+    }
+}
+
+/// Removes a line. Inbound routes to it keep their place and find nobody.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteExtension {
+    /// Which.
+    pub extension: ExtensionId,
+}
+
+#[async_trait]
+impl Command for DeleteExtension {
+    type Output = ();
+    type Refused = ExtensionRefused;
+    const NAME: &'static str = "delete_extension";
+
+    fn permission(&self) -> Permission {
+        Permission::ManagePeople
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<ExtensionRefused>> {
+        if !repo.delete_extension(self.extension).await? {
+            return Err(ExtensionRefused::NotFound.into());
+        }
+        changed(cx, company_of(cx)?, TelephonyPart::Extension);
+        Ok(())
+    }
+}
+
+fn trunk_of(id: TrunkId, cx: &Context<'_>, company: crate::id::CompanyId, settings: TrunkSettings) -> Trunk {
+    Trunk {
+        id,
+        company,
+        name: settings.name,
+        transport: settings.transport,
+        host: settings.host,
+        port: settings.port,
+        auth: settings.auth,
+        is_default: settings.is_default,
+        version: 1,
+        created_at: cx.now(),
+        updated_at: cx.now(),
+    }
+}
+
+/// Connects the company to a carrier.
+#[derive(Debug, Clone)]
+pub struct CreateTrunk {
+    /// How.
+    pub settings: TrunkSettings,
+}
+
+#[async_trait]
+impl Command for CreateTrunk {
+    type Output = Trunk;
+    type Refused = TrunkRefused;
+    const NAME: &'static str = "create_trunk";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Trunk, Failure<TrunkRefused>> {
+        let company = company_of(cx)?;
+        let mut settings = self.settings.clone().checked()?;
+        // The only trunk is the one to call out by, whatever was said.
+        settings.is_default |= repo.trunks().await?.is_empty();
+        let trunk = trunk_of(cx.id(), cx, company, settings);
+        on_duplicate(repo.insert_trunk(&trunk).await, "name", TrunkRefused::NameTaken)?;
+        changed(cx, company, TelephonyPart::Trunk);
+        Ok(trunk)
+    }
+}
+
+/// Changes a trunk.
+#[derive(Debug, Clone)]
+pub struct UpdateTrunk {
+    /// Which.
+    pub trunk: TrunkId,
+    /// Its new settings.
+    pub settings: TrunkSettings,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for UpdateTrunk {
+    type Output = Trunk;
+    type Refused = TrunkRefused;
+    const NAME: &'static str = "update_trunk";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Trunk, Failure<TrunkRefused>> {
+        let old = repo.trunk(self.trunk).await?.ok_or(TrunkRefused::NotFound)?;
+        if !fresh(self.expected_version, old.version) {
+            return Err(TrunkRefused::Stale.into());
+        }
+        let mut trunk = trunk_of(old.id, cx, old.company, self.settings.clone().checked()?);
+        (trunk.version, trunk.created_at) = (old.version + 1, old.created_at);
+        on_duplicate(repo.update_trunk(&trunk).await, "name", TrunkRefused::NameTaken)?;
+        changed(cx, trunk.company, TelephonyPart::Trunk);
+        Ok(trunk)
+    }
+}
+
+/// Removes a trunk. Calls on it go on.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteTrunk {
+    /// Which.
+    pub trunk: TrunkId,
+}
+
+#[async_trait]
+impl Command for DeleteTrunk {
+    type Output = ();
+    type Refused = TrunkRefused;
+    const NAME: &'static str = "delete_trunk";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<TrunkRefused>> {
+        if !repo.delete_trunk(self.trunk).await? {
+            return Err(TrunkRefused::NotFound.into());
+        }
+        changed(cx, company_of(cx)?, TelephonyPart::Trunk);
+        Ok(())
+    }
+}
+
+async fn check_target(repo: &mut dyn Repo, target: InboundTarget) -> Result<(), Failure<InboundRefused>> {
+    let exists = match target {
+        InboundTarget::Queue(id) => repo.queue(id).await?.is_some(),
+        InboundTarget::Agent(id) => repo.user(id).await?.is_some_and(|user| takes_calls(&user)),
+        InboundTarget::Extension(id) => repo.extension(id).await?.is_some(),
+    };
+    if exists { Ok(()) } else { Err(InboundRefused::NoSuchTarget.into()) }
+}
+
+/// Says where calls to a number lead.
+#[derive(Debug, Clone)]
+pub struct CreateInboundRoute {
+    /// The called number, as it was typed.
+    pub number: String,
+    /// Where calls to it lead.
+    pub target: InboundTarget,
+}
+
+#[async_trait]
+impl Command for CreateInboundRoute {
+    type Output = InboundRoute;
+    type Refused = InboundRefused;
+    const NAME: &'static str = "create_inbound_route";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<InboundRoute, Failure<InboundRefused>> {
+        let company = own_company(cx, repo).await?;
+        let number = E164::parse(&self.number, company.default_country).map_err(InboundRefused::from)?;
+        check_target(repo, self.target).await?;
+        let route = InboundRoute {
+            id: cx.id(),
+            company: company.id,
+            number,
+            target: self.target,
+            version: 1,
+            created_at: cx.now(),
+            updated_at: cx.now(),
+        };
+        on_duplicate(repo.insert_inbound_route(&route).await, "number", InboundRefused::Duplicate)?;
+        changed(cx, company.id, TelephonyPart::InboundRoute);
+        Ok(route)
+    }
+}
+
+/// Changes where calls to a number lead.
+#[derive(Debug, Clone)]
+pub struct UpdateInboundRoute {
+    /// Which route.
+    pub route: InboundRouteId,
+    /// Another number.
+    pub number: Option<String>,
+    /// Another target.
+    pub target: Option<InboundTarget>,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for UpdateInboundRoute {
+    type Output = InboundRoute;
+    type Refused = InboundRefused;
+    const NAME: &'static str = "update_inbound_route";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<InboundRoute, Failure<InboundRefused>> {
+        let company = own_company(cx, repo).await?;
+        let mut route = repo.inbound_route(self.route).await?.ok_or(InboundRefused::NotFound)?;
+        if !fresh(self.expected_version, route.version) {
+            return Err(InboundRefused::Stale.into());
+        }
+        if let Some(number) = &self.number {
+            route.number = E164::parse(number, company.default_country).map_err(InboundRefused::from)?;
+        }
+        if let Some(target) = self.target {
+            check_target(repo, target).await?;
+            route.target = target;
+        }
+        route.version += 1;
+        route.updated_at = cx.now();
+        on_duplicate(repo.update_inbound_route(&route).await, "number", InboundRefused::Duplicate)?;
+        changed(cx, company.id, TelephonyPart::InboundRoute);
+        Ok(route)
+    }
+}
+
+/// Removes an inbound route: calls to its number are refused from then on.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteInboundRoute {
+    /// Which.
+    pub route: InboundRouteId,
+}
+
+#[async_trait]
+impl Command for DeleteInboundRoute {
+    type Output = ();
+    type Refused = InboundRefused;
+    const NAME: &'static str = "delete_inbound_route";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageNumbers
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<InboundRefused>> {
+        if !repo.delete_inbound_route(self.route).await? {
+            return Err(InboundRefused::NotFound.into());
+        }
+        changed(cx, company_of(cx)?, TelephonyPart::InboundRoute);
+        Ok(())
+    }
+}
+
+async fn check_members(repo: &mut dyn Repo, settings: &QueueSettings) -> Result<(), Failure<QueueRefused>> {
+    for member in &settings.members {
+        if !repo.user(member.agent_id).await?.is_some_and(|user| takes_calls(&user)) {
+            return Err(QueueRefused::BadMembers.into());
+        }
+    }
+    Ok(())
+}
+
+/// Sets up a queue.
+#[derive(Debug, Clone)]
+pub struct CreateQueue {
+    /// How.
+    pub settings: QueueSettings,
+}
+
+#[async_trait]
+impl Command for CreateQueue {
+    type Output = Queue;
+    type Refused = QueueRefused;
+    const NAME: &'static str = "create_queue";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageQueues
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Queue, Failure<QueueRefused>> {
+        let company = company_of(cx)?;
+        let settings = self.settings.clone().checked()?;
+        check_members(repo, &settings).await?;
+        let queue = Queue { id: cx.id(), company, settings, version: 1, created_at: cx.now(), updated_at: cx.now() };
+        on_duplicate(repo.insert_queue(&queue).await, "name", QueueRefused::NameTaken)?;
+        cx.emit(company, Event::QueueUpdated { queue: queue.id });
+        Ok(queue)
+    }
+}
+
+/// Changes a queue.
+#[derive(Debug, Clone)]
+pub struct UpdateQueue {
+    /// Which.
+    pub queue: QueueId,
+    /// Its new settings.
+    pub settings: QueueSettings,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for UpdateQueue {
+    type Output = Queue;
+    type Refused = QueueRefused;
+    const NAME: &'static str = "update_queue";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageQueues
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Queue, Failure<QueueRefused>> {
+        let mut queue = repo.queue(self.queue).await?.ok_or(QueueRefused::NotFound)?;
+        if !fresh(self.expected_version, queue.version) {
+            return Err(QueueRefused::Stale.into());
+        }
+        queue.settings = self.settings.clone().checked()?;
+        check_members(repo, &queue.settings).await?;
+        queue.version += 1;
+        queue.updated_at = cx.now();
+        on_duplicate(repo.update_queue(&queue).await, "name", QueueRefused::NameTaken)?;
+        cx.emit(queue.company, Event::QueueUpdated { queue: queue.id });
+        Ok(queue)
+    }
+}
+
+/// Removes a queue that no inbound route leads to.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteQueue {
+    /// Which.
+    pub queue: QueueId,
+}
+
+#[async_trait]
+impl Command for DeleteQueue {
+    type Output = ();
+    type Refused = QueueRefused;
+    const NAME: &'static str = "delete_queue";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageQueues
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<QueueRefused>> {
+        let leads_here = |route: &InboundRoute| route.target == InboundTarget::Queue(self.queue);
+        if repo.inbound_routes().await?.iter().any(leads_here) {
+            return Err(QueueRefused::InUse.into());
+        }
+        if !repo.delete_queue(self.queue).await? {
+            return Err(QueueRefused::NotFound.into());
+        }
+        cx.emit(company_of(cx)?, Event::QueueUpdated { queue: self.queue });
+        Ok(())
+    }
+}

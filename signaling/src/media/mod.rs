@@ -1,0 +1,10 @@
+//! Media: session descriptions, RTP and the relay that anchors every call.
+//!
+//! A call's audio always passes through [`relay`]: each party sends to an address of ours, so a party can be exchanged
+//! (transfer, next agent) without telling the other one, and nobody learns the other's address. The relay is transparent:
+//! it forwards packets as they are, therefore [`sdp`] lets both parties agree on the very same payload types.
+
+pub mod port;
+pub mod relay;
+pub mod rtp;
+pub mod sdp;
