@@ -170,7 +170,7 @@ pub(crate) async fn layer(State(app): State<Shared>, request: Request, next: Nex
 
 async fn once(app: &Shared, key: Key, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let limit = if parts.uri.path().ends_with("/bulk-upload") { app.settings.max_upload_bytes } else { JSON_MAX };
+    let limit = if parts.uri.path().ends_with("/bulk-upload") { app.settings.max_upload_bytes.saturating_add(64 * 1024) } else { JSON_MAX };
     let body = read_body(body, limit).await?;
     match app.replays.begin(Instant::now(), &key, Sha256::digest(&body).into())? {
         Begun::Again(answer) => {
