@@ -188,12 +188,21 @@ impl<'a> Uri<'a> {
         if matches!(self.scheme, Scheme::Other(_)) {
             return self.text == other.text;
         }
-        let same_user = self.user_decoded() == other.user_decoded() && self.password == other.password;
+        let same_user = match self.scheme {
+            Scheme::Tel => self.dialled().eq(other.dialled()),
+            _ => self.user_decoded() == other.user_decoded() && self.password == other.password,
+        };
         let same_host = match (self.host, other.host) {
             (Some(Host::Domain(a)), Some(Host::Domain(b))) => a.eq_ignore_ascii_case(b),
             (a, b) => a == b,
         };
         same_user && same_host && self.params_agree(other) && other.params_agree(self) && self.headers == other.headers
+    }
+
+    /// The number without what only helps the eye (RFC 3966 §5.1.1).
+    fn dialled(&self) -> impl Iterator<Item = u8> + use<'a> {
+        let digits = self.user.unwrap_or("").bytes();
+        digits.filter(|b| !matches!(b, b'-' | b'.' | b'(' | b')')).map(|b| b.to_ascii_lowercase())
     }
 
     /// Every parameter on both sides has one value; some must be on both or neither.
