@@ -11,8 +11,8 @@ mod write;
 use std::net::{IpAddr, SocketAddr};
 
 pub use negotiate::{
-    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, codecs, own_offer, own_offer_of, relay_answer,
-    relay_offer, remote,
+    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, check, codecs, own_answer, own_offer,
+    own_offer_of, relay_answer, relay_offer, remote,
 };
 pub use parse::{MAX_BYTES, MAX_LINE, MAX_LINES, MAX_MEDIA, SdpError, SdpProblem};
 
@@ -168,6 +168,15 @@ impl Media {
 }
 
 impl Direction {
+    /// The same direction seen from the other party (RFC 3264 §6.1).
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly => Self::SendOnly,
+            both => both,
+        }
+    }
+
     /// The word in the description.
     pub const fn as_str(self) -> &'static str {
         match self {

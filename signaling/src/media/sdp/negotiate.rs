@@ -201,6 +201,27 @@ pub fn relay_answer(
     Ok(described(local, origin, sections))
 }
 
+/// Whether a call can come of an offer or answer at all.
+pub fn check(description: &SessionDescription) -> Result<(), NegotiationError> {
+    usable(description).map(|_| ())
+}
+
+/// An answer to `offer` without another party, for a call that is answered by an announcement or a queue: every codec of the offer
+/// that we let through.
+pub fn own_answer(
+    offer: &SessionDescription,
+    local: LocalMedia,
+    origin: &mut Origin,
+) -> Result<SessionDescription, NegotiationError> {
+    let mut answer = relay_answer(offer, offer, local, origin)?;
+    for attribute in answer.media.iter_mut().flat_map(|media| &mut media.attributes) {
+        if let Attribute::Direction(direction) = attribute {
+            *direction = direction.reversed();
+        }
+    }
+    Ok(answer)
+}
+
 /// An offer of our own: PCMU, PCMA, telephone events.
 pub fn own_offer(local: LocalMedia, origin: &mut Origin) -> SessionDescription {
     own_offer_of(&[Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent], local, origin)
@@ -317,6 +338,14 @@ mod tests {
             assert_eq!(relayed.direction_of(&relayed.media[0]), Direction::SendOnly, "{hold}");
         }
         assert_eq!(remote(&sdp("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 0.0.0.0\r\n")), None);
+    }
+
+    #[test]
+    fn an_own_answer_takes_what_is_offered_and_turns_the_direction() {
+        let held = sdp("m=audio 4000 RTP/AVP 18 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n");
+        let answer = own_answer(&held, OURS, &mut Origin::new(1)).unwrap();
+        assert_eq!(answer.media[0].formats.join(" "), "8 101");
+        assert_eq!(answer.direction_of(&answer.media[0]), Direction::RecvOnly);
     }
 
     #[test]
