@@ -96,7 +96,11 @@ impl<T> Call<T> {
     fn ring(&mut self, now: Instant, offer: Offer<T>) {
         let side = if self.a.is_some() { Side::B } else { Side::A };
         // Side B is offered what side A described, so that they agree with each other; else what we understand.
-        let pattern = self.a.and_then(|a| self.leg(a).ok()).and_then(|a| a.remote.clone());
+        // A party that was answered before may hold just now; that is between it and us until both are connected.
+        let pattern = self.a.and_then(|a| self.leg(a).ok()).and_then(|a| match a.state {
+            LegState::Up => a.remote.clone().map(SessionDescription::both_ways),
+            _ => a.remote.clone(),
+        });
         let Offer { key, contacts, ring } = offer;
         let mut attempt = Attempt {
             key,

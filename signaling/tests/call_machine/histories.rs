@@ -9,7 +9,7 @@ use dialplane_signaling::call::{
 };
 
 const HISTORIES: u64 = 10_000;
-const LENGTH: usize = 40;
+const LENGTH: usize = 80;
 
 /// SplitMix64: the same seed gives the same history on every machine.
 struct Dice(u64);
@@ -134,7 +134,7 @@ impl Books {
 }
 
 fn sdp(dice: &mut Dice) -> Option<SessionDescription> {
-    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0 101", "18", ""]);
+    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0", "8 0 101", "0 8 101", "8 0", "18", ""]);
     if formats.is_empty() {
         return None;
     }
@@ -209,8 +209,8 @@ fn leg_input(books: &mut Books, dice: &mut Dice) -> Option<Input<u8>> {
 fn next_input(books: &mut Books, dice: &mut Dice) -> Option<Input<u8>> {
     let media_pending = books.media_opened == 1 && !books.media_failed && books.legs.len() <= 1;
     match dice.below(40) {
-        0 => Some(Input::EndAll { cause: HangupCause::ShutDown }),
-        1 if books.wants_route => Some(Input::NoRoute { cause: HangupCause::NoRoute }),
+        0 if dice.below(8) == 0 => Some(Input::EndAll { cause: HangupCause::ShutDown }),
+        1 if books.wants_route && dice.below(4) == 0 => Some(Input::NoRoute { cause: HangupCause::NoRoute }),
         2..=5 if media_pending => {
             let [a, b] = [5_000, 5_002].map(|port| LocalMedia { rtp: ([198, 51, 100, 1], port).into() });
             Some(Input::MediaReady { a, b })

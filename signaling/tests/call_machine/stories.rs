@@ -542,12 +542,15 @@ fn a_queue_answers_first_and_an_agent_joins() {
     assert_eq!(story.call.poll_timeout(), None, "how long it waits is the queue's business");
     let hold = Input::Reoffer { leg: CALLER, sdp: Some(sdp_with(1, "8 0", "a=sendonly\r\n")) };
     story.expect(hold, &["media A at 192.0.2.1", "answer-reinvite 0 <5000 [8 0] recvonly>", "* Held leg: 0"]);
+    // The agent is invited to a call that flows both ways all the same, for nobody would tell them of the caller's return.
+    story.expect(ring(6, &["ann"]), &["* offered 6 to [1]", "invite 1 ann <5002 [8 0]>"]);
+    story.after(failed(1, 486));
     story.after(Input::Reoffer { leg: CALLER, sdp: Some(sdp(1, "8 0")) });
-    story.expect(ring(7, &["bob"]), &["* offered 7 to [1]", "invite 1 bob <5002 [8 0]>"]);
-    story.expect(Input::Provisional { leg: LegId(1), status: 180, sdp: None }, &["* Ringing leg: 1, key: 7"]);
+    story.expect(ring(7, &["bob"]), &["* offered 7 to [2]", "invite 2 bob <5002 [8 0]>"]);
+    story.expect(Input::Provisional { leg: LegId(2), status: 180, sdp: None }, &["* Ringing leg: 2, key: 7"]);
     story.expect(
-        answered(1, sdp(2, "0")),
-        &["media B at 192.0.2.2", "* Answered leg: 1, key: Some(7", "* Bridged a: 0, b: 1", "reinvite 0 <5000 [0]>"],
+        answered(2, sdp(2, "0")),
+        &["media B at 192.0.2.2", "* Answered leg: 2, key: Some(7", "* Bridged a: 0, b: 2", "reinvite 0 <5000 [0]>"],
     );
 }
 

@@ -153,6 +153,13 @@ impl SessionDescription {
         self.media.iter().enumerate().find(|(_, media)| media.is_relayed_audio() && media.port != 0)
     }
 
+    /// The same description with every stream flowing both ways.
+    pub fn both_ways(mut self) -> Self {
+        let lists = self.media.iter_mut().map(|media| &mut media.attributes).chain([&mut self.attributes]);
+        lists.for_each(|list| list.retain(|attribute| !matches!(attribute, Attribute::Direction(_))));
+        self
+    }
+
     /// Whether the maker holds the call: it does not want to hear the other party.
     pub fn is_hold(&self) -> bool {
         self.audio()

@@ -364,4 +364,27 @@ mod tests {
         assert!(!accepts_first_codec_of(&both, &alaw));
         assert!(accepts_first_codec_of(&alaw, &both));
     }
+
+    proptest::proptest! {
+        /// Whatever the parties describe: what leaves us is well-formed, names our address only, and has common codecs only.
+        #[test]
+        fn nothing_of_the_other_partys_network_gets_through(
+            first in "(m=(audio|video) (0|4000) (RTP/AVP|RTP/SAVP|RTP/AVPF)( (0|8|18|96|101)){1,4}\r\n(a=(sendonly|inactive|rtpmap:96 PCMA/8000|rtpmap:101 telephone-event/8000|candidate:1 192[.]0[.]2[.]10|fmtp:101 0-15)\r\n){0,4}){0,4}",
+            second in "m=audio 6000 RTP/AVP( (0|8|96)){1,3}\r\n(a=(recvonly|rtpmap:96 PCMU/8000)\r\n){0,2}",
+        ) {
+            let (first, second) = (sdp(&first), sdp(&second));
+            let mut origin = Origin::new(3);
+            let written = [relay_offer(&first, OURS, &mut origin), relay_answer(&first, &second, OURS, &mut origin)];
+            for (n, description) in written.into_iter().enumerate().filter_map(|(n, d)| Some((n, d.ok()?))) {
+                let text = description.to_string();
+                proptest::prop_assert!(!text.contains("192.0.2.10"), "{}", text);
+                let again = SessionDescription::parse(text.as_bytes());
+                proptest::prop_assert_eq!(again.as_ref(), Ok(&description));
+                proptest::prop_assert_eq!(description.media.len(), if n == 0 { 1 } else { first.media.len() });
+                proptest::prop_assert!(codecs(&description).iter().all(|codec| codecs(&first).contains(codec)));
+                let open = description.media.iter().filter(|media| media.port != 0).count();
+                proptest::prop_assert_eq!(open, 1);
+            }
+        }
+    }
 }
