@@ -53,7 +53,8 @@ pub enum Input<T> {
         /// Its answer to our offer.
         sdp: Option<SessionDescription>,
     },
-    /// A final response other than 2xx came on a leg we invited, or a connected leg broke (481, 408: its requests go unanswered).
+    /// A final response other than 2xx came on a leg we invited, or a connected leg broke (481 or 408 to a request of ours, or no ACK to
+    /// our answer, after which the dialog layer sends the BYE that RFC 3261 §13.3.1.4 asks for).
     Failed {
         /// The leg.
         leg: LegId,
@@ -79,7 +80,7 @@ pub enum Input<T> {
         /// The Q.850 number of its Reason header.
         q850: Option<u8>,
     },
-    /// A re-INVITE or UPDATE came.
+    /// A re-INVITE, or an UPDATE with a description, came. An UPDATE without one only refreshes the session; the dialog layer answers it.
     Reoffer {
         /// The leg.
         leg: LegId,
