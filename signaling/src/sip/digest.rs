@@ -14,7 +14,7 @@ use super::wire::{Message, Method, Name};
 
 mod text;
 
-use text::{AuthParams, split_values};
+use text::{AuthParams, Quoted, split_values};
 
 /// A hash and whether it is bound to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -322,31 +322,33 @@ impl<'a> Challenge<'a> {
             body: request.body,
         };
         let response = proof.response(&ha1.digest);
-        let (realm, nonce) = (self.realm, self.nonce);
         let mut out = format!(
-            "Digest username=\"{username}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{}\", response=\"{}\", algorithm={}",
-            request.uri,
+            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{}\", algorithm={}",
+            Quoted(username),
+            Quoted(self.realm),
+            Quoted(self.nonce),
+            Quoted(request.uri),
             response.as_str(),
             self.algorithm.as_str(),
         );
         if let Some(qop) = qop {
-            out.push_str(&format!(", cnonce=\"{}\", qop={}, nc={nc}", request.cnonce, qop.as_str()));
+            out.push_str(&format!(", cnonce={}, qop={}, nc={nc}", Quoted(request.cnonce), qop.as_str()));
         } else if self.algorithm.is_session() {
-            out.push_str(&format!(", cnonce=\"{}\"", request.cnonce));
+            out.push_str(&format!(", cnonce={}", Quoted(request.cnonce)));
         }
         if let Some(opaque) = self.opaque {
-            out.push_str(&format!(", opaque=\"{opaque}\""));
+            out.push_str(&format!(", opaque={}", Quoted(opaque)));
         }
         Some(out)
     }
 }
 
 impl fmt::Display for Challenge<'_> {
-    /// The value of WWW-Authenticate or Proxy-Authenticate. Texts are written between quotes as they are.
+    /// The value of WWW-Authenticate or Proxy-Authenticate.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest realm=\"{}\", nonce=\"{}\"", self.realm, self.nonce)?;
+        write!(f, "Digest realm={}, nonce={}", Quoted(self.realm), Quoted(self.nonce))?;
         if let Some(opaque) = self.opaque {
-            write!(f, ", opaque=\"{opaque}\"")?;
+            write!(f, ", opaque={}", Quoted(opaque))?;
         }
         if self.stale {
             f.write_str(", stale=true")?;

@@ -24,7 +24,7 @@ impl Default for Policy<'static> {
     fn default() -> Self {
         Self {
             methods: &Method::KNOWN,
-            extensions: &["100rel", "timer", "replaces", "path", "outbound"],
+            extensions: &["100rel", "timer", "replaces"],
             body_types: &["application/sdp", "multipart/mixed", "multipart/alternative"],
             forwarding: true,
         }
@@ -132,7 +132,9 @@ pub fn request_with(message: &Message, policy: &Policy<'_>) -> Result<(), Reject
     form(message, method)?;
     method_supported(method, policy)?;
     destination(message, method, policy)?;
-    if !matches!(method, Method::Ack | Method::Cancel) {
+    let present = present(message);
+    let demands = present & (bit(Name::Require) | bit(Name::ProxyRequire)) != 0;
+    if demands && !matches!(method, Method::Ack | Method::Cancel) {
         extensions(message, policy)?;
     }
     body(message, method, policy)
@@ -190,7 +192,9 @@ fn form(message: &Message, method: &Method) -> Result<(), Rejection> {
     let has = |name: Name<'_>| present & bit(name) != 0;
     // The top Via has a better error when there is none.
     message.via()?;
-    message.vias().skip(1).try_for_each(|via| via.map(|_: Via<'_>| ()))?;
+    for value in message.header_values(Name::Via).skip(1) {
+        Via::read_as(value)?;
+    }
     message.from()?;
     message.to()?;
     message.call_id()?;

@@ -1,5 +1,7 @@
 //! The text form shared by challenges and credentials: a scheme and `name=value` pairs with commas.
 
+use std::fmt::{self, Write};
+
 use smallvec::SmallVec;
 
 use super::DigestError;
@@ -43,6 +45,27 @@ impl<'a> AuthParams<'a> {
 
     pub(super) fn required(&self, name: &'static str) -> Result<&'a str, DigestError> {
         self.get(name).ok_or(DigestError::Missing(name))
+    }
+}
+
+/// A text between quotes. It is in its wire form, where a quote inside has a backslash; one without gets it, so that no text ends early.
+pub(super) struct Quoted<'a>(pub(super) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        let mut escaped = false;
+        for c in self.0.chars() {
+            if c == '"' && !escaped {
+                f.write_char('\\')?;
+            }
+            f.write_char(c)?;
+            escaped = c == '\\' && !escaped;
+        }
+        if escaped {
+            f.write_char('\\')?;
+        }
+        f.write_char('"')
     }
 }
 

@@ -9,7 +9,7 @@ use super::Limits;
 use super::error::{HeaderFault, ParseError};
 use super::list::ListValues;
 use super::method::Method;
-use super::name::Name;
+use super::name::{LISTS, Name};
 use super::scan::{self, HeaderSpan, Spans};
 
 /// A SIP message: one buffer and the positions of its parts. A clone counts a reference up.
@@ -19,7 +19,7 @@ pub struct Message {
     source: Option<SocketAddr>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) buf: Bytes,
     pub(super) start: Start,
@@ -61,9 +61,10 @@ pub enum StartLine<'a> {
 }
 
 /// What the Content-Length headers of a message say, against the bytes that came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ContentLength {
     /// None: on UDP the body is the rest.
+    #[default]
     Absent,
     /// A length within what came; more bytes have been cut off.
     Stated(u64),
@@ -95,7 +96,7 @@ impl Message {
     ///
     /// Leading line ends are skipped; bytes after the body stated by Content-Length are cut off.
     pub fn parse(datagram: Bytes, limits: &Limits) -> Result<Message, ParseError> {
-        Ok(Message { inner: Arc::new(scan::parse(&datagram, limits)?), source: None })
+        Ok(Message { inner: scan::parse(&datagram, limits)?, source: None })
     }
 
     /// The message with the address it came from, which [`super::Builder::response_to`] then writes into the top Via
@@ -152,7 +153,7 @@ impl Message {
 
     /// All values of a header: of all its lines, and for list headers of each comma list.
     pub fn header_values<'m, 'n>(&'m self, name: Name<'n>) -> impl Iterator<Item = &'m str> + use<'m, 'n> {
-        let list = Name::from(name.as_str()).is_list();
+        let list = LISTS.get(usize::from(name.resolved_id())).copied().unwrap_or(false);
         self.lines(name).flat_map(move |line| if list { ListValues::new(line) } else { ListValues::whole(line) })
     }
 

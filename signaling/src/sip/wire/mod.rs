@@ -66,7 +66,7 @@ impl Default for Limits {
         Self {
             message: 64 * 1024,
             start_line: 4 * 1024,
-            header_name: 256,
+            header_name: 1024,
             header_value: 16 * 1024,
             headers: 256,
             uri: 2 * 1024,

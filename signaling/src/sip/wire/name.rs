@@ -30,22 +30,85 @@ macro_rules! names {
 
             /// The known name written `text`, in any case, long or compact.
             pub fn known(text: &[u8]) -> Option<Name<'static>> {
-                if let [single] = text {
-                    return match single.to_ascii_lowercase() {
-                        $(c if c == $compact => Some(Name::$variant),)*
-                        _ => None,
-                    };
-                }
-                let first = text.first()?.to_ascii_lowercase();
-                // The first letter and the length leave at most a few candidates; the compiler turns these constants into a jump.
-                match (text.len(), first) {
-                    $((len, letter) if len == $text.len() && letter == const { $text.as_bytes()[0].to_ascii_lowercase() }
-                        && text.eq_ignore_ascii_case($text.as_bytes()) => Some(Name::$variant),)*
-                    _ => None,
-                }
+                NAMES.get(usize::from(known_id(text))).copied().flatten()
             }
         }
+
+        /// The known names by their numbers.
+        const NAMES: [Option<Name<'static>>; SLOTS] = {
+            let mut names = [None; SLOTS];
+            $(names[$id] = Some(Name::$variant);)*
+            names
+        };
+
+        /// Whether a number is that of a list header.
+        pub(super) const LISTS: [bool; SLOTS] = {
+            let mut lists = [false; SLOTS];
+            $(lists[$id] = $list;)*
+            lists
+        };
+
+        /// The long forms by the same numbers.
+        const TEXTS: [&str; SLOTS] = {
+            let mut texts = [""; SLOTS];
+            $(texts[$id] = $text;)*
+            texts
+        };
+
+        /// Numbers of the compact forms, by letter.
+        const COMPACT: [u8; 32] = {
+            let mut ids = [0; 32];
+            $(if $compact != 0 { ids[($compact & 31) as usize] = $id; })*
+            ids
+        };
     };
+}
+
+/// More than the largest number of a name; numbers stay below 64, so that a set of names fits a `u64`.
+const SLOTS: usize = 64;
+
+/// By length and first letter: the first candidate, and for each candidate the next one. Built when compiling.
+const CANDIDATES: ([u8; 1024], [u8; SLOTS]) = {
+    let mut first = [0u8; 1024];
+    let mut next = [0u8; SLOTS];
+    let mut id = 1;
+    while id < SLOTS {
+        let text = TEXTS[id].as_bytes();
+        if !text.is_empty() {
+            let bucket = bucket(text.len(), text[0]);
+            next[id] = first[bucket];
+            first[bucket] = id as u8;
+        }
+        id += 1;
+    }
+    (first, next)
+};
+
+const fn bucket(len: usize, letter: u8) -> usize {
+    (len & 31) << 5 | (letter & 31) as usize
+}
+
+/// The number of the name written `text`; zero for an unknown one.
+pub(super) fn known_id(text: &[u8]) -> u8 {
+    static FIRST: [u8; 1024] = CANDIDATES.0;
+    static NEXT: [u8; SLOTS] = CANDIDATES.1;
+    static TEXT_OF: [&str; SLOTS] = TEXTS;
+    match text {
+        [] => 0,
+        [single] if single.is_ascii_alphabetic() => COMPACT[usize::from(single & 31)],
+        [letter, ..] => {
+            let mut id = FIRST[bucket(text.len(), *letter)];
+            while id != 0 {
+                let known = TEXT_OF[usize::from(id)].as_bytes();
+                // Nearly everybody writes the usual case, and equality is the faster question.
+                if known == text || known.eq_ignore_ascii_case(text) {
+                    break;
+                }
+                id = NEXT[usize::from(id)];
+            }
+            id
+        }
+    }
 }
 
 names! {
@@ -177,7 +240,7 @@ impl Name<'_> {
     /// The header's number in the table, looking an [`Name::Other`] up as well.
     pub(super) fn resolved_id(&self) -> u8 {
         match self {
-            Name::Other(text) => Name::known(text.as_bytes()).map_or(0, |name| name.id()),
+            Name::Other(text) => known_id(text.as_bytes()),
             name => name.id(),
         }
     }

@@ -1,7 +1,7 @@
 //! Parameters after `;`, of headers and of URIs.
 
 use super::error::{Fault, HeaderFault};
-use super::list::{closing_quote, cut, is_blank, skip_blanks};
+use super::list::{closing_quote, cut, skip_blanks};
 
 /// One parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl<'a> Walk<'a> {
             self.at = start;
             return Ok(None);
         }
-        let end = run(bytes, start, |b| !matches!(b, b';' | b'=' | b'"' | b'<' | b'>' | b',') && !is_blank(b));
+        let end = run(bytes, start, NAME_END);
         if end == start {
             return Err(Fault::new(HeaderFault::Param, start));
         }
@@ -98,7 +98,7 @@ impl<'a> Walk<'a> {
                 value = Some(cut(self.text, from + 1, close));
                 next = close + 1;
             } else {
-                let to = run(bytes, from, |b| !matches!(b, b';' | b'"' | b'<' | b'>' | b',') && !is_blank(b));
+                let to = run(bytes, from, VALUE_END);
                 value = Some(cut(self.text, from, to));
                 next = to;
             }
@@ -108,6 +108,25 @@ impl<'a> Walk<'a> {
     }
 }
 
-fn run(bytes: &[u8], from: usize, keep: impl Fn(u8) -> bool) -> usize {
-    bytes.get(from..).and_then(|rest| rest.iter().position(|b| !keep(*b))).map_or(bytes.len(), |n| from + n)
+/// What ends a parameter's name.
+const NAME_END: u8 = 1;
+/// What ends a value without quotes.
+const VALUE_END: u8 = 2;
+
+static ENDS: [u8; 256] = {
+    let mut table = [0; 256];
+    let ends = b";\"<>, \t";
+    let mut at = 0;
+    while at < ends.len() {
+        table[ends[at] as usize] = NAME_END | VALUE_END;
+        at += 1;
+    }
+    table[b'=' as usize] = NAME_END;
+    table
+};
+
+/// The index of the first byte at or after `from` that is an end of this kind.
+fn run(bytes: &[u8], from: usize, kind: u8) -> usize {
+    let rest = bytes.get(from..).unwrap_or(&[]);
+    rest.iter().position(|b| ENDS[usize::from(*b)] & kind != 0).map_or(bytes.len(), |n| from + n)
 }

@@ -1,6 +1,6 @@
 //! The single pass over a message: lines, names, the body.
 
-use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -9,7 +9,7 @@ use super::error::{ParseError, ParseErrorKind};
 use super::list::{is_blank, is_token};
 use super::message::{ContentLength, Inner, Start};
 use super::method::Method;
-use super::name::Name;
+use super::name::{Name, known_id};
 use super::{HeaderFault, Limits};
 
 /// Where one header line is. Offsets fit 32 bits: a message is limited in size.
@@ -34,7 +34,7 @@ fn refused(offset: usize, kind: ParseErrorKind) -> Stop {
     Stop::Refused(ParseError { offset, kind })
 }
 
-pub(super) fn parse(datagram: &Bytes, limits: &Limits) -> Result<Inner, ParseError> {
+pub(super) fn parse(datagram: &Bytes, limits: &Limits) -> Result<Arc<Inner>, ParseError> {
     let lead = datagram.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let fail = |offset, kind| ParseError { offset, kind };
     if lead == datagram.len() {
@@ -43,63 +43,44 @@ pub(super) fn parse(datagram: &Bytes, limits: &Limits) -> Result<Inner, ParseErr
     if datagram.len() - lead > limits.message.min(u32::MAX as usize) {
         return Err(fail(lead, ParseErrorKind::MessageTooLarge));
     }
-    let buf = datagram.slice(lead..);
     let shift = |mut e: ParseError| {
         e.offset += lead;
         e
     };
-    match scan(&buf, limits) {
-        Ok(layout) => Ok(layout.over(buf)),
+    let buf = datagram.slice(lead..);
+    match over(buf.clone(), limits) {
+        Ok(inner) => Ok(inner),
         Err(Stop::Refused(error)) => Err(shift(error)),
         Err(Stop::Normalise) => {
             let head = head_end(&buf).ok_or(fail(datagram.len(), ParseErrorKind::HeadersWithoutEnd))?;
-            let normal = Bytes::from(normalise(&buf, head));
-            match scan(&normal, limits) {
-                Ok(layout) => Ok(layout.over(normal)),
-                Err(Stop::Refused(error)) => Err(shift(error)),
+            over(Bytes::from(normalise(&buf, head)), limits).map_err(|stop| match stop {
+                Stop::Refused(error) => shift(error),
                 // Cannot come twice: the copy has no folds and is UTF-8.
-                Err(Stop::Normalise) => Err(fail(lead, ParseErrorKind::NotSip)),
-            }
+                Stop::Normalise => fail(lead, ParseErrorKind::NotSip),
+            })
         }
     }
 }
 
-struct Layout {
-    start: Start,
-    headers: Spans,
-    body: Range<usize>,
-    content_length: ContentLength,
-    malformed: Option<(HeaderFault, u32)>,
-}
-
-impl Layout {
-    /// The message over `buf`, without what follows its body.
-    fn over(self, mut buf: Bytes) -> Inner {
-        buf.truncate(self.body.end);
-        Inner {
-            buf,
-            start: self.start,
-            headers: self.headers,
-            body: self.body.start,
-            content_length: self.content_length,
-            malformed: self.malformed,
-        }
+/// The message over `buf`, without what follows its body. Filled in place: the positions are too many bytes to move about.
+fn over(buf: Bytes, limits: &Limits) -> Result<Arc<Inner>, Stop> {
+    let mut shared = Arc::new(Inner::default());
+    // Not shared yet, so there is one.
+    if let Some(inner) = Arc::get_mut(&mut shared) {
+        let end = scan(&buf, limits, inner)?;
+        inner.buf = buf;
+        inner.buf.truncate(end);
     }
+    Ok(shared)
 }
 
-fn scan(buf: &[u8], limits: &Limits) -> Result<Layout, Stop> {
-    let mut layout = Layout {
-        start: Start::default(),
-        headers: Spans::new(),
-        body: 0..0,
-        content_length: ContentLength::Absent,
-        malformed: None,
-    };
+/// Fills the positions; gives the end of the body.
+fn scan(buf: &[u8], limits: &Limits, layout: &mut Inner) -> Result<usize, Stop> {
     let mut line_start = 0;
     let mut first = true;
     for line_feed in memchr::memchr_iter(b'\n', buf) {
-        let line_end =
-            if line_feed > line_start && buf.get(line_feed - 1) == Some(&b'\r') { line_feed - 1 } else { line_feed };
+        let carriage = line_feed > line_start && buf.get(line_feed - 1) == Some(&b'\r');
+        let line_end = if carriage { line_feed - 1 } else { line_feed };
         let line = buf.get(line_start..line_end).unwrap_or(&[]);
         if first {
             layout.start = start_line(line, limits)?;
@@ -109,10 +90,10 @@ fn scan(buf: &[u8], limits: &Limits) -> Result<Layout, Stop> {
             if std::str::from_utf8(head).is_err() {
                 return Err(Stop::Normalise);
             }
-            layout.body = body_range(line_feed + 1, buf.len(), &mut layout.content_length);
-            return Ok(layout);
+            layout.body = line_feed + 1;
+            return Ok(body_end(line_feed + 1, buf.len(), &mut layout.content_length));
         } else {
-            header_line(line, line_start, limits, &mut layout)?;
+            header_line(line, line_start, limits, layout)?;
         }
         line_start = line_feed + 1;
     }
@@ -125,7 +106,7 @@ fn scan(buf: &[u8], limits: &Limits) -> Result<Layout, Stop> {
 }
 
 /// Reads one header line into `layout`. What is no header is kept as a note for the answer, not refused.
-fn header_line(line: &[u8], offset: usize, limits: &Limits, layout: &mut Layout) -> Result<(), Stop> {
+fn header_line(line: &[u8], offset: usize, limits: &Limits, layout: &mut Inner) -> Result<(), Stop> {
     if line.first().is_some_and(|b| is_blank(*b)) {
         return Err(Stop::Normalise);
     }
@@ -151,15 +132,10 @@ fn header_line(line: &[u8], offset: usize, limits: &Limits, layout: &mut Layout)
     if layout.headers.len() >= limits.headers {
         return Err(refused(offset, ParseErrorKind::TooManyHeaders));
     }
-    let id = match Name::known(name) {
-        Some(known) => known.id(),
-        None => {
-            if !is_token(name) {
-                layout.malformed.get_or_insert((HeaderFault::Token, offset as u32));
-            }
-            0
-        }
-    };
+    let id = known_id(name);
+    if id == 0 && !is_token(name) {
+        layout.malformed.get_or_insert((HeaderFault::Token, offset as u32));
+    }
     if id == Name::ContentLength.id() {
         layout.content_length = layout.content_length.and(value);
     }
@@ -171,16 +147,15 @@ fn header_line(line: &[u8], offset: usize, limits: &Limits, layout: &mut Layout)
     Ok(())
 }
 
-/// What Content-Length says of the `available` bytes after the head.
-fn body_range(start: usize, len: usize, stated: &mut ContentLength) -> Range<usize> {
-    let available = len - start;
+/// Where a body that begins at `start` ends: as stated, or with the buffer.
+fn body_end(start: usize, len: usize, stated: &mut ContentLength) -> usize {
     if let ContentLength::Stated(length) = *stated {
         match usize::try_from(length) {
-            Ok(length) if length <= available => return start..start + length,
+            Ok(length) if length <= len - start => return start + length,
             _ => *stated = ContentLength::BeyondEnd,
         }
     }
-    start..len
+    len
 }
 
 fn start_line(line: &[u8], limits: &Limits) -> Result<Start, Stop> {

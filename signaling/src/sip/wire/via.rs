@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::error::{Fault, HeaderFault};
+use super::error::{Fault, HeaderError, HeaderFault};
 use super::host::{Host, parse_v6};
 use super::list::{cut, is_token_byte, skip_blanks};
 use super::params::Params;
@@ -38,6 +38,11 @@ impl<'a> Via<'a> {
     /// Reads one value.
     pub fn parse(text: &'a str) -> Option<Via<'a>> {
         Self::read(text).ok()
+    }
+
+    /// Reads one value, for its error.
+    pub(in crate::sip) fn read_as(text: &'a str) -> Result<Via<'a>, HeaderError> {
+        Self::read(text).map_err(|fault| fault.of("Via"))
     }
 
     pub(super) fn read(text: &'a str) -> Result<Via<'a>, Fault> {
