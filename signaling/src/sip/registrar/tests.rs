@@ -1,5 +1,6 @@
 use super::*;
-use crate::sip::flow::Protocol;
+use crate::sip::flow::{Flow, Protocol};
+use crate::sip::wire::{self, Message};
 use std::num::NonZeroU64;
 
 fn flow(port: u16) -> Flow {
@@ -170,7 +171,55 @@ fn refreshing_often_does_not_grow_the_registrar() {
 
 #[test]
 fn a_user_part_is_compared_as_written() {
-    assert!(same_uri("sip:a@H.example;transport=UDP", "SIP:a@h.example;transport=udp"));
-    assert!(!same_uri("sip:A@h", "sip:a@h"));
-    assert!(!same_uri("sip:h", "sip:a@h"));
+    let (now, mut registrar) = registrar();
+    for (n, uri) in
+        ["sip:a@H.example;transport=UDP", "SIP:a@h.example;transport=udp", "sip:A@h.example"].iter().enumerate()
+    {
+        registrar.register(now, "x", Registration::new(format!("c{n}"), 1, flow(1), some(&[uri]))).unwrap();
+    }
+    assert_eq!(uris(&registrar, now, "x"), ["sip:A@h.example", "SIP:a@h.example;transport=udp"]);
+}
+
+fn register(headers: &str) -> Result<Registration, BadRegistration> {
+    let text = format!(
+        "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@example.com>;tag=1\r\n\
+         To: <sip:a@example.com>\r\nCall-ID: c\r\nCSeq: 3 REGISTER\r\n{headers}\r\n"
+    );
+    Registration::read(&Message::parse(text.into(), &wire::Limits::default()).unwrap(), flow(1))
+}
+
+#[test]
+fn a_register_is_read_and_answered_with_what_is_bound() {
+    let (now, mut registrar) = registrar();
+    let registration = register(
+        "Contact: \"A\" <sip:a@10.0.0.5;transport=tcp>;q=0.5;expires=90;+sip.instance=\"<urn:uuid:7>\";reg-id=2, <sip:b@h>\r\n\
+         Expires: 60\r\nPath: <sip:edge;lr>\r\nUser-Agent: phone\r\n",
+    )
+    .unwrap();
+    assert_eq!((registration.cseq, registration.call_id.as_str()), (3, "c"));
+    assert_eq!(registration.path, ["<sip:edge;lr>"]);
+    registrar.register(now, "a", registration).unwrap();
+    let ok = registrar.write_contacts(now, &"a", Builder::response(200, "")).finish();
+    let ok = Message::parse(ok, &wire::Limits::default()).unwrap();
+    let contacts: Vec<_> = ok.header_values(Name::Contact).collect();
+    assert_eq!(
+        contacts,
+        [
+            "<sip:b@h>;expires=60",
+            "<sip:a@10.0.0.5;transport=tcp>;expires=90;q=0.500;+sip.instance=\"<urn:uuid:7>\";reg-id=2"
+        ]
+    );
+    let binding = registrar.lookup(now, &"a").nth(1).unwrap();
+    assert_eq!((binding.instance.as_deref(), binding.user_agent.as_deref()), (Some("urn:uuid:7"), Some("phone")));
+}
+
+#[test]
+fn a_star_stands_alone_and_with_expires_0() {
+    assert_eq!(register("Contact: *\r\nExpires: 0\r\n").unwrap().contacts, Contacts::RemoveAll);
+    assert_eq!(register("").unwrap().contacts, Contacts::Query);
+    assert_eq!(register("Contact: *\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: *\r\nExpires: 60\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: *, <sip:a@h>\r\nExpires: 0\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: <tel:+12025550123>\r\n").unwrap_err(), BadRegistration::Scheme);
+    assert!(matches!(register("Contact: <sip:a@h>\r\nExpires: soon\r\n"), Err(BadRegistration::Header(_))));
 }
