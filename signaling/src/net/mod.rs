@@ -47,7 +47,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 pub use link::{Gate, Inlet, Link};
-pub use sockets::Sockets;
+pub use sockets::{Dialer, Sockets};
 pub use stream::serve_stream;
 
 /// Bounds of [`Sockets`].

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod client;
+mod hostile;
 mod limits;
 mod lossy;
 mod server;
