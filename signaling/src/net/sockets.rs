@@ -1,7 +1,7 @@
 //! All sockets of one edge loop.
 
 use super::link::{Gate, Handle, Link, LinkEvent};
-use super::stream::serve_stream;
+use super::stream::{prepare, serve_stream};
 use super::udp::Udp;
 use super::{Event, Options, Received, SendError};
 use crate::sip::flow::{ConnectionId, Flow, Protocol, Transmit};
@@ -287,7 +287,7 @@ impl Sockets {
             return;
         }
         let Ok(local) = stream.local_addr() else { return };
-        stream.set_nodelay(true).ok();
+        prepare(&stream);
         let (link, handle) = self.gate.pair(Protocol::Tcp, local, remote);
         self.enter(link.flow(), handle, true);
         tokio::spawn(serve_stream(link, stream, self.options));
@@ -368,7 +368,7 @@ async fn connect(mut link: Link, remote: SocketAddr, options: Options) {
     };
     match opened {
         Ok(Ok(stream)) => {
-            stream.set_nodelay(true).ok();
+            prepare(&stream);
             serve_stream(link, stream, options).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "tcp connect"),

@@ -49,7 +49,7 @@ struct Program {
     endpoint: Endpoint,
     last: Bytes,
     sent: Vec<Bytes>,
-    servers: Vec<(TxId, Bytes, u16)>,
+    servers: Vec<(TxId, Bytes)>,
     ours: Vec<TxId>,
 }
 
@@ -83,7 +83,7 @@ impl Program {
                 }
             }
             Step::Respond { nth, status } => {
-                if let Some((tx, request, _)) = pick(&self.servers, nth) {
+                if let Some((tx, request)) = pick(&self.servers, nth) {
                     let response = Builder::response_to(&parse(request), status, "").to_tag("us").finish();
                     // Refused when it has been answered; that must do no harm.
                     self.endpoint.respond(self.now, *tx, response).ok();
@@ -100,7 +100,7 @@ impl Program {
                 }
             }
             Step::Fail { nth } => {
-                let all = self.ours.iter().copied().chain(self.servers.iter().map(|(tx, ..)| *tx));
+                let all = self.ours.iter().copied().chain(self.servers.iter().map(|(tx, _)| *tx));
                 if let Some(tx) = pick(&all.collect::<Vec<_>>(), nth) {
                     self.endpoint.transport_failed(self.now, *tx);
                 }
@@ -119,7 +119,7 @@ impl Program {
                 Command::Transmit(transmit) if parse(&transmit.bytes).is_request() => self.sent.push(transmit.bytes),
                 Command::Request(incoming) => {
                     if let Ok(tx) = self.endpoint.accept(self.now, &incoming) {
-                        self.servers.push((tx, incoming.message.bytes().clone(), 0));
+                        self.servers.push((tx, incoming.message.bytes().clone()));
                     }
                 }
                 _ => {}
@@ -135,14 +135,7 @@ impl Program {
         for index in 0..self.ours.len() {
             self.run(Step::Cancel { nth: index });
         }
-        for _ in 0..2 {
-            self.run(Step::Wait { ms: 40_000 });
-        }
-        // Ours that rang cannot end by themselves: their user lets them fail.
-        for tx in std::mem::take(&mut self.ours) {
-            self.endpoint.transport_failed(self.now, tx);
-        }
-        for _ in 0..3 {
+        for _ in 0..4 {
             self.run(Step::Wait { ms: 40_000 });
         }
     }

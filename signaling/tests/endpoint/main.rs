@@ -2,6 +2,7 @@
 
 mod cancel;
 mod client;
+mod edge;
 mod hostile;
 mod limits;
 mod lossy;

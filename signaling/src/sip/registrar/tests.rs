@@ -31,11 +31,13 @@ fn contacts_come_best_first_and_the_more_recent_wins_a_tie() {
 }
 
 #[test]
-fn a_refresh_needs_a_higher_cseq_with_the_same_call_id_only() {
+fn an_overtaken_register_is_refused_and_a_copy_is_harmless() {
     let (now, mut registrar) = registrar();
     registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"]))).unwrap();
-    let again = registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"])));
-    assert_eq!(again, Err(Refused::OutOfOrder));
+    let overtaken = registrar.register(now, "x", Registration::new("c", 4, flow(1), some(&["sip:a@h"])));
+    assert_eq!(overtaken, Err(Refused::OutOfOrder));
+    let copy = registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"]))).unwrap();
+    assert_eq!(copy, Changes { refreshed: 1, ..Changes::default() });
     let next = registrar.register(now, "x", Registration::new("c", 6, flow(2), some(&["SIP:a@H"]))).unwrap();
     assert_eq!(next, Changes { refreshed: 1, ..Changes::default() });
     registrar.register(now, "x", Registration::new("rebooted", 1, flow(3), some(&["sip:a@h"]))).unwrap();
@@ -106,13 +108,13 @@ fn one_contact_of_two_may_expire() {
 #[test]
 fn zero_removes_one_and_a_star_removes_all() {
     let (now, mut registrar) = registrar();
-    registrar.register(now, "x", Registration::new("c", 1, flow(1), some(&["sip:a@h", "sip:b@h"]))).unwrap();
+    registrar.register(now, "x", Registration::new("c", 2, flow(1), some(&["sip:a@h", "sip:b@h"]))).unwrap();
     let zero = Contact { expires: Some(Duration::ZERO), ..Contact::new("sip:a@h") };
-    let changes = registrar.register(now, "x", Registration::new("c", 2, flow(1), Contacts::Some(vec![zero]))).unwrap();
+    let changes = registrar.register(now, "x", Registration::new("c", 3, flow(1), Contacts::Some(vec![zero]))).unwrap();
     assert_eq!(changes, Changes { removed: 1, ..Changes::default() });
     let stale = registrar.register(now, "x", Registration::new("c", 1, flow(1), Contacts::RemoveAll));
     assert_eq!(stale, Err(Refused::OutOfOrder));
-    let changes = registrar.register(now, "x", Registration::new("c", 3, flow(1), Contacts::RemoveAll)).unwrap();
+    let changes = registrar.register(now, "x", Registration::new("c", 4, flow(1), Contacts::RemoveAll)).unwrap();
     assert_eq!(changes, Changes { removed: 1, went_offline: true, ..Changes::default() });
     assert!(registrar.is_empty());
 }
