@@ -19,7 +19,6 @@
 //! 3. Media that was opened is closed exactly once; [`CallEvent::Ended`] comes exactly once, last of all events.
 //! 4. At most one leg of side B is connected.
 
-mod cause;
 mod command;
 mod end;
 mod input;
@@ -29,8 +28,8 @@ mod setup;
 
 use std::time::Duration;
 
-pub use cause::{HangupCause, ResultBucket};
 pub use command::{CallEvent, Command, HangupSide, OfferFailure};
+pub use dialplane_core::call::{HangupCause, ResultBucket};
 pub use input::Input;
 pub use machine::Call;
 
