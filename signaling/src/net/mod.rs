@@ -80,7 +80,8 @@ impl Default for Options {
         Self {
             socket_buffer: 4 * 1024 * 1024,
             connections: 20_000,
-            connections_per_ip: 256,
+            // A whole office may sit behind one address.
+            connections_per_ip: 2048,
             // A trunk's single connection carries the bursts of all its calls.
             write_queue: 1024,
             inbox: 1024,

@@ -11,9 +11,10 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::coop::poll_proceed;
 
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_535;
@@ -145,9 +146,13 @@ impl Sockets {
 
     /// Polls for the next event; registers the task's waker with every socket that has none.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        // Under a flood there is always something; the other tasks of this thread must have their turn all the same.
+        let budget = ready!(poll_proceed(cx));
         if let Some(event) = self.try_recv() {
+            budget.made_progress();
             return Poll::Ready(event);
         }
+        drop(budget);
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Poll::Ready(event);

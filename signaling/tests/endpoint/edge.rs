@@ -138,7 +138,7 @@ impl User for Caller {
                 let mut dialog = Dialog::uac(&invite, &message).unwrap();
                 let via = endpoint.via(&self.flow);
                 let ack = dialog.ack(dialog.local_cseq(), via).finish();
-                endpoint.acknowledge(tx, &message, ack, self.flow);
+                endpoint.acknowledge(tx, &message, &ack, self.flow);
                 let via = endpoint.via(&self.flow);
                 let bye: Builder = dialog.request(&Method::Bye, via);
                 endpoint.send_request(now, bye.finish(), self.flow).unwrap();

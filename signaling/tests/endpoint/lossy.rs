@@ -186,7 +186,7 @@ impl Side {
                         let dialog = Dialog::uac(&invite, &message).unwrap();
                         let via = self.endpoint.via(&self.flow);
                         let ack = dialog.ack(1, via).finish();
-                        self.endpoint.acknowledge(tx, &message, ack, self.flow);
+                        self.endpoint.acknowledge(tx, &message, &ack, self.flow);
                         self.adopt(call, dialog);
                         let at = now + Duration::from_millis(random.below(20_000));
                         self.plans.push(Reverse((at, Plan::Hangup(call))));

@@ -302,3 +302,24 @@ async fn a_flood_of_keep_alives_does_not_hide_a_message() {
     phone.send_to(&request, local).await.unwrap();
     assert_eq!(received(&mut sockets).await.bytes, request);
 }
+
+#[tokio::test]
+async fn a_flood_leaves_other_tasks_their_turn() {
+    let mut sockets = Sockets::new(Options::default());
+    let local = sockets.listen_udp(anywhere()).unwrap();
+    let phone = UdpSocket::bind(anywhere()).await.unwrap();
+    let request = Peer::new("c").request("OPTIONS");
+    for _ in 0..300 {
+        phone.send_to(&request, local).await.unwrap();
+    }
+    let mut other = tokio::spawn(async {});
+    let mut before = 0;
+    while !other.is_finished() {
+        tokio::select! {
+            biased;
+            _ = sockets.recv() => before += 1,
+            _ = &mut other => break,
+        }
+        assert!(before < 300, "nothing else ran while there were datagrams");
+    }
+}
