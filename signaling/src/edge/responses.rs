@@ -75,7 +75,7 @@ impl Edge {
                 let cseq = dialog.local_cseq();
                 let flow = Self::way(leg, &dialog, self.sip_address());
                 let ack = dialog.ack(cseq, self.endpoint.via(&flow)).finish();
-                self.endpoint.acknowledge(tx, message, ack, flow);
+                self.endpoint.acknowledge(tx, message, &ack, flow);
                 if first {
                     let sdp = Self::description(message).ok().flatten();
                     leg.codec = sdp.as_ref().and_then(codec_name);
@@ -117,7 +117,7 @@ impl Edge {
         let flow = Self::way(leg, &dialog, via_address);
         let ack = dialog.ack(cseq, self.endpoint.via(&flow)).finish();
         leg.dialog = Some(dialog);
-        self.endpoint.acknowledge(tx, message, ack, flow);
+        self.endpoint.acknowledge(tx, message, &ack, flow);
         let sdp = Self::description(message).ok().flatten();
         self.feed(now, place.call, Input::ReofferAnswered { leg: place.leg, sdp });
     }
