@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod call;
+pub mod edge;
 pub mod media;
 pub mod net;
 pub mod sip;

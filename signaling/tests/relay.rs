@@ -325,9 +325,14 @@ fn sessions_are_bounded_and_loops_and_the_wrong_ip_version_refused() {
     let relay = start(22_000, |config| config.max_sessions = 1);
     let session = relay.open().unwrap();
     assert!(matches!(relay.open(), Err(RelayError::Full(1))));
-    for own in [session.a, session.b] {
+    for port in [session.a.port(), session.b.port(), session.b.port() + 1] {
+        let own = SocketAddr::new(LOCALHOST, port);
         let looped = relay.set_remote(session.id, Side::A, Some(Remote::at(own)));
         assert!(matches!(looped, Err(RelayError::Loop(_))));
+    }
+    for many in ["224.0.0.1:4000", "255.255.255.255:4000", "0.0.0.0:4000", "127.0.0.1:0"] {
+        let refused = relay.set_remote(session.id, Side::A, Some(Remote::at(many.parse().unwrap())));
+        assert!(matches!(refused, Err(RelayError::NotUnicast(_))), "{many}");
     }
     let six = Remote::at("[::1]:4000".parse().unwrap());
     assert!(matches!(relay.set_remote(session.id, Side::A, Some(six)), Err(RelayError::Version(_))));

@@ -47,7 +47,7 @@ use bytes::Bytes;
 use std::time::Duration;
 
 pub use link::{Gate, Inlet, Link};
-pub use sockets::Sockets;
+pub use sockets::{Dialer, Sockets};
 pub use stream::serve_stream;
 
 /// Bounds of [`Sockets`].
@@ -80,8 +80,10 @@ impl Default for Options {
         Self {
             socket_buffer: 4 * 1024 * 1024,
             connections: 20_000,
-            connections_per_ip: 256,
-            write_queue: 64,
+            // A whole office may sit behind one address.
+            connections_per_ip: 2048,
+            // A trunk's single connection carries the bursts of all its calls.
+            write_queue: 1024,
             inbox: 1024,
             message_timeout: Duration::from_secs(30),
             // Longer than the longest registration, so that a phone that only refreshes keeps its flow.

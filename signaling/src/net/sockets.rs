@@ -1,23 +1,31 @@
 //! All sockets of one edge loop.
 
 use super::link::{Gate, Handle, Link, LinkEvent};
-use super::stream::serve_stream;
+use super::stream::{prepare, serve_stream};
 use super::udp::Udp;
 use super::{Event, Options, Received, SendError};
 use crate::sip::flow::{ConnectionId, Flow, Protocol, Transmit};
 use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::coop::poll_proceed;
 
 /// The largest datagram there is.
 const DATAGRAM_MAX: usize = 65_535;
 /// Connections waiting to be accepted.
 const BACKLOG: u32 = 1024;
+/// Keep-alives passed over before something else has its turn.
+const KEEP_ALIVES_MAX: usize = 64;
+
+/// Opens connections of a protocol that is not known here, TLS above all: it is given the link to serve and the address.
+/// It must not block; dropping the link reports a failure to everything that waits for the connection.
+pub type Dialer = Box<dyn FnMut(Link, SocketAddr) + Send>;
 
 #[derive(Debug)]
 struct Connection {
@@ -28,7 +36,6 @@ struct Connection {
 }
 
 /// The sockets; see the [module](super). Must be used inside a tokio runtime.
-#[derive(Debug)]
 pub struct Sockets {
     options: Options,
     udp: Vec<Udp>,
@@ -40,8 +47,19 @@ pub struct Sockets {
     inbox: mpsc::Receiver<LinkEvent>,
     ready: VecDeque<Event>,
     buffer: Box<[u8]>,
+    dialer: Option<Dialer>,
     /// Lets streams go first every other time, so that a flood of datagrams cannot starve them.
     streams_first: bool,
+    /// Set while connections cannot be accepted, so that it is logged once.
+    accept_fails: bool,
+}
+
+impl fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Sockets");
+        shown.field("udp", &self.udp).field("listeners", &self.listeners);
+        shown.field("connections", &self.connections.len()).finish_non_exhaustive()
+    }
 }
 
 impl Sockets {
@@ -60,7 +78,9 @@ impl Sockets {
             inbox,
             ready: VecDeque::new(),
             buffer: vec![0; DATAGRAM_MAX].into_boxed_slice(),
+            dialer: None,
             streams_first: false,
+            accept_fails: false,
         }
     }
 
@@ -87,6 +107,11 @@ impl Sockets {
         let local = listener.local_addr()?;
         self.listeners.push(listener);
         Ok(local)
+    }
+
+    /// Sets who opens connections that are not TCP. Without one they cannot be opened, only used when they are there.
+    pub fn dial_with(&mut self, dialer: Dialer) {
+        self.dialer = Some(dialer);
     }
 
     /// Lets others bring connections in, of whatever protocol.
@@ -121,9 +146,13 @@ impl Sockets {
 
     /// Polls for the next event; registers the task's waker with every socket that has none.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        // Under a flood there is always something; the other tasks of this thread must have their turn all the same.
+        let budget = ready!(poll_proceed(cx));
         if let Some(event) = self.try_recv() {
+            budget.made_progress();
             return Poll::Ready(event);
         }
+        drop(budget);
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Poll::Ready(event);
@@ -138,9 +167,16 @@ impl Sockets {
             break;
         }
         for udp in &self.udp {
+            let mut left = KEEP_ALIVES_MAX;
             while let Poll::Ready((length, remote)) = udp.poll_recv(cx, &mut self.buffer) {
                 if let Some(event) = datagram(udp, self.buffer.get(..length), remote) {
                     return Poll::Ready(event);
+                }
+                left -= 1;
+                if left == 0 {
+                    // There may be more, and no waker has been registered.
+                    cx.waker().wake_by_ref();
+                    break;
                 }
             }
         }
@@ -189,7 +225,8 @@ impl Sockets {
 
     fn try_recv_udp(&mut self) -> Option<Event> {
         for udp in &self.udp {
-            while let Some((length, remote)) = udp.try_recv(&mut self.buffer) {
+            for _ in 0..KEEP_ALIVES_MAX {
+                let Some((length, remote)) = udp.try_recv(&mut self.buffer) else { break };
                 if let Some(event) = datagram(udp, self.buffer.get(..length), remote) {
                     return Some(event);
                 }
@@ -233,13 +270,16 @@ impl Sockets {
             match listener.poll_accept(cx) {
                 Poll::Pending => {}
                 Poll::Ready(Ok((stream, remote))) => {
+                    self.accept_fails = false;
                     self.accept(stream, remote);
                     return true;
                 }
                 Poll::Ready(Err(error)) => {
-                    // Out of descriptors, or the peer was gone before it was accepted. The listener stays; without a
-                    // wake-up it would sleep on, so the task is woken when something else happens or by its deadline.
-                    tracing::warn!(%error, "tcp accept");
+                    // Out of descriptors, most often. Trying again at once would spin, so it waits until the task is
+                    // woken by something else, which the end of a connection is.
+                    if !std::mem::replace(&mut self.accept_fails, true) {
+                        tracing::warn!(%error, "tcp accept");
+                    }
                 }
             }
         }
@@ -252,7 +292,7 @@ impl Sockets {
             return;
         }
         let Ok(local) = stream.local_addr() else { return };
-        stream.set_nodelay(true).ok();
+        prepare(&stream);
         let (link, handle) = self.gate.pair(Protocol::Tcp, local, remote);
         self.enter(link.flow(), handle, true);
         tokio::spawn(serve_stream(link, stream, self.options));
@@ -272,7 +312,7 @@ impl Sockets {
         if let Some(id) = self.by_remote.get(&(protocol, remote)) {
             return Ok(*id);
         }
-        if protocol != Protocol::Tcp {
+        if protocol != Protocol::Tcp && self.dialer.is_none() {
             return Err(SendError::NoSocket(protocol));
         }
         if self.connections.len() >= self.options.connections {
@@ -281,7 +321,10 @@ impl Sockets {
         let (link, handle) = self.gate.pair(protocol, local, remote);
         let flow = link.flow();
         self.enter(flow, handle, false);
-        tokio::spawn(connect(link, remote, self.options));
+        match &mut self.dialer {
+            Some(dialer) if protocol != Protocol::Tcp => dialer(link, remote),
+            _ => drop(tokio::spawn(connect(link, remote, self.options))),
+        }
         flow.connection.ok_or(SendError::Closed)
     }
 
@@ -330,7 +373,7 @@ async fn connect(mut link: Link, remote: SocketAddr, options: Options) {
     };
     match opened {
         Ok(Ok(stream)) => {
-            stream.set_nodelay(true).ok();
+            prepare(&stream);
             serve_stream(link, stream, options).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "tcp connect"),

@@ -56,9 +56,14 @@ impl Udp {
         }
     }
 
-    /// Sends without waiting. A full socket buffer is an error: the datagram is lost, as it would be in the network.
+    /// Sends without waiting. When the socket's buffer is full the datagram is lost, as it may be anywhere in the network;
+    /// retransmission heals both.
     pub(super) fn send(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
         match self.socket.try_send_to(bytes, to) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                tracing::debug!("udp send buffer full");
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 // The ICMP error of an earlier datagram, perhaps to somebody else; the kernel reports it once.
                 self.socket.try_send_to(bytes, to).map(drop)

@@ -38,7 +38,7 @@ fn a_repeated_2xx_gets_its_ack_again_and_each_fork_is_told() {
     assert_eq!(drain(&mut endpoint), [""; 0]);
     let dialog = Dialog::uac(&parse(&invite), &message).unwrap();
     let via = endpoint.via(&udp());
-    endpoint.acknowledge(tx, &message, dialog.ack(4, via).finish(), udp());
+    endpoint.acknowledge(tx, &message, &dialog.ack(4, via).finish(), udp());
     let ack = sent(&mut endpoint);
     endpoint.receive(now, udp(), ok);
     assert_eq!(sent(&mut endpoint), ack);

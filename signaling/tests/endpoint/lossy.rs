@@ -36,6 +36,8 @@ struct Network {
     loss: u64,
     duplicates: u64,
     delay_ms_max: u64,
+    /// TCP keeps the order: packets are delayed by the same time.
+    protocol: Protocol,
     /// From this time on nothing gets through.
     dead_after: Option<Duration>,
 }
@@ -70,10 +72,10 @@ struct Side {
 }
 
 impl Side {
-    fn new(seed: u8, local: &str, remote: &str) -> Self {
+    fn new(seed: u8, protocol: Protocol, local: &str, remote: &str) -> Self {
         Self {
             endpoint: Endpoint::new(Config::new([seed; 16])),
-            flow: Flow::to(Protocol::Udp, address(local), address(remote)),
+            flow: Flow::to(protocol, address(local), address(remote)),
             plans: BinaryHeap::new(),
             ends: BTreeMap::new(),
             calls: HashMap::new(),
@@ -184,7 +186,7 @@ impl Side {
                         let dialog = Dialog::uac(&invite, &message).unwrap();
                         let via = self.endpoint.via(&self.flow);
                         let ack = dialog.ack(1, via).finish();
-                        self.endpoint.acknowledge(tx, &message, ack, self.flow);
+                        self.endpoint.acknowledge(tx, &message, &ack, self.flow);
                         self.adopt(call, dialog);
                         let at = now + Duration::from_millis(random.below(20_000));
                         self.plans.push(Reverse((at, Plan::Hangup(call))));
@@ -225,7 +227,8 @@ struct World {
 impl World {
     fn new(seed: u64, network: Network) -> Self {
         let now = Instant::now();
-        let sides = [Side::new(1, "10.0.0.1:5060", "10.0.0.2:5060"), Side::new(2, "10.0.0.2:5060", "10.0.0.1:5060")];
+        let (one, two, protocol) = ("10.0.0.1:5060", "10.0.0.2:5060", network.protocol);
+        let sides = [Side::new(1, protocol, one, two), Side::new(2, protocol, two, one)];
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         Self { start: now, now, random, network, sides, packets: BinaryHeap::new(), sent: 0 }
     }
@@ -237,7 +240,11 @@ impl World {
             if dead || self.random.percent(self.network.loss) {
                 continue;
             }
-            let arrival = self.now + Duration::from_millis(1 + self.random.below(self.network.delay_ms_max));
+            let jitter = match self.network.protocol {
+                Protocol::Udp => self.random.below(self.network.delay_ms_max),
+                _ => self.network.delay_ms_max,
+            };
+            let arrival = self.now + Duration::from_millis(1 + jitter);
             self.sent += 1;
             self.packets.push(Reverse((arrival, self.sent, to, bytes.clone())));
         }
@@ -307,7 +314,7 @@ fn simulate(seed: u64, network: Network) -> World {
 
 #[test]
 fn on_a_good_network_every_call_ends_as_it_should() {
-    let network = Network { loss: 0, duplicates: 0, delay_ms_max: 20, dead_after: None };
+    let network = Network { loss: 0, duplicates: 0, delay_ms_max: 20, protocol: Protocol::Udp, dead_after: None };
     for seed in 0..20 {
         let world = simulate(seed, network);
         assert_eq!(world.sides[0].ends, world.sides[1].ends, "seed {seed}");
@@ -316,8 +323,17 @@ fn on_a_good_network_every_call_ends_as_it_should() {
 }
 
 #[test]
+fn over_a_slow_stream_every_call_ends_as_it_should() {
+    let network = Network { loss: 0, duplicates: 0, delay_ms_max: 700, protocol: Protocol::Tcp, dead_after: None };
+    for seed in 0..20 {
+        let world = simulate(seed, network);
+        assert_eq!(world.sides[0].ends, world.sides[1].ends, "seed {seed}");
+    }
+}
+
+#[test]
 fn on_a_bad_network_every_call_ends_and_nothing_is_left() {
-    let network = Network { loss: 25, duplicates: 15, delay_ms_max: 900, dead_after: None };
+    let network = Network { loss: 25, duplicates: 15, delay_ms_max: 900, protocol: Protocol::Udp, dead_after: None };
     for seed in 0..60 {
         let world = simulate(seed, network);
         for (call, end) in &world.sides[1].ends {
@@ -334,13 +350,13 @@ fn on_a_bad_network_every_call_ends_and_nothing_is_left() {
 fn when_the_network_dies_all_transactions_time_out() {
     for seed in 0..20 {
         let dead_after = Some(Duration::from_millis(seed * 400));
-        simulate(seed, Network { loss: 10, duplicates: 10, delay_ms_max: 300, dead_after });
+        simulate(seed, Network { loss: 10, duplicates: 10, delay_ms_max: 300, protocol: Protocol::Udp, dead_after });
     }
 }
 
 #[test]
 fn the_same_seed_gives_the_same_day() {
-    let network = Network { loss: 25, duplicates: 15, delay_ms_max: 900, dead_after: None };
+    let network = Network { loss: 25, duplicates: 15, delay_ms_max: 900, protocol: Protocol::Udp, dead_after: None };
     let (one, two) = (simulate(7, network), simulate(7, network));
     assert_eq!((one.sent, one.now - one.start), (two.sent, two.now - two.start));
     assert_eq!(one.sides[0].ends, two.sides[0].ends);

@@ -2,6 +2,8 @@
 
 mod cancel;
 mod client;
+mod edge;
+mod hostile;
 mod limits;
 mod lossy;
 mod server;

@@ -273,3 +273,53 @@ async fn a_closed_connection_ends_its_link() {
     assert_eq!(sockets.recv().await, Event::Closed(flow.connection.unwrap()));
     assert!(matches!(sockets.send(transmit(flow, Bytes::from_static(b"x"))), Err(SendError::Closed)));
 }
+
+#[tokio::test]
+async fn connections_of_other_protocols_are_opened_by_their_dialer() {
+    let mut sockets = Sockets::new(Options::default());
+    let flow = Flow::to(Protocol::Tls, anywhere(), address("192.0.2.50:5061"));
+    let refused = sockets.send(transmit(flow, Bytes::from_static(b"one")));
+    assert!(matches!(refused, Err(SendError::NoSocket(Protocol::Tls))));
+    let (dialed, mut dials) = tokio::sync::mpsc::channel(1);
+    sockets.dial_with(Box::new(move |link, address| dialed.try_send((link, address)).unwrap()));
+    sockets.send(transmit(flow, Bytes::from_static(b"one"))).unwrap();
+    let (mut link, address) = dials.recv().await.unwrap();
+    assert_eq!(address, flow.remote);
+    assert_eq!(link.next().await.unwrap(), Bytes::from_static(b"one"));
+    drop(link);
+    assert!(matches!(sockets.recv().await, Event::Closed(_)));
+}
+
+#[tokio::test]
+async fn a_flood_of_keep_alives_does_not_hide_a_message() {
+    let mut sockets = Sockets::new(Options::default());
+    let local = sockets.listen_udp(anywhere()).unwrap();
+    let phone = UdpSocket::bind(anywhere()).await.unwrap();
+    for _ in 0..200 {
+        phone.send_to(b"\r\n\r\n", local).await.unwrap();
+    }
+    let request = Peer::new("c").request("OPTIONS");
+    phone.send_to(&request, local).await.unwrap();
+    assert_eq!(received(&mut sockets).await.bytes, request);
+}
+
+#[tokio::test]
+async fn a_flood_leaves_other_tasks_their_turn() {
+    let mut sockets = Sockets::new(Options::default());
+    let local = sockets.listen_udp(anywhere()).unwrap();
+    let phone = UdpSocket::bind(anywhere()).await.unwrap();
+    let request = Peer::new("c").request("OPTIONS");
+    for _ in 0..300 {
+        phone.send_to(&request, local).await.unwrap();
+    }
+    let mut other = tokio::spawn(async {});
+    let mut before = 0;
+    while !other.is_finished() {
+        tokio::select! {
+            biased;
+            _ = sockets.recv() => before += 1,
+            _ = &mut other => break,
+        }
+        assert!(before < 300, "nothing else ran while there were datagrams");
+    }
+}

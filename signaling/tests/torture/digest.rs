@@ -14,22 +14,25 @@ fn answer<'a>(method: &'a Method, nc: u32, body: &'a [u8]) -> Answer<'a> {
 }
 
 #[test]
-fn the_published_example_of_rfc_7616_is_met() {
-    // RFC 7616 §3.9.1: the values, put into credentials here.
-    for (algorithm, response) in [
-        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
-        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+fn responses_computed_elsewhere_are_verified() {
+    // Computed with Python's hashlib, step by step as RFC 7616 §3.4 says.
+    for (algorithm, qop, response) in [
+        ("MD5", "auth", "f20b6a1d973fad815c7cd9d0e6ca55dd"),
+        ("SHA-256", "auth", "94b4a6cbf26912552d9bac8af73dc6db880bed7111fcb53eba66000b2e55ef95"),
+        ("MD5-sess", "auth-int", "46e85e34ef348fef64a4c7502c3f5cf7"),
+        ("SHA-256-sess", "auth-int", "cd1cc8d0aba3eb6d7182e2dfa24897627412a79a2c52b032572f375dbf415c0b"),
+        ("MD5", "", "d3f7698abaffdf95c5959ac4353ae808"),
     ] {
+        let qop = if qop.is_empty() { String::new() } else { format!(", qop={qop}, nc=0000001f") };
         let value = format!(
-            "Digest username=\"Mufasa\", realm=\"http-auth@example.org\", uri=\"/dir/index.html\", algorithm={algorithm}, \
-             nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", nc=00000001, \
-             cnonce=\"f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ\", qop=auth, response=\"{response}\""
+            "Digest username=\"ann\", realm=\"calls.example.com\", nonce=\"5a1f0c\", uri=\"sip:bob@example.com\", \
+             response=\"{response}\", algorithm={algorithm}, cnonce=\"b00k\"{qop}"
         );
         let credentials = Credentials::parse(&value).unwrap();
-        let ha1 = Ha1::new(credentials.algorithm, "Mufasa", "http-auth@example.org", "Circle of Life");
-        let method = Method::Other("GET".into());
-        assert!(credentials.verify(Some(&ha1), &method, b""), "{algorithm}");
-        assert!(!credentials.verify(Some(&ha1), &Method::Invite, b""));
+        let ha1 = Ha1::new(credentials.algorithm, "ann", "calls.example.com", "open, sesame: 7");
+        assert!(credentials.verify(Some(&ha1), &Method::Invite, b"v=0\r\n"), "{value}");
+        assert!(!credentials.verify(Some(&ha1), &Method::Bye, b"v=0\r\n"), "{value}");
+        assert!(!credentials.verify(None, &Method::Invite, b"v=0\r\n"), "{value}");
     }
 }
 

@@ -11,3 +11,4 @@ mod mutation;
 mod properties;
 mod torture;
 mod validation;
+mod values;

@@ -88,6 +88,9 @@ pub enum RelayError {
     /// A party wants media at an address of the other IP version than the relay's.
     #[error("{0} is of another IP version than the relay")]
     Version(SocketAddr),
+    /// A party wants media sent to many hosts at once, or to none.
+    #[error("{0} is not the address of one host")]
+    NotUnicast(SocketAddr),
     /// A party wants media sent to the very session that sends it, which would go round for ever.
     #[error("{0} belongs to the session itself")]
     Loop(SocketAddr),
@@ -155,7 +158,8 @@ pub enum Flow {
     Muted,
 }
 
-/// Told when a session has been silent: neither party sent RTP for [`RelayConfig::idle_after`].
+/// Told when a session has been silent: neither party sent RTP for [`RelayConfig::idle_after`]. A call on hold is silent as well, so
+/// the listener has to judge.
 pub type IdleListener = tokio::sync::mpsc::Sender<SessionId>;
 
 /// Starts the relay.
@@ -227,21 +231,17 @@ impl RelayHandle {
         let own = [a.pair, b.pair].map(|pair| SocketAddr::new(advertised, pair.rtp()));
         let counters = Arc::<[stats::Counters; 2]>::default();
         lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker });
-        shared.order(worker, Order::Open { id, sides: Box::new([a, b]), counters })?;
+        shared.order(worker, Order::Open { id, sides: Box::new([a, b]), counters }).inspect_err(|_| {
+            lock(&shared.open).remove(&id);
+        })?;
         Ok(Session { id, a: own[0], b: own[1] })
     }
 
     /// Tells where the party on `side` wants its media; `None` while it wants none. A new address opens learning again.
     pub fn set_remote(&self, id: SessionId, side: Side, remote: Option<Remote>) -> Result<(), RelayError> {
         let (worker, own) = self.find(id, |entry| (entry.worker, entry.own))?;
-        if let Some(Remote { rtp, .. }) = remote {
-            if rtp.is_ipv4() != self.shared.config.bind.is_ipv4() {
-                return Err(RelayError::Version(rtp));
-            }
-            let bound = own.map(|own| SocketAddr::new(self.shared.config.bind, own.port()));
-            if own.contains(&rtp) || bound.contains(&rtp) {
-                return Err(RelayError::Loop(rtp));
-            }
+        for address in remote.into_iter().flat_map(|remote| [remote.rtp, remote.rtcp]) {
+            self.shared.check_remote(address, own)?;
         }
         self.shared.order(worker, Order::Remote { id, side, remote })
     }
@@ -284,6 +284,19 @@ impl Shared {
     fn order(&self, worker: usize, order: Order) -> Result<(), RelayError> {
         let sent = self.workers.get(worker).is_some_and(|link| link.send(order));
         if sent { Ok(()) } else { Err(RelayError::Stopped) }
+    }
+
+    fn check_remote(&self, address: SocketAddr, own: [SocketAddr; 2]) -> Result<(), RelayError> {
+        let bind = self.config.bind;
+        if address.is_ipv4() != bind.is_ipv4() {
+            return Err(RelayError::Version(address));
+        }
+        let broadcast = matches!(address.ip(), IpAddr::V4(ip) if ip.is_broadcast());
+        if broadcast || address.ip().is_multicast() || address.ip().is_unspecified() || address.port() == 0 {
+            return Err(RelayError::NotUnicast(address));
+        }
+        let ours = |own: SocketAddr| [own.ip(), bind].contains(&address.ip()) && address.port() & !1 == own.port();
+        if own.into_iter().any(ours) { Err(RelayError::Loop(address)) } else { Ok(()) }
     }
 
     fn read(&self, entry: &Entry) -> SessionStats {

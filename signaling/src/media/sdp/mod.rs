@@ -11,8 +11,8 @@ mod write;
 use std::net::{IpAddr, SocketAddr};
 
 pub use negotiate::{
-    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, codecs, own_offer, own_offer_of, relay_answer,
-    relay_offer, remote,
+    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, check, codecs, own_answer, own_offer,
+    own_offer_of, relay_answer, relay_offer, remote,
 };
 pub use parse::{MAX_BYTES, MAX_LINE, MAX_LINES, MAX_MEDIA, SdpError, SdpProblem};
 
@@ -153,6 +153,13 @@ impl SessionDescription {
         self.media.iter().enumerate().find(|(_, media)| media.is_relayed_audio() && media.port != 0)
     }
 
+    /// The same description with every stream flowing both ways.
+    pub fn both_ways(mut self) -> Self {
+        let lists = self.media.iter_mut().map(|media| &mut media.attributes).chain([&mut self.attributes]);
+        lists.for_each(|list| list.retain(|attribute| !matches!(attribute, Attribute::Direction(_))));
+        self
+    }
+
     /// Whether the maker holds the call: it does not want to hear the other party.
     pub fn is_hold(&self) -> bool {
         self.audio()
@@ -168,6 +175,15 @@ impl Media {
 }
 
 impl Direction {
+    /// The same direction seen from the other party (RFC 3264 §6.1).
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::SendOnly => Self::RecvOnly,
+            Self::RecvOnly => Self::SendOnly,
+            both => both,
+        }
+    }
+
     /// The word in the description.
     pub const fn as_str(self) -> &'static str {
         match self {

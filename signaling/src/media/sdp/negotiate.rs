@@ -201,6 +201,27 @@ pub fn relay_answer(
     Ok(described(local, origin, sections))
 }
 
+/// Whether a call can come of an offer or answer at all.
+pub fn check(description: &SessionDescription) -> Result<(), NegotiationError> {
+    usable(description).map(|_| ())
+}
+
+/// An answer to `offer` without another party, for a call that is answered by an announcement or a queue: every codec of the offer
+/// that we let through.
+pub fn own_answer(
+    offer: &SessionDescription,
+    local: LocalMedia,
+    origin: &mut Origin,
+) -> Result<SessionDescription, NegotiationError> {
+    let mut answer = relay_answer(offer, offer, local, origin)?;
+    for attribute in answer.media.iter_mut().flat_map(|media| &mut media.attributes) {
+        if let Attribute::Direction(direction) = attribute {
+            *direction = direction.reversed();
+        }
+    }
+    Ok(answer)
+}
+
 /// An offer of our own: PCMU, PCMA, telephone events.
 pub fn own_offer(local: LocalMedia, origin: &mut Origin) -> SessionDescription {
     own_offer_of(&[Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent], local, origin)
@@ -320,6 +341,14 @@ mod tests {
     }
 
     #[test]
+    fn an_own_answer_takes_what_is_offered_and_turns_the_direction() {
+        let held = sdp("m=audio 4000 RTP/AVP 18 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n");
+        let answer = own_answer(&held, OURS, &mut Origin::new(1)).unwrap();
+        assert_eq!(answer.media[0].formats.join(" "), "8 101");
+        assert_eq!(answer.direction_of(&answer.media[0]), Direction::RecvOnly);
+    }
+
+    #[test]
     fn an_own_offer_is_a_description_like_any_other() {
         let own = own_offer(OURS, &mut Origin::new(u64::MAX));
         assert_eq!(codecs(&own), [Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent]);
@@ -334,5 +363,28 @@ mod tests {
         let alaw = sdp("m=audio 4000 RTP/AVP 8\r\n");
         assert!(!accepts_first_codec_of(&both, &alaw));
         assert!(accepts_first_codec_of(&alaw, &both));
+    }
+
+    proptest::proptest! {
+        /// Whatever the parties describe: what leaves us is well-formed, names our address only, and has common codecs only.
+        #[test]
+        fn nothing_of_the_other_partys_network_gets_through(
+            first in "(m=(audio|video) (0|4000) (RTP/AVP|RTP/SAVP|RTP/AVPF)( (0|8|18|96|101)){1,4}\r\n(a=(sendonly|inactive|rtpmap:96 PCMA/8000|rtpmap:101 telephone-event/8000|candidate:1 192[.]0[.]2[.]10|fmtp:101 0-15)\r\n){0,4}){0,4}",
+            second in "m=audio 6000 RTP/AVP( (0|8|96)){1,3}\r\n(a=(recvonly|rtpmap:96 PCMU/8000)\r\n){0,2}",
+        ) {
+            let (first, second) = (sdp(&first), sdp(&second));
+            let mut origin = Origin::new(3);
+            let written = [relay_offer(&first, OURS, &mut origin), relay_answer(&first, &second, OURS, &mut origin)];
+            for (n, description) in written.into_iter().enumerate().filter_map(|(n, d)| Some((n, d.ok()?))) {
+                let text = description.to_string();
+                proptest::prop_assert!(!text.contains("192.0.2.10"), "{}", text);
+                let again = SessionDescription::parse(text.as_bytes());
+                proptest::prop_assert_eq!(again.as_ref(), Ok(&description));
+                proptest::prop_assert_eq!(description.media.len(), if n == 0 { 1 } else { first.media.len() });
+                proptest::prop_assert!(codecs(&description).iter().all(|codec| codecs(&first).contains(codec)));
+                let open = description.media.iter().filter(|media| media.port != 0).count();
+                proptest::prop_assert_eq!(open, 1);
+            }
+        }
     }
 }

@@ -71,8 +71,9 @@ impl Endpoint {
 
     /// Sends the ACK of a 2xx, and sends it again for each copy of that 2xx (§13.2.2.4). `flow` is the way to the remote
     /// target of the dialog.
-    pub fn acknowledge(&mut self, tx: TxId, success: &Message, ack: Bytes, flow: Flow) {
-        let transmit = Transmit { flow, fallback: None, bytes: ack, tx: None };
+    pub fn acknowledge(&mut self, tx: TxId, success: &Message, ack: &[u8], flow: Flow) {
+        // It is kept for 32 s: in a buffer of its length instead of the larger one it was built in.
+        let transmit = Transmit { flow, fallback: None, bytes: Bytes::copy_from_slice(ack), tx: None };
         let tag = self.keys.tag(to_tag(success));
         if let Some(Entry { part: Part::Client { acks, .. }, .. }) = self.table.get_mut(tx)
             && let Some((_, known)) = acks.iter_mut().find(|(known, _)| *known == tag)

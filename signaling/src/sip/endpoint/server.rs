@@ -92,7 +92,8 @@ impl Endpoint {
             Machine::Server(machine) => {
                 let input = match status {
                     100..=199 => NonInviteServerInput::Provisional(response),
-                    _ => NonInviteServerInput::Final(response),
+                    // It is kept for 32 s: in a buffer of its length instead of the larger one it was built in.
+                    _ => NonInviteServerInput::Final(Bytes::copy_from_slice(&response)),
                 };
                 machine.handle(now, input)?;
             }

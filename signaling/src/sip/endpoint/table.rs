@@ -120,6 +120,11 @@ impl Table {
         TxId { slot, generation: place.generation }
     }
 
+    pub(super) fn get(&self, id: TxId) -> Option<&Entry> {
+        let slot = self.slots.get(id.slot as usize)?;
+        if slot.generation == id.generation { slot.entry.as_deref() } else { None }
+    }
+
     pub(super) fn get_mut(&mut self, id: TxId) -> Option<&mut Entry> {
         let slot = self.slots.get_mut(id.slot as usize)?;
         if slot.generation == id.generation { slot.entry.as_deref_mut() } else { None }

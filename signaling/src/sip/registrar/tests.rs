@@ -1,5 +1,6 @@
 use super::*;
-use crate::sip::flow::Protocol;
+use crate::sip::flow::{Flow, Protocol};
+use crate::sip::wire::{self, Message};
 use std::num::NonZeroU64;
 
 fn flow(port: u16) -> Flow {
@@ -30,11 +31,13 @@ fn contacts_come_best_first_and_the_more_recent_wins_a_tie() {
 }
 
 #[test]
-fn a_refresh_needs_a_higher_cseq_with_the_same_call_id_only() {
+fn an_overtaken_register_is_refused_and_a_copy_is_harmless() {
     let (now, mut registrar) = registrar();
     registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"]))).unwrap();
-    let again = registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"])));
-    assert_eq!(again, Err(Refused::OutOfOrder));
+    let overtaken = registrar.register(now, "x", Registration::new("c", 4, flow(1), some(&["sip:a@h"])));
+    assert_eq!(overtaken, Err(Refused::OutOfOrder));
+    let copy = registrar.register(now, "x", Registration::new("c", 5, flow(1), some(&["sip:a@h"]))).unwrap();
+    assert_eq!(copy, Changes { refreshed: 1, ..Changes::default() });
     let next = registrar.register(now, "x", Registration::new("c", 6, flow(2), some(&["SIP:a@H"]))).unwrap();
     assert_eq!(next, Changes { refreshed: 1, ..Changes::default() });
     registrar.register(now, "x", Registration::new("rebooted", 1, flow(3), some(&["sip:a@h"]))).unwrap();
@@ -105,13 +108,13 @@ fn one_contact_of_two_may_expire() {
 #[test]
 fn zero_removes_one_and_a_star_removes_all() {
     let (now, mut registrar) = registrar();
-    registrar.register(now, "x", Registration::new("c", 1, flow(1), some(&["sip:a@h", "sip:b@h"]))).unwrap();
+    registrar.register(now, "x", Registration::new("c", 2, flow(1), some(&["sip:a@h", "sip:b@h"]))).unwrap();
     let zero = Contact { expires: Some(Duration::ZERO), ..Contact::new("sip:a@h") };
-    let changes = registrar.register(now, "x", Registration::new("c", 2, flow(1), Contacts::Some(vec![zero]))).unwrap();
+    let changes = registrar.register(now, "x", Registration::new("c", 3, flow(1), Contacts::Some(vec![zero]))).unwrap();
     assert_eq!(changes, Changes { removed: 1, ..Changes::default() });
     let stale = registrar.register(now, "x", Registration::new("c", 1, flow(1), Contacts::RemoveAll));
     assert_eq!(stale, Err(Refused::OutOfOrder));
-    let changes = registrar.register(now, "x", Registration::new("c", 3, flow(1), Contacts::RemoveAll)).unwrap();
+    let changes = registrar.register(now, "x", Registration::new("c", 4, flow(1), Contacts::RemoveAll)).unwrap();
     assert_eq!(changes, Changes { removed: 1, went_offline: true, ..Changes::default() });
     assert!(registrar.is_empty());
 }
@@ -170,7 +173,55 @@ fn refreshing_often_does_not_grow_the_registrar() {
 
 #[test]
 fn a_user_part_is_compared_as_written() {
-    assert!(same_uri("sip:a@H.example;transport=UDP", "SIP:a@h.example;transport=udp"));
-    assert!(!same_uri("sip:A@h", "sip:a@h"));
-    assert!(!same_uri("sip:h", "sip:a@h"));
+    let (now, mut registrar) = registrar();
+    for (n, uri) in
+        ["sip:a@H.example;transport=UDP", "SIP:a@h.example;transport=udp", "sip:A@h.example"].iter().enumerate()
+    {
+        registrar.register(now, "x", Registration::new(format!("c{n}"), 1, flow(1), some(&[uri]))).unwrap();
+    }
+    assert_eq!(uris(&registrar, now, "x"), ["sip:A@h.example", "SIP:a@h.example;transport=udp"]);
+}
+
+fn register(headers: &str) -> Result<Registration, BadRegistration> {
+    let text = format!(
+        "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@example.com>;tag=1\r\n\
+         To: <sip:a@example.com>\r\nCall-ID: c\r\nCSeq: 3 REGISTER\r\n{headers}\r\n"
+    );
+    Registration::read(&Message::parse(text.into(), &wire::Limits::default()).unwrap(), flow(1))
+}
+
+#[test]
+fn a_register_is_read_and_answered_with_what_is_bound() {
+    let (now, mut registrar) = registrar();
+    let registration = register(
+        "Contact: \"A\" <sip:a@10.0.0.5;transport=tcp>;q=0.5;expires=90;+sip.instance=\"<urn:uuid:7>\";reg-id=2, <sip:b@h>\r\n\
+         Expires: 60\r\nPath: <sip:edge;lr>\r\nUser-Agent: phone\r\n",
+    )
+    .unwrap();
+    assert_eq!((registration.cseq, registration.call_id.as_str()), (3, "c"));
+    assert_eq!(registration.path, ["<sip:edge;lr>"]);
+    registrar.register(now, "a", registration).unwrap();
+    let ok = registrar.write_contacts(now, &"a", Builder::response(200, "")).finish();
+    let ok = Message::parse(ok, &wire::Limits::default()).unwrap();
+    let contacts: Vec<_> = ok.header_values(Name::Contact).collect();
+    assert_eq!(
+        contacts,
+        [
+            "<sip:b@h>;expires=60",
+            "<sip:a@10.0.0.5;transport=tcp>;expires=90;q=0.500;+sip.instance=\"<urn:uuid:7>\";reg-id=2"
+        ]
+    );
+    let binding = registrar.lookup(now, &"a").nth(1).unwrap();
+    assert_eq!((binding.instance.as_deref(), binding.user_agent.as_deref()), (Some("urn:uuid:7"), Some("phone")));
+}
+
+#[test]
+fn a_star_stands_alone_and_with_expires_0() {
+    assert_eq!(register("Contact: *\r\nExpires: 0\r\n").unwrap().contacts, Contacts::RemoveAll);
+    assert_eq!(register("").unwrap().contacts, Contacts::Query);
+    assert_eq!(register("Contact: *\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: *\r\nExpires: 60\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: *, <sip:a@h>\r\nExpires: 0\r\n").unwrap_err(), BadRegistration::Wildcard);
+    assert_eq!(register("Contact: <tel:+12025550123>\r\n").unwrap_err(), BadRegistration::Scheme);
+    assert!(matches!(register("Contact: <sip:a@h>\r\nExpires: soon\r\n"), Err(BadRegistration::Header(_))));
 }

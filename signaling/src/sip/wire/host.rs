@@ -41,29 +41,32 @@ impl<'a> Host<'a> {
             let ip = parse_v6(cut(text, 1, close)).ok_or(Fault::new(HeaderFault::Host, 1))?;
             return Ok((Host::V6(ip), close + 1));
         }
-        let mut numeric = true;
-        let mut end = bytes.len();
-        for (at, byte) in bytes.iter().enumerate() {
-            match byte {
-                b'0'..=b'9' | b'.' => {}
-                // Underscores are no host names, and in use all the same.
-                b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'_' => numeric = false,
-                _ => {
-                    end = at;
-                    break;
-                }
-            }
-        }
+        let end = bytes.iter().position(|b| !HOST[usize::from(*b)]).unwrap_or(bytes.len());
         if end == 0 {
             return Err(Fault::new(HeaderFault::Host, 0));
         }
         let name = cut(text, 0, end);
-        if numeric && let Ok(ip) = name.parse::<Ipv4Addr>() {
+        // A name does not end in a digit, unless it is an address or nearly one.
+        if name.ends_with(|c: char| c.is_ascii_digit())
+            && let Ok(ip) = name.parse::<Ipv4Addr>()
+        {
             return Ok((Host::V4(ip), end));
         }
         Ok((Host::Domain(name), end))
     }
 }
+
+/// Characters of a host name, and underscores, which are none and in use all the same.
+static HOST: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < 256 {
+        let b = at as u8;
+        table[at] = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        at += 1;
+    }
+    table
+};
 
 /// An IPv6 literal without brackets. The ABNF of RFC 3261 once led senders to write three colons before an embedded IPv4 address
 /// (RFC 5118 §4.10); they are read as two. A zone is ignored.

@@ -27,7 +27,13 @@ pub(crate) const fn is_blank(byte: u8) -> bool {
 }
 
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let bytes = text.as_bytes();
+    let start = skip_blanks(bytes, 0);
+    let mut end = bytes.len();
+    while end > start && bytes.get(end - 1).is_some_and(|b| is_blank(*b)) {
+        end -= 1;
+    }
+    cut(text, start, end)
 }
 
 /// `text[from..to]`, empty when out of range. All callers cut beside ASCII bytes.

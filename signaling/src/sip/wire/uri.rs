@@ -61,7 +61,8 @@ impl<'a> Uri<'a> {
 
     pub(super) fn read(text: &'a str) -> Result<Uri<'a>, Fault> {
         let colon = scheme_end(text.as_bytes()).ok_or(Fault::new(HeaderFault::Uri, 0))?;
-        if let Some(at) = text.bytes().position(|b| b <= b' ' || matches!(b, 0x7f | b'<' | b'>')) {
+        if text.bytes().fold(false, |found, b| found | is_forbidden(b)) {
+            let at = text.bytes().position(is_forbidden).unwrap_or(0);
             return Err(Fault::new(HeaderFault::Uri, at));
         }
         let name = cut(text, 0, colon);
@@ -94,8 +95,8 @@ impl<'a> Uri<'a> {
         let mut at = 0;
         if let Some(sign) = memchr::memchr(b'@', rest.as_bytes()) {
             let userinfo = cut(rest, 0, sign);
-            let (user, password) = match userinfo.split_once(':') {
-                Some((user, password)) => (user, Some(password)),
+            let (user, password) = match memchr::memchr(b':', userinfo.as_bytes()) {
+                Some(colon) => (cut(userinfo, 0, colon), Some(cut(userinfo, colon + 1, sign))),
                 None => (userinfo, None),
             };
             // `sip:@host` is sent by some for an anonymous party.
@@ -124,11 +125,12 @@ impl<'a> Uri<'a> {
     }
 
     fn fill_tail(&mut self, rest: &'a str, at: usize) -> Result<(), Fault> {
-        let tail = cut(rest, at, rest.len());
-        let (params, headers) = match tail.split_once('?') {
-            Some((params, headers)) => (params, headers),
-            None => (tail, ""),
-        };
+        if at >= rest.len() {
+            return Ok(());
+        }
+        let mark = rest.as_bytes().get(at..).and_then(|tail| memchr::memchr(b'?', tail));
+        let end = mark.map_or(rest.len(), |found| at + found);
+        let (params, headers) = (cut(rest, at, end), cut(rest, end + 1, rest.len()));
         if !params.is_empty() && !params.starts_with(';') {
             return Err(Fault::new(HeaderFault::Host, at));
         }
@@ -186,12 +188,21 @@ impl<'a> Uri<'a> {
         if matches!(self.scheme, Scheme::Other(_)) {
             return self.text == other.text;
         }
-        let same_user = self.user_decoded() == other.user_decoded() && self.password == other.password;
+        let same_user = match self.scheme {
+            Scheme::Tel => self.dialled().eq(other.dialled()),
+            _ => self.user_decoded() == other.user_decoded() && self.password == other.password,
+        };
         let same_host = match (self.host, other.host) {
             (Some(Host::Domain(a)), Some(Host::Domain(b))) => a.eq_ignore_ascii_case(b),
             (a, b) => a == b,
         };
         same_user && same_host && self.params_agree(other) && other.params_agree(self) && self.headers == other.headers
+    }
+
+    /// The number without what only helps the eye (RFC 3966 §5.1.1).
+    fn dialled(&self) -> impl Iterator<Item = u8> + use<'a> {
+        let digits = self.user.unwrap_or("").bytes();
+        digits.filter(|b| !matches!(b, b'-' | b'.' | b'(' | b')')).map(|b| b.to_ascii_lowercase())
     }
 
     /// Every parameter on both sides has one value; some must be on both or neither.
@@ -234,6 +245,11 @@ impl fmt::Display for UriBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// What no URI holds: controls, blanks, angle brackets. Asked of all bytes without a branch, which the compiler makes wide.
+const fn is_forbidden(byte: u8) -> bool {
+    (byte <= b' ') | (byte == 0x7f) | (byte == b'<') | (byte == b'>')
 }
 
 /// The index of the colon after a scheme (RFC 3986 §3.1).

@@ -1,8 +1,11 @@
 //! The bindings of a registrar (RFC 3261 §10.3): which contacts an address of record has, and for how long.
 //!
 //! Owns: ordering by Call-ID and CSeq, expiry, limits, replacement of the same device (`+sip.instance`, RFC 5626), the
-//! flow a registration came over (so that calls reach phones behind NAT), Path (RFC 3327). Does not own: messages,
+//! flow a registration came over (so that calls reach phones behind NAT), Path (RFC 3327). Does not own: transactions,
 //! authentication, storage. Keys are generic: the extension's user name, or a typed id.
+//!
+//! A copy of a REGISTER may be applied again without harm, so REGISTER needs no transaction: reply without state, and
+//! ten thousand registrations a second leave nothing behind but their bindings.
 //!
 //! ```
 //! use dialplane_signaling::sip::flow::{Flow, Protocol};
@@ -21,12 +24,19 @@
 //! assert_eq!(registrar.expire(now + Duration::from_secs(3601)), ["1001"]);
 //! ```
 
-use super::flow::{ConnectionId, Flow};
+mod binding;
+mod request;
+
+use super::flow::ConnectionId;
+use super::wire::{Builder, Name};
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::{Duration, Instant};
+
+pub use binding::{Binding, Contact, Contacts, Registration};
+pub use request::BadRegistration;
 
 /// The bounds of a [`Registrar`].
 #[derive(Clone, Copy, Debug)]
@@ -55,108 +65,6 @@ impl Default for Limits {
     }
 }
 
-/// One contact of a REGISTER.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contact {
-    /// The URI, without angle brackets.
-    pub uri: String,
-    /// The `expires` parameter; zero removes the binding.
-    pub expires: Option<Duration>,
-    /// Preference in thousandths (`q=0.5` is 500); 1000 when not named.
-    pub q: u16,
-    /// `+sip.instance` without quotes and brackets: the device, whatever its address.
-    pub instance: Option<String>,
-    /// `reg-id` (RFC 5626 §4.1): one device may keep several flows.
-    pub reg_id: u32,
-}
-
-impl Contact {
-    /// A contact with nothing but its URI.
-    #[must_use]
-    pub fn new(uri: impl Into<String>) -> Self {
-        Self { uri: uri.into(), expires: None, q: 1000, instance: None, reg_id: 0 }
-    }
-}
-
-/// The Contact headers of a REGISTER.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Contacts {
-    /// None: the sender asks for its bindings (§10.2.3).
-    Query,
-    /// `*` with Expires 0: removes all (§10.2.2).
-    RemoveAll,
-    /// At least one contact.
-    Some(Vec<Contact>),
-}
-
-/// What a REGISTER asks for, after authentication.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// Call-ID of the request.
-    pub call_id: String,
-    /// CSeq number of the request.
-    pub cseq: u32,
-    /// The flow the request came over.
-    pub flow: Flow,
-    /// The Expires header, for contacts without `expires`.
-    pub expires: Option<Duration>,
-    /// The contacts.
-    pub contacts: Contacts,
-    /// Path values in the order of the request (RFC 3327); they become the Route of requests to the contact.
-    pub path: Vec<String>,
-    /// The User-Agent header, for display.
-    pub user_agent: Option<String>,
-}
-
-impl Registration {
-    /// A registration with neither Expires nor Path.
-    #[must_use]
-    pub fn new(call_id: impl Into<String>, cseq: u32, flow: Flow, contacts: Contacts) -> Self {
-        Self { call_id: call_id.into(), cseq, flow, expires: None, contacts, path: Vec::new(), user_agent: None }
-    }
-}
-
-/// A contact that is registered.
-#[derive(Clone, Debug)]
-pub struct Binding {
-    /// The contact's URI: the Request-URI of requests to it.
-    pub uri: String,
-    /// Preference in thousandths.
-    pub q: u16,
-    /// The device.
-    pub instance: Option<String>,
-    /// The device's flow number.
-    pub reg_id: u32,
-    /// Where requests are sent: the way the REGISTER came.
-    pub flow: Flow,
-    /// Route of requests to it.
-    pub path: Vec<String>,
-    /// What the phone calls itself.
-    pub user_agent: Option<String>,
-    /// When it ends.
-    pub expires_at: Instant,
-    /// When it was last refreshed.
-    pub refreshed_at: Instant,
-    call_id: String,
-    cseq: u32,
-}
-
-impl Binding {
-    /// Remaining life in whole seconds, rounded up: the `expires` of the 200.
-    #[must_use]
-    pub fn remaining_seconds(&self, now: Instant) -> u64 {
-        let left = self.expires_at.saturating_duration_since(now);
-        left.as_secs() + u64::from(left.subsec_nanos() > 0)
-    }
-
-    fn is(&self, contact: &Contact) -> bool {
-        match (&self.instance, &contact.instance) {
-            (Some(ours), Some(theirs)) => ours.eq_ignore_ascii_case(theirs) && self.reg_id == contact.reg_id,
-            _ => same_uri(&self.uri, &contact.uri),
-        }
-    }
-}
-
 /// What a registration changed.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Changes {
@@ -181,7 +89,7 @@ pub enum Refused {
         /// The shortest registration accepted.
         min: Duration,
     },
-    /// 500 (§10.3 item 7): the CSeq is not above that of the binding with the same Call-ID.
+    /// 500 (§10.3 item 7): the CSeq is below that of the binding with the same Call-ID.
     #[error("the registration is out of order")]
     OutOfOrder,
     /// 403: too many contacts for one address of record.
@@ -238,7 +146,7 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
         match &registration.contacts {
             Contacts::Query => return Ok(changes),
             Contacts::RemoveAll => {
-                if bindings.iter().any(|binding| is_stale(binding, &registration)) {
+                if bindings.iter().any(|binding| binding.is_newer_than(&registration)) {
                     return Err(Refused::OutOfOrder);
                 }
                 changes.removed = bindings.len();
@@ -265,6 +173,14 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
     /// The contacts of `aor` that are alive, best first: higher q, then the most recently refreshed.
     pub fn lookup(&self, now: Instant, aor: &K) -> impl Iterator<Item = &Binding> {
         self.aors.get(aor).into_iter().flatten().filter(move |binding| binding.expires_at > now)
+    }
+
+    /// Writes the contacts of `aor` into the 200 of a REGISTER (§10.3 item 8).
+    #[must_use]
+    pub fn write_contacts(&self, now: Instant, aor: &K, response: Builder) -> Builder {
+        self.lookup(now, aor).fold(response, |response, binding| {
+            response.header(Name::Contact, format_args!("{}", binding.as_contact(now)))
+        })
     }
 
     /// Whether `aor` has a contact.
@@ -351,7 +267,7 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
         let existing = bindings.iter().position(|binding| binding.is(contact));
         if let Some(existing) = existing {
             let old = bindings.remove(existing);
-            if is_stale(&old, registration) {
+            if old.is_newer_than(registration) {
                 return Err(Refused::OutOfOrder);
             }
         }
@@ -359,19 +275,7 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
             changes.removed += usize::from(existing.is_some());
             return Ok(());
         }
-        let fresh = Binding {
-            uri: contact.uri.clone(),
-            q: contact.q.min(1000),
-            instance: contact.instance.clone(),
-            reg_id: contact.reg_id,
-            flow: registration.flow,
-            path: registration.path.clone(),
-            user_agent: registration.user_agent.clone(),
-            expires_at: now + asked.min(self.limits.max_expires),
-            refreshed_at: now,
-            call_id: registration.call_id.clone(),
-            cseq: registration.cseq,
-        };
+        let fresh = Binding::new(now, asked.min(self.limits.max_expires), registration, contact);
         let place = bindings.iter().position(|other| other.q <= fresh.q).unwrap_or(bindings.len());
         bindings.insert(place, fresh);
         if existing.is_some() {
@@ -418,28 +322,6 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
                 })
                 .collect();
         }
-    }
-}
-
-/// §10.3 items 6 and 7: the same Call-ID must come with a higher CSeq.
-fn is_stale(binding: &Binding, registration: &Registration) -> bool {
-    binding.call_id == registration.call_id && registration.cseq <= binding.cseq
-}
-
-/// URI equality for bindings (§19.1.4): the user part is compared as written, all else without regard to case.
-fn same_uri(a: &str, b: &str) -> bool {
-    match (a.rfind('@'), b.rfind('@')) {
-        (Some(at), Some(other)) => {
-            let (a_user, a_rest) = a.split_at(at);
-            let (b_user, b_rest) = b.split_at(other);
-            let user = |text: &str| text.find(':').map_or(0, |colon| colon + 1);
-            let (a_start, b_start) = (user(a_user), user(b_user));
-            a_user.get(..a_start).zip(b_user.get(..b_start)).is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
-                && a_user.get(a_start..) == b_user.get(b_start..)
-                && a_rest.eq_ignore_ascii_case(b_rest)
-        }
-        (None, None) => a.eq_ignore_ascii_case(b),
-        _ => false,
     }
 }
 

@@ -1,0 +1,129 @@
+//! How calls end: every leg that is left is ended according to its state, media is closed, the end is told once.
+
+use std::time::{Duration, Instant};
+
+use super::machine::{Attempt, Call, LegState, Media, Stage};
+use super::{CallEvent, Command, HangupCause, HangupSide, LegId, Misuse, OfferFailure, Side};
+
+/// How long a cancelled INVITE may go without a final response: 64 times T1 (RFC 3261 §9.1).
+const DRAIN: Duration = Duration::from_secs(32);
+
+/// What a party gets whose re-INVITE is overtaken by the end of the call (RFC 3261 §15.1.2).
+const REQUEST_TERMINATED: u16 = 487;
+
+impl<T> Call<T> {
+    pub(super) fn cancelled(&mut self, now: Instant, leg: LegId) -> Result<(), Misuse> {
+        let caller = self.leg(leg)?;
+        if caller.key.is_some() {
+            return Err(Misuse::WrongLeg(leg));
+        }
+        // After a final response CANCEL has no effect (RFC 3261 §9.2): the caller will acknowledge and hang up.
+        if caller.state == LegState::Waiting {
+            self.finish(now, HangupSide::A, HangupCause::Cancelled, None);
+        }
+        Ok(())
+    }
+
+    pub(super) fn hung_up(&mut self, now: Instant, leg: LegId, q850: Option<u8>) -> Result<(), Misuse> {
+        match self.leg(leg)?.state {
+            LegState::Up => {
+                let cause = q850.map_or(HangupCause::NormalClearing, HangupCause::from_q850);
+                self.lost(now, leg, cause, None);
+            }
+            // A BYE in an early dialog: the INVITE still has to be answered (RFC 3261 §15.1.2).
+            LegState::Waiting => self.finish(now, HangupSide::A, HangupCause::Cancelled, None),
+            // Our INVITE still gets its final response.
+            LegState::Inviting | LegState::Cancelling | LegState::Forgotten | LegState::Gone => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn no_route(&mut self, now: Instant, cause: HangupCause) -> Result<(), Misuse> {
+        match self.stage {
+            Stage::New => Err(Misuse::NotBegun),
+            Stage::Connected => Err(Misuse::NotRouting),
+            Stage::Over => Ok(()),
+            Stage::OpeningMedia | Stage::Routing | Stage::Ringing => {
+                self.finish(now, HangupSide::System, cause, None);
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn end_all(&mut self, now: Instant, cause: HangupCause) -> Result<(), Misuse> {
+        if self.stage == Stage::New {
+            return Err(Misuse::NotBegun);
+        }
+        self.finish(now, HangupSide::System, cause, None);
+        Ok(())
+    }
+
+    /// A connected leg is gone without our doing, and the call with it.
+    pub(super) fn lost(&mut self, now: Instant, leg: LegId, cause: HangupCause, status: Option<u16>) {
+        let side = match self.leg(leg).map(|leg| leg.side) {
+            Ok(Side::A) => HangupSide::A,
+            Ok(Side::B) => HangupSide::B,
+            Err(_) => HangupSide::System,
+        };
+        self.drop_leg(leg);
+        self.finish(now, side, cause, status);
+    }
+
+    /// Ends the call.
+    pub(super) fn finish(&mut self, now: Instant, side: HangupSide, cause: HangupCause, status: Option<u16>) {
+        if self.stage == Stage::Over {
+            return;
+        }
+        self.end_reoffer();
+        self.early = None;
+        self.cancel_attempt(cause, None);
+        for n in 0..self.legs.len() {
+            let leg = LegId(n as u32);
+            let command = match self.legs.get(n).map(|leg| leg.state) {
+                Some(LegState::Waiting) => Command::Reject { leg, status: cause.sip_status(), cause },
+                Some(LegState::Up) => Command::Bye { leg, cause },
+                _ => continue,
+            };
+            self.drop_leg(leg);
+            self.command(command);
+        }
+        if let Some(Attempt { key, status, .. }) = self.attempt.take() {
+            let reason = OfferFailure::Withdrawn;
+            self.emit(CallEvent::OfferFailed { key, reason });
+            self.command(Command::OfferFailed { key, reason, status });
+        }
+        if matches!(std::mem::replace(&mut self.media, Media::Closed), Media::Opening | Media::Open { .. }) {
+            self.command(Command::MediaClose);
+        }
+        self.emit(CallEvent::HungUp { side, cause, status });
+        let talked = self.connected_at.map(|since| now.saturating_duration_since(since));
+        self.emit(CallEvent::Ended { cause, talked });
+        self.stage = Stage::Over;
+        self.planned.clear();
+        self.deadlines.setup = None;
+        self.deadlines.cap = None;
+        self.deadlines.drain = Some(now + DRAIN);
+        self.drained();
+    }
+
+    fn end_reoffer(&mut self) {
+        let Some(from) = self.reoffer.take().and_then(|reoffer| reoffer.from) else { return };
+        if self.leg(from.0).is_ok_and(|leg| leg.state == LegState::Up) {
+            self.command(Command::RejectReinvite { leg: from.0, status: REQUEST_TERMINATED });
+        }
+    }
+
+    /// Stops waiting when no cancelled leg is left.
+    pub(super) fn drained(&mut self) {
+        if self.is_finished() {
+            self.deadlines.drain = None;
+        }
+    }
+
+    pub(super) fn stop_draining(&mut self) {
+        self.deadlines.drain = None;
+        for leg in self.legs.iter_mut().filter(|leg| leg.state == LegState::Cancelling) {
+            leg.state = LegState::Forgotten;
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the edge knows about the companies: a snapshot, built from the store by the host and replaced as a whole.
+//!
+//! Lookups are plain map accesses, so that authentication and routing of a request need no I/O.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use dialplane_core::id::{CompanyId, ExtensionId, NumberId, QueueId, TrunkId, UserId};
+use dialplane_core::people::Availability;
+use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
+use dialplane_core::queue::QueueSettings;
+
+use crate::sip::digest::Ha1;
+use crate::sip::flow::Protocol;
+
+/// A company, as far as calls need it.
+#[derive(Debug, Clone, Copy)]
+pub struct CompanyEntry {
+    /// The country of numbers dialled without an international prefix.
+    pub default_country: Country,
+}
+
+/// A line of an active user.
+#[derive(Debug, Clone)]
+pub struct ExtensionEntry {
+    /// Its id.
+    pub id: ExtensionId,
+    /// The company.
+    pub company: CompanyId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The number inside the company.
+    pub number: String,
+    /// The SIP user name: the address of record of its phones.
+    pub username: String,
+    /// Its version: another one may mean another password.
+    pub version: u32,
+    /// The digest of its password by MD5.
+    pub md5: Ha1,
+    /// The digest of its password by SHA-256.
+    pub sha256: Ha1,
+}
+
+/// A way to a carrier.
+#[derive(Debug, Clone)]
+pub struct TrunkEntry {
+    /// Its id.
+    pub id: TrunkId,
+    /// The company.
+    pub company: CompanyId,
+    /// The transport towards the carrier.
+    pub protocol: Protocol,
+    /// The carrier's host, for the Request-URI.
+    pub host: String,
+    /// The carrier's port.
+    pub port: u16,
+    /// The carrier's address, once its name was resolved.
+    pub address: Option<SocketAddr>,
+    /// Which sources are the carrier.
+    pub auth: TrunkAuth,
+}
+
+/// Where calls to a number lead.
+#[derive(Debug, Clone, Copy)]
+pub struct RouteEntry {
+    /// The company.
+    pub company: CompanyId,
+    /// Where.
+    pub target: InboundTarget,
+    /// The number in the inventory, when it is there.
+    pub number: Option<NumberId>,
+}
+
+/// A queue.
+#[derive(Debug, Clone)]
+pub struct QueueEntry {
+    /// The company.
+    pub company: CompanyId,
+    /// Its settings.
+    pub settings: QueueSettings,
+}
+
+/// What an agent chose.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentEntry {
+    /// The company.
+    pub company: CompanyId,
+    /// What.
+    pub availability: Availability,
+}
+
+/// The snapshot.
+#[derive(Debug, Default)]
+pub struct Directory {
+    companies: HashMap<CompanyId, CompanyEntry>,
+    by_username: HashMap<String, Arc<ExtensionEntry>>,
+    by_number: HashMap<(CompanyId, String), Arc<ExtensionEntry>>,
+    by_id: HashMap<ExtensionId, Arc<ExtensionEntry>>,
+    by_user: HashMap<UserId, Vec<Arc<ExtensionEntry>>>,
+    trunks: HashMap<TrunkId, Arc<TrunkEntry>>,
+    by_source: HashMap<IpAddr, Vec<Arc<TrunkEntry>>>,
+    routes: HashMap<String, RouteEntry>,
+    queues: HashMap<QueueId, QueueEntry>,
+    agents: HashMap<UserId, AgentEntry>,
+}
+
+impl Directory {
+    /// Adds an active company. Lines, trunks and routes of companies that were not added lead nowhere.
+    pub fn add_company(&mut self, id: CompanyId, entry: CompanyEntry) {
+        self.companies.insert(id, entry);
+    }
+
+    /// Adds a line.
+    pub fn add_extension(&mut self, entry: ExtensionEntry) {
+        let entry = Arc::new(entry);
+        self.by_username.insert(entry.username.clone(), entry.clone());
+        self.by_number.insert((entry.company, entry.number.clone()), entry.clone());
+        self.by_id.insert(entry.id, entry.clone());
+        self.by_user.entry(entry.user).or_default().push(entry);
+    }
+
+    /// Adds a trunk.
+    pub fn add_trunk(&mut self, entry: TrunkEntry) {
+        let entry = Arc::new(entry);
+        let TrunkAuth::Address { addresses } = &entry.auth;
+        for address in addresses {
+            self.by_source.entry(address.to_canonical()).or_default().push(entry.clone());
+        }
+        self.trunks.insert(entry.id, entry);
+    }
+
+    /// Adds a route for calls to `number`.
+    pub fn add_route(&mut self, number: &E164, entry: RouteEntry) {
+        self.routes.insert(number.as_str().to_owned(), entry);
+    }
+
+    /// Adds a queue.
+    pub fn add_queue(&mut self, id: QueueId, entry: QueueEntry) {
+        self.queues.insert(id, entry);
+    }
+
+    /// Adds an active user who takes calls.
+    pub fn add_agent(&mut self, id: UserId, entry: AgentEntry) {
+        self.agents.insert(id, entry);
+    }
+
+    /// The company, when it is active.
+    #[must_use]
+    pub fn company(&self, id: CompanyId) -> Option<CompanyEntry> {
+        self.companies.get(&id).copied()
+    }
+
+    /// The line with this SIP user name.
+    #[must_use]
+    pub fn by_username(&self, username: &str) -> Option<&Arc<ExtensionEntry>> {
+        self.by_username.get(username).filter(|entry| self.companies.contains_key(&entry.company))
+    }
+
+    /// The line of a company with this number.
+    #[must_use]
+    pub fn by_number(&self, company: CompanyId, number: &str) -> Option<&Arc<ExtensionEntry>> {
+        self.by_number.get(&(company, number.to_owned()))
+    }
+
+    /// The line with this id.
+    #[must_use]
+    pub fn by_id(&self, id: ExtensionId) -> Option<&Arc<ExtensionEntry>> {
+        self.by_id.get(&id)
+    }
+
+    /// The lines of a user.
+    #[must_use]
+    pub fn lines_of(&self, user: UserId) -> &[Arc<ExtensionEntry>] {
+        self.by_user.get(&user).map_or(&[], Vec::as_slice)
+    }
+
+    /// The trunk with this id.
+    #[must_use]
+    pub fn trunk(&self, id: TrunkId) -> Option<&Arc<TrunkEntry>> {
+        self.trunks.get(&id)
+    }
+
+    /// The trunks whose carrier sends from `source`. Several companies may rent from one carrier.
+    #[must_use]
+    pub fn trunks_from(&self, source: IpAddr) -> &[Arc<TrunkEntry>] {
+        self.by_source.get(&source.to_canonical()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where a call to `called`, arriving over one of `trunks`, leads, and over which of them it came. The number may stand in
+    /// international form with or without `+`, or as people of the company's country write it.
+    #[must_use]
+    pub fn inbound<'a>(
+        &self,
+        called: &str,
+        trunks: &'a [Arc<TrunkEntry>],
+    ) -> Option<(&'a Arc<TrunkEntry>, RouteEntry)> {
+        trunks.iter().find_map(|trunk| {
+            let home = self.company(trunk.company)?.default_country;
+            let international = called.strip_prefix('+').unwrap_or(called);
+            let plain = (!international.starts_with('0')).then(|| format!("+{international}"));
+            let local = E164::parse(called, home).ok().map(String::from);
+            let route = [plain, local].into_iter().flatten().find_map(|number| self.routes.get(&number))?;
+            (route.company == trunk.company).then_some((trunk, *route))
+        })
+    }
+
+    /// The queue with this id.
+    #[must_use]
+    pub fn queue(&self, id: QueueId) -> Option<&QueueEntry> {
+        self.queues.get(&id)
+    }
+
+    /// All queues.
+    pub fn queues(&self) -> impl Iterator<Item = (QueueId, &QueueEntry)> {
+        self.queues.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// All agents.
+    pub fn agents(&self) -> impl Iterator<Item = (UserId, AgentEntry)> + '_ {
+        self.agents.iter().map(|(id, entry)| (*id, *entry))
+    }
+
+    /// An agent.
+    #[must_use]
+    pub fn agent(&self, id: UserId) -> Option<AgentEntry> {
+        self.agents.get(&id).copied()
+    }
+}

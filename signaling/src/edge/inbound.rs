@@ -1,0 +1,310 @@
+//! New calls: who sends the INVITE, and where it leads.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+
+use dialplane_core::call::{Change, Direction, HangupCause, LegKind, NewCall};
+use dialplane_core::command::call::CallReport;
+use dialplane_core::id::{CallId, CompanyId, NumberId, TrunkId, UserId};
+use dialplane_core::phone::InboundTarget;
+use dialplane_core::pii::Pii;
+
+use super::auth::Verdict;
+use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Plan, Purpose};
+use super::directory::{ExtensionEntry, RouteEntry, TrunkEntry};
+use super::run::Edge;
+use super::sip_text::uri_user;
+use super::{EdgeError, Order, Origination, OutboundGrant, OutboundRequest};
+use crate::call::{CALLER, Call, Input, Settings};
+use crate::sip::dialog::Dialog;
+use crate::sip::endpoint::Incoming;
+use crate::sip::wire::{Message, Method};
+
+/// What is known of a call when its INVITE came.
+struct Beginning {
+    company: CompanyId,
+    direction: Direction,
+    from: String,
+    to: String,
+    agent: Option<UserId>,
+    number: Option<NumberId>,
+    trunk: Option<TrunkId>,
+    kind: LegKind,
+    /// Who calls, as the called party is shown.
+    caller: String,
+    plan: Plan,
+    settings: Settings,
+}
+
+impl Edge {
+    pub(super) fn new_call(&mut self, now: Instant, incoming: Incoming) {
+        if self.stopping.is_some() || self.calls.len() >= self.config.calls_max {
+            return self.refuse(&incoming, 503);
+        }
+        let message = &incoming.message;
+        let source = incoming.flow.remote.ip();
+        let claims_line = message.from().ok().and_then(|from| from.uri.user_decoded());
+        let claims_line = claims_line.is_some_and(|user| self.directory.by_username(&user).is_some());
+        let is_carrier = !self.directory.trunks_from(source).is_empty();
+        if is_carrier && !claims_line && message.authorization().next().is_none() {
+            return self.carrier_call(now, incoming);
+        }
+        match self.auth.verify(message, &Method::Invite, source, SystemTime::now(), &self.directory) {
+            Verdict::Line(line) => self.phone_call(now, incoming, &line),
+            Verdict::Challenge { value, failed } => self.challenge(&incoming, &value, failed),
+            Verdict::Malformed => self.refuse(&incoming, 400),
+        }
+    }
+
+    fn carrier_call(&mut self, now: Instant, incoming: Incoming) {
+        let directory = self.directory.clone();
+        let trunks = directory.trunks_from(incoming.flow.remote.ip());
+        let called = called_number(&incoming.message);
+        let found = called.as_deref().and_then(|called| directory.inbound(called, trunks).map(|found| (called, found)));
+        let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
+        let from = caller_of(&incoming.message);
+        let beginning = self.inbound_beginning(trunk, route, from, called);
+        self.begin(now, incoming, beginning);
+    }
+
+    fn inbound_beginning(&self, trunk: &Arc<TrunkEntry>, route: RouteEntry, from: String, called: &str) -> Beginning {
+        let mut settings = Settings { setup: self.config.setup, ..Settings::default() };
+        let plan = match route.target {
+            InboundTarget::Queue(queue) => {
+                // How long a caller waits is the queue's rule; this bound only catches a router that lost the call.
+                settings.setup = std::time::Duration::from_secs(2 * 7_200);
+                Plan::Queue(queue)
+            }
+            InboundTarget::Agent(agent) => Plan::Offers(self.offer_to_agent(agent).into_iter().collect()),
+            InboundTarget::Extension(id) => {
+                let line = self.directory.by_id(id);
+                Plan::Offers(line.and_then(|line| self.offer_to_line(line)).into_iter().collect())
+            }
+        };
+        Beginning {
+            company: trunk.company,
+            direction: Direction::Inbound,
+            caller: from.clone(),
+            from,
+            to: called.to_owned(),
+            agent: None,
+            number: route.number,
+            trunk: Some(trunk.id),
+            kind: LegKind::Carrier,
+            plan,
+            settings,
+        }
+    }
+
+    fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
+        let Some(dialled) = called_number(&incoming.message) else { return self.refuse(&incoming, 404) };
+        let directory = self.directory.clone();
+        let named = directory.by_username(&dialled).filter(|other| other.company == line.company);
+        let inside = directory.by_number(line.company, &dialled).or(named);
+        let plan = match inside {
+            Some(other) => Plan::Offers(self.offer_to_line(other).into_iter().collect()),
+            None => Plan::Admission,
+        };
+        let direction = if inside.is_some() { Direction::Internal } else { Direction::Outbound };
+        let beginning = Beginning {
+            company: line.company,
+            direction,
+            from: line.number.clone(),
+            to: dialled,
+            agent: Some(line.user),
+            number: None,
+            trunk: None,
+            kind: LegKind::Sip,
+            caller: line.number.clone(),
+            plan,
+            settings: Settings { setup: self.config.setup, ..Settings::default() },
+        };
+        self.begin(now, incoming, beginning);
+    }
+
+    fn begin(&mut self, now: Instant, incoming: Incoming, beginning: Beginning) {
+        let Ok(offer) = Self::description(&incoming.message) else { return self.refuse(&incoming, 400) };
+        let tag = incoming.local_tag.to_string();
+        let Ok(dialog) = Dialog::uas(&incoming.message, &tag) else { return self.refuse(&incoming, 400) };
+        let Ok(tx) = self.endpoint.accept(now, &incoming) else { return };
+        let at = self.surroundings.clock.now();
+        let id: CallId = self.surroundings.ids.id(at);
+        let held_back = matches!(beginning.plan, Plan::Admission);
+        let begin = NewCall {
+            id,
+            company: beginning.company,
+            direction: beginning.direction,
+            from: Pii::new(beginning.from.clone()),
+            to: Pii::new(beginning.to.clone()),
+            agent: beginning.agent,
+            number: beginning.number,
+            trunk: beginning.trunk,
+            lead: None,
+            node: self.config.node,
+            at,
+        };
+        let mut entry = self.entry(&beginning, CallReport { call: id, begin: Some(begin), changes: Vec::new() });
+        entry.held_back = held_back;
+        entry.max_forwards = incoming.message.max_forwards().and_then(Result::ok).unwrap_or(70);
+        self.dialogs.insert(dialog.id().clone(), (id, CALLER));
+        self.places.insert(tx, Place { call: id, leg: CALLER, purpose: Purpose::Invite });
+        let added = Change::LegAdded { leg: 0, kind: beginning.kind, party: beginning.from, agent: beginning.agent };
+        entry.legs.push(LegEntry {
+            kind: beginning.kind,
+            party: beginning.to,
+            agent: beginning.agent,
+            flow: incoming.flow,
+            dialog: Some(dialog),
+            state: LegSip::Uas { tx, incoming: Box::new(incoming) },
+            reoffer: None,
+            codec: None,
+            over: false,
+        });
+        self.legs += 1;
+        entry.report.changes.push((at, added));
+        if let Some(agent) = beginning.agent {
+            self.engage(now, &mut entry, agent);
+        }
+        self.enter(now, id, entry, Input::Incoming { offer });
+    }
+
+    fn entry(&self, beginning: &Beginning, report: CallReport) -> Box<CallEntry> {
+        let mut seed = [0; 8];
+        self.surroundings.ids.fill(&mut seed);
+        let plan = match &beginning.plan {
+            Plan::Offers(offers) => Plan::Offers(offers.clone()),
+            Plan::Queue(queue) => Plan::Queue(*queue),
+            Plan::Admission => Plan::Admission,
+        };
+        Box::new(CallEntry {
+            company: beginning.company,
+            machine: Call::new(beginning.settings, u64::from_be_bytes(seed)),
+            plan,
+            legs: Vec::with_capacity(2),
+            media: None,
+            caller: beginning.caller.clone(),
+            max_forwards: 70,
+            offered: Vec::new(),
+            engaged: Vec::new(),
+            in_queue: false,
+            next_key: 0,
+            hangup: None,
+            on_hold: false,
+            report,
+            held_back: false,
+            listed: false,
+            due: None,
+        })
+    }
+
+    fn enter(&mut self, now: Instant, id: CallId, entry: Box<CallEntry>, input: Input<super::call_entry::Target>) {
+        self.calls.insert(id, entry);
+        self.gauges.calls_total.fetch_add(1, Ordering::Relaxed);
+        self.feed(now, id, input);
+    }
+
+    /// Asks the host about a call to the outside, away from this task.
+    pub(super) fn ask_admission(&self, call: CallId, company: CompanyId, agent: UserId, dialled: String) {
+        let (host, orders) = (self.surroundings.host.clone(), self.own_orders.clone());
+        tokio::spawn(async move {
+            let answer = host.admit(OutboundRequest { call, company, agent, dialled }).await;
+            // An edge that has stopped wants no answer.
+            orders.send(Order::Admitted(call, answer)).await.ok();
+        });
+    }
+
+    pub(super) fn admitted(&mut self, now: Instant, call: CallId, result: Result<OutboundGrant, HangupCause>) {
+        let Some(mut entry) = self.calls.remove(&call) else { return };
+        entry.held_back = false;
+        let input = match result {
+            Ok(grant) => {
+                // The host has opened the record.
+                entry.report.begin = None;
+                entry.caller = grant.caller.as_str().to_owned();
+                match self.offer_to_carrier(&mut entry, &grant) {
+                    Some(offer) => Input::Ring(offer),
+                    None => Input::NoRoute { cause: HangupCause::NoRoute },
+                }
+            }
+            Err(cause) => Input::NoRoute { cause },
+        };
+        self.list_report(now, call, &mut entry);
+        self.calls.insert(call, entry);
+        self.feed(now, call, input);
+    }
+
+    /// Places a call: the agent's phones first, then the destination.
+    pub(super) fn originate(&mut self, now: Instant, origination: Origination) -> Result<(), EdgeError> {
+        if self.stopping.is_some() {
+            return Err(EdgeError::Stopped);
+        }
+        if self.calls.len() >= self.config.calls_max {
+            return Err(EdgeError::Full);
+        }
+        let Origination { call, company, agent, grant } = origination;
+        let beginning = Beginning {
+            company,
+            direction: Direction::Outbound,
+            from: grant.caller.as_str().to_owned(),
+            to: grant.destination.as_str().to_owned(),
+            agent: Some(agent),
+            number: Some(grant.number),
+            trunk: grant.trunk,
+            kind: LegKind::Sip,
+            // The agent's phone shows whom the call will reach.
+            caller: grant.destination.as_str().to_owned(),
+            plan: Plan::Offers(VecDeque::new()),
+            settings: Settings { setup: self.config.setup, ..Settings::default() },
+        };
+        let mut entry = self.entry(&beginning, CallReport { call, begin: None, changes: Vec::new() });
+        let first = self.offer_to_agent(agent);
+        let Some(then) = self.offer_to_carrier(&mut entry, &grant) else {
+            return self.fail_at_once(now, call, entry, HangupCause::NoRoute);
+        };
+        let Some(mut first) = first else {
+            return self.fail_at_once(now, call, entry, HangupCause::SubscriberAbsent);
+        };
+        first.key = entry.key(Some(agent));
+        self.engage(now, &mut entry, agent);
+        self.enter(now, call, entry, Input::Originate { first, then });
+        Ok(())
+    }
+
+    /// A call that cannot be placed is over before it began; the log says why.
+    fn fail_at_once(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        mut entry: Box<CallEntry>,
+        cause: HangupCause,
+    ) -> Result<(), EdgeError> {
+        use dialplane_core::call::{Hangup, Side};
+        let hangup = Hangup { side: Side::System, cause, sip_status: None };
+        let at = self.surroundings.clock.now();
+        entry.report.call = call;
+        entry.report.changes.push((at, Change::Ended { hangup }));
+        self.last_reports
+            .push(std::mem::replace(&mut entry.report, CallReport { call, begin: None, changes: Vec::new() }));
+        self.report_soon(now);
+        Ok(())
+    }
+}
+
+/// The number or name that is called: the user part of the Request-URI, or the number of a `tel:` URI.
+fn called_number(message: &Message) -> Option<String> {
+    let uri = message.request_uri().ok()?;
+    let user = uri.number().map(str::to_owned).or_else(|| uri.user_decoded().map(|user| user.into_owned()))?;
+    // Parameters of the user part (`;phone-context`, RFC 3966) are not part of the number.
+    let user = user.split(';').next().unwrap_or_default().trim().to_owned();
+    (!user.is_empty() && user.len() <= 128).then_some(user)
+}
+
+/// Who calls, by the From header: a carrier is trusted with it.
+fn caller_of(message: &Message) -> String {
+    let from = message.from().ok();
+    let number = from.as_ref().and_then(|from| from.uri.number().map(str::to_owned));
+    let user = number.or_else(|| from.and_then(|from| from.uri.user_decoded().map(|user| user.into_owned())));
+    uri_user(user.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,276 @@
+//! The edge: one task that owns the SIP endpoint, the registrations, the dialogs, the calls and the routers, and moves
+//! messages between them.
+//!
+//! Because everything belongs to one task there is no lock, and a message is handled from socket to socket without waiting.
+//! What needs the store goes out through [`Host`] and comes back as an input; what the edge must know to answer at once is in
+//! the [`Directory`], a snapshot that the host replaces.
+//!
+//! What happens to calls is handed out in batches of [`CallReport`]s. The channel holds one batch; while the host is busy
+//! recording it, later changes of the same call are merged into one report, so a slow store makes larger batches and never a
+//! longer queue.
+
+mod auth;
+mod call_entry;
+mod directory;
+mod dispatch;
+mod in_dialog;
+mod inbound;
+mod legs;
+mod register;
+mod reports;
+mod responses;
+mod routing;
+mod run;
+mod sip_text;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dialplane_core::call::HangupCause;
+use dialplane_core::clock::Clock;
+use dialplane_core::command::call::CallReport;
+use dialplane_core::id::{CallId, CompanyId, IdSource, NodeId, NumberId, TrunkId, UserId};
+use dialplane_core::phone::E164;
+use tokio::sync::{mpsc, oneshot};
+
+pub use directory::{AgentEntry, CompanyEntry, Directory, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry};
+pub use run::Edge;
+
+/// How the edge runs.
+#[derive(Debug, Clone)]
+pub struct EdgeConfig {
+    /// Where SIP is listened for, over UDP and TCP.
+    pub sip: SocketAddr,
+    /// The host that peers are told, in Via, Contact and From; the address listened on when absent.
+    pub public_host: Option<String>,
+    /// How audio is relayed.
+    pub relay: crate::media::relay::RelayConfig,
+    /// The secret that nonces are signed with.
+    pub nonce_key: [u8; 32],
+    /// How long a nonce may be used.
+    pub nonce_life: Duration,
+    /// Calls at once, at most; further ones get 503.
+    pub calls_max: usize,
+    /// How long a call may take from its beginning to an answer, where no queue says otherwise.
+    pub setup: Duration,
+    /// How long a phone or a carrier is rung where no queue says otherwise.
+    pub ring: Duration,
+    /// What the edge calls itself in Server and User-Agent.
+    pub software: String,
+    /// The process, as the log names it.
+    pub node: Option<NodeId>,
+}
+
+/// A call of a registered phone to the outside, waiting for a yes.
+#[derive(Debug, Clone)]
+pub struct OutboundRequest {
+    /// The id the call will have.
+    pub call: CallId,
+    /// The company.
+    pub company: CompanyId,
+    /// Who calls.
+    pub agent: UserId,
+    /// What was dialled.
+    pub dialled: String,
+}
+
+/// A yes to an [`OutboundRequest`]: the call is counted and its record is open.
+#[derive(Debug, Clone)]
+pub struct OutboundGrant {
+    /// The number to call from.
+    pub caller: E164,
+    /// That number in the inventory.
+    pub number: NumberId,
+    /// The number to call.
+    pub destination: E164,
+    /// The trunk to call by.
+    pub trunk: Option<TrunkId>,
+}
+
+/// A call that the host places: the agent's phones ring first, then the destination.
+#[derive(Debug, Clone)]
+pub struct Origination {
+    /// The call, whose record is open.
+    pub call: CallId,
+    /// The company.
+    pub company: CompanyId,
+    /// Who calls.
+    pub agent: UserId,
+    /// What the allowance gave.
+    pub grant: OutboundGrant,
+}
+
+/// What the edge asks of the application around it.
+#[async_trait]
+pub trait Host: Send + Sync + 'static {
+    /// Decides about a call of a registered phone to the outside: counts it and opens its record, or says why not.
+    async fn admit(&self, request: OutboundRequest) -> Result<OutboundGrant, HangupCause>;
+}
+
+/// Counts that are zero when nothing goes on.
+#[derive(Debug, Default)]
+pub struct Gauges {
+    /// Calls.
+    pub calls: AtomicUsize,
+    /// Legs of calls that have not ended.
+    pub legs: AtomicUsize,
+    /// SIP transactions, which outlive their calls by up to 32 s (RFC 3261 §17).
+    pub transactions: AtomicUsize,
+    /// Dialogs.
+    pub dialogs: AtomicUsize,
+    /// Relay sessions.
+    pub media_sessions: AtomicUsize,
+    /// Lines with a registered phone.
+    pub registrations: AtomicUsize,
+    /// Calls that wait in queues.
+    pub waiting: AtomicUsize,
+    /// Calls begun since the start.
+    pub calls_total: AtomicUsize,
+    /// Requests refused for want of a valid password since the start.
+    pub auth_failures_total: AtomicUsize,
+}
+
+/// Why a call was not placed or ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EdgeError {
+    /// The edge has stopped or is stopping.
+    #[error("call control is not running")]
+    Stopped,
+    /// There is no such call here.
+    #[error("there is no such call")]
+    NoSuchCall,
+    /// There are as many calls as the edge takes.
+    #[error("too many calls")]
+    Full,
+}
+
+/// What the edge is told to do.
+#[derive(Debug)]
+enum Order {
+    Originate(Origination, oneshot::Sender<Result<(), EdgeError>>),
+    HangUp(CompanyId, CallId, oneshot::Sender<Result<(), EdgeError>>),
+    Replace(Arc<Directory>),
+    IsOnline(UserId, oneshot::Sender<bool>),
+    Admitted(CallId, Result<OutboundGrant, HangupCause>),
+    Stop(Duration),
+}
+
+/// Gives orders to a running edge. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct EdgeHandle {
+    orders: mpsc::Sender<Order>,
+    gauges: Arc<Gauges>,
+    local: SocketAddr,
+}
+
+impl EdgeHandle {
+    /// Places a call.
+    ///
+    /// # Errors
+    /// [`EdgeError`].
+    pub async fn originate(&self, origination: Origination) -> Result<(), EdgeError> {
+        self.ask(|reply| Order::Originate(origination, reply)).await?
+    }
+
+    /// Ends a call of `company`.
+    ///
+    /// # Errors
+    /// [`EdgeError`].
+    pub async fn hang_up(&self, company: CompanyId, call: CallId) -> Result<(), EdgeError> {
+        self.ask(|reply| Order::HangUp(company, call, reply)).await?
+    }
+
+    /// Whether a phone of the user is registered.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn is_online(&self, user: UserId) -> Result<bool, EdgeError> {
+        self.ask(|reply| Order::IsOnline(user, reply)).await
+    }
+
+    /// Replaces what the edge knows. Phones of lines that are gone are unregistered; calls go on.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn replace(&self, directory: Arc<Directory>) -> Result<(), EdgeError> {
+        self.orders.send(Order::Replace(directory)).await.map_err(|_| EdgeError::Stopped)
+    }
+
+    /// Takes no new call from now on, lets calls end by themselves for `grace`, then ends the rest, and lets [`Edge::run`] return
+    /// once the last report is handed out.
+    pub async fn stop(&self, grace: Duration) {
+        // An edge that is gone has stopped.
+        self.orders.send(Order::Stop(grace)).await.ok();
+    }
+
+    /// The counts.
+    #[must_use]
+    pub fn gauges(&self) -> &Gauges {
+        &self.gauges
+    }
+
+    /// The address SIP is listened on.
+    #[must_use]
+    pub const fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    async fn ask<T>(&self, order: impl FnOnce(oneshot::Sender<T>) -> Order) -> Result<T, EdgeError> {
+        let (reply, answer) = oneshot::channel();
+        self.orders.send(order(reply)).await.map_err(|_| EdgeError::Stopped)?;
+        answer.await.map_err(|_| EdgeError::Stopped)
+    }
+}
+
+impl Gauges {
+    /// Reads a count.
+    #[must_use]
+    pub fn read(count: &AtomicUsize) -> usize {
+        count.load(Ordering::Relaxed)
+    }
+}
+
+/// What the edge is made with besides its configuration.
+pub struct Surroundings {
+    /// The application.
+    pub host: Arc<dyn Host>,
+    /// Takes batches of reports; capacity 1 is right.
+    pub reports: mpsc::Sender<Vec<CallReport>>,
+    /// The time of day, for reports.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn IdSource>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Surroundings")
+    }
+}
+
+/// Why the edge did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// SIP could not be listened for.
+    #[error("cannot listen for SIP on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The audio relay did not start.
+    #[error("the audio relay did not start: {0}")]
+    Relay(#[from] crate::media::relay::RelayError),
+}
+
+/// The host part as it stands in a URI: IPv6 in brackets.
+fn uri_host(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}

@@ -1,0 +1,125 @@
+//! From what a call tells about itself to what is logged of it.
+
+use std::time::Instant;
+
+use dialplane_core::call::{Change, Hangup, HangupCause, Side};
+use dialplane_core::command::call::CallReport;
+use dialplane_core::id::CallId;
+use dialplane_core::queue::router;
+
+use super::call_entry::CallEntry;
+use super::routing::failure;
+use super::run::Edge;
+use crate::call::{CallEvent, HangupSide, LegId, OfferFailure};
+
+impl Edge {
+    /// Notes a change of a call for the log.
+    pub(super) fn report(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, change: Change) {
+        entry.report.changes.push((self.surroundings.clock.now(), change));
+        self.list_report(now, id, entry);
+    }
+
+    /// Puts the call on the list of those with something to report.
+    pub(super) fn list_report(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        let empty = entry.report.begin.is_none() && entry.report.changes.is_empty();
+        if !entry.listed && !entry.held_back && !empty {
+            entry.listed = true;
+            self.reporting.push(id);
+            self.report_soon(now);
+        }
+    }
+
+    pub(super) fn has_reports(&self) -> bool {
+        !self.reporting.is_empty() || !self.last_reports.is_empty()
+    }
+
+    /// What is to be recorded now.
+    pub(super) fn take_reports(&mut self) -> Vec<CallReport> {
+        let mut batch = std::mem::take(&mut self.last_reports);
+        for id in std::mem::take(&mut self.reporting) {
+            if let Some(entry) = self.calls.get_mut(&id) {
+                entry.listed = false;
+                batch.push(take(&mut entry.report));
+            }
+        }
+        self.report_due = None;
+        batch
+    }
+
+    /// The call is over: its last report is kept until it is handed out.
+    pub(super) fn last_report(&mut self, now: Instant, entry: &mut CallEntry) {
+        if entry.report.begin.is_some() || !entry.report.changes.is_empty() {
+            self.last_reports.push(take(&mut entry.report));
+            self.report_soon(now);
+        }
+    }
+
+    /// Logs an event of the machine and lets the router know.
+    pub(super) fn tell_event(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, event: CallEvent) {
+        match event {
+            CallEvent::Offered { key, .. } => {
+                if let Some(agent) = entry.agent_of(key) {
+                    self.report(now, id, entry, Change::Offered { agent });
+                }
+            }
+            CallEvent::OfferFailed { key, reason } => self.tell_offer_failed(now, id, entry, key, reason),
+            CallEvent::Ringing { leg, .. } => self.report(now, id, entry, Change::Ringing { leg: leg.0 }),
+            CallEvent::EarlyMedia { leg } => self.report(now, id, entry, Change::EarlyMedia { leg: leg.0 }),
+            CallEvent::Answered { leg, key } => self.tell_answered(now, id, entry, leg, key),
+            CallEvent::Bridged { a, b } => self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 }),
+            CallEvent::Held { leg } => {
+                entry.on_hold = true;
+                self.report(now, id, entry, Change::Held { leg: leg.0 });
+            }
+            CallEvent::Resumed { leg } => {
+                entry.on_hold = false;
+                self.report(now, id, entry, Change::Resumed { leg: leg.0 });
+            }
+            CallEvent::HungUp { side, cause, status } => {
+                entry.hangup.get_or_insert(Hangup { side: logged_side(side), cause, sip_status: status });
+            }
+            CallEvent::Ended { cause, .. } => self.tell_ended(now, id, entry, cause),
+            CallEvent::Created { .. } | CallEvent::Digit { .. } => {}
+        }
+    }
+
+    fn tell_offer_failed(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, key: u64, reason: OfferFailure) {
+        let Some(agent) = entry.agent_of(key) else { return };
+        self.report(now, id, entry, Change::OfferFailed { agent, reason: failure(reason) });
+        self.disengage(now, entry, agent);
+    }
+
+    fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: Option<u64>) {
+        let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
+        self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
+        if entry.in_queue && key.is_some_and(|key| entry.agent_of(key).is_some()) {
+            self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id });
+        }
+    }
+
+    fn tell_ended(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, cause: HangupCause) {
+        let unknown = Hangup { side: Side::System, cause, sip_status: None };
+        let hangup = entry.hangup.unwrap_or(unknown);
+        self.report(now, id, entry, Change::Ended { hangup });
+        if std::mem::take(&mut entry.in_queue) {
+            self.waiting -= 1;
+        }
+        // The router forgets calls it does not know without a word.
+        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        for agent in std::mem::take(&mut entry.engaged) {
+            self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
+        }
+    }
+}
+
+fn take(report: &mut CallReport) -> CallReport {
+    CallReport { call: report.call, begin: report.begin.take(), changes: std::mem::take(&mut report.changes) }
+}
+
+const fn logged_side(side: HangupSide) -> Side {
+    match side {
+        HangupSide::A => Side::Caller,
+        HangupSide::B => Side::Callee,
+        HangupSide::System => Side::System,
+    }
+}

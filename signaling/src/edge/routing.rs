@@ -1,0 +1,272 @@
+//! Whom to ring: offers to agents, lines and carriers; the routers of the queues; presence.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use dialplane_core::call::{Change, HangupCause};
+use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
+use dialplane_core::people::Availability;
+use dialplane_core::queue::router::{self, OverflowReason, Router};
+
+use super::OutboundGrant;
+use super::call_entry::{CallEntry, CarrierTarget, PhoneTarget, Plan, Target};
+use super::directory::{Directory, ExtensionEntry};
+use super::run::Edge;
+use crate::call::{Input, Offer, OfferFailure};
+use crate::sip::flow::Flow;
+
+/// The word of the log for the machine's.
+pub(super) const fn failure(reason: OfferFailure) -> dialplane_core::call::OfferFailure {
+    use dialplane_core::call::OfferFailure as Logged;
+    match reason {
+        OfferFailure::Unreachable => Logged::Unreachable,
+        OfferFailure::NoAnswer => Logged::NoAnswer,
+        OfferFailure::Busy => Logged::Busy,
+        OfferFailure::Declined => Logged::Declined,
+        OfferFailure::Withdrawn => Logged::Rescinded,
+    }
+}
+
+/// Why a call ends when the last offer failed for `reason`.
+const fn cause(reason: OfferFailure) -> HangupCause {
+    match reason {
+        OfferFailure::Unreachable => HangupCause::SubscriberAbsent,
+        OfferFailure::NoAnswer => HangupCause::NoAnswer,
+        OfferFailure::Busy => HangupCause::UserBusy,
+        OfferFailure::Declined => HangupCause::CallRejected,
+        OfferFailure::Withdrawn => HangupCause::Cancelled,
+    }
+}
+
+impl Edge {
+    /// The phones of a line. `None` when none is registered. The key is given when the offer is made.
+    pub(super) fn offer_to_line(&self, line: &ExtensionEntry) -> Option<Offer<Target>> {
+        self.offer(std::slice::from_ref(&line), self.config.ring)
+    }
+
+    /// The phones of all lines of an agent.
+    pub(super) fn offer_to_agent(&self, agent: UserId) -> Option<Offer<Target>> {
+        let lines: Vec<&ExtensionEntry> = self.directory.lines_of(agent).iter().map(AsRef::as_ref).collect();
+        self.offer(&lines, self.config.ring)
+    }
+
+    fn offer(&self, lines: &[&ExtensionEntry], ring: Duration) -> Option<Offer<Target>> {
+        let now = Instant::now();
+        let mut contacts = Vec::new();
+        for line in lines {
+            for binding in self.registrar.lookup(now, &line.username) {
+                contacts.push(Target::Phone(Arc::new(PhoneTarget {
+                    uri: binding.uri.clone(),
+                    routes: binding.path.clone(),
+                    flow: binding.flow,
+                    username: line.username.clone(),
+                    agent: line.user,
+                })));
+            }
+        }
+        (!contacts.is_empty()).then_some(Offer { key: 0, contacts, ring })
+    }
+
+    /// The destination behind the trunk that was granted; `None` without a trunk that can be reached.
+    pub(super) fn offer_to_carrier(&self, entry: &mut CallEntry, grant: &OutboundGrant) -> Option<Offer<Target>> {
+        let trunk = self.directory.trunk(grant.trunk?)?.clone();
+        let flow = Flow::to(trunk.protocol, self.sip_address(), trunk.address?);
+        let number = grant.destination.as_str().to_owned();
+        let contacts = vec![Target::Carrier(Arc::new(CarrierTarget { trunk, number, flow }))];
+        Some(Offer { key: entry.key(None), contacts, ring: self.config.ring })
+    }
+
+    /// The machine asks whom to ring.
+    pub(super) fn route(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        match &mut entry.plan {
+            Plan::Offers(_) => self.next_offer(now, entry, HangupCause::SubscriberAbsent),
+            Plan::Queue(queue) => {
+                let queue = *queue;
+                entry.in_queue = true;
+                self.waiting += 1;
+                self.report(now, id, entry, Change::Queued { queue });
+                self.tell_router(now, entry.company, router::Input::CallQueued { call: id, queue });
+            }
+            Plan::Admission => {
+                let agent = entry.legs.first().and_then(|leg| leg.agent);
+                let dialled = entry.legs.first().map(|leg| leg.party.clone()).unwrap_or_default();
+                if let Some(agent) = agent {
+                    self.ask_admission(id, entry.company, agent, dialled);
+                }
+            }
+        }
+    }
+
+    fn next_offer(&mut self, now: Instant, entry: &mut CallEntry, otherwise: HangupCause) {
+        let next = match &mut entry.plan {
+            Plan::Offers(offers) => offers.pop_front(),
+            _ => None,
+        };
+        let input = match next {
+            Some(mut offer) => {
+                let agent = offer.contacts.iter().find_map(|target| match target {
+                    Target::Phone(phone) => Some(phone.agent),
+                    Target::Carrier(_) => None,
+                });
+                offer.key = entry.key(agent);
+                if let Some(agent) = agent {
+                    self.engage(now, entry, agent);
+                }
+                Input::Ring(offer)
+            }
+            None => Input::NoRoute { cause: otherwise },
+        };
+        Self::tell(entry, now, input);
+    }
+
+    /// Nobody answered an offer: the router or the plan knows the next one.
+    pub(super) fn offer_failed(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        entry: &mut CallEntry,
+        reason: OfferFailure,
+        status: Option<u16>,
+    ) {
+        if let Plan::Queue(_) = entry.plan {
+            let input = router::Input::OfferFailed { call: id, reason: failure(reason) };
+            return self.tell_router(now, entry.company, input);
+        }
+        let told = status.map(HangupCause::from_sip_status);
+        // A carrier's own word says more than the summary.
+        let cause = told.filter(|_| reason == OfferFailure::Unreachable).unwrap_or(cause(reason));
+        self.next_offer(now, entry, cause);
+    }
+
+    /// Keeps the router from offering calls to an agent who is on this one.
+    pub(super) fn engage(&mut self, now: Instant, entry: &mut CallEntry, agent: UserId) {
+        if !entry.engaged.contains(&agent) {
+            entry.engaged.push(agent);
+            self.tell_router(now, entry.company, router::Input::AgentEngaged { agent });
+        }
+    }
+
+    pub(super) fn disengage(&mut self, now: Instant, entry: &mut CallEntry, agent: UserId) {
+        if let Some(place) = entry.engaged.iter().position(|engaged| *engaged == agent) {
+            entry.engaged.swap_remove(place);
+            self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
+        }
+    }
+
+    pub(super) fn tell_router(&mut self, now: Instant, company: CompanyId, input: router::Input) {
+        self.routers.entry(company).or_default().handle(now, input);
+        self.stirred.push_back(company);
+    }
+
+    pub(super) fn routers_due(&mut self, now: Instant) {
+        for (company, router) in &mut self.routers {
+            if router.poll_timeout().is_some_and(|at| at <= now) {
+                router.handle_timeout(now);
+                self.stirred.push_back(*company);
+            }
+        }
+    }
+
+    /// Carries out what routers want; whether there was anything.
+    pub(super) fn drain_routers(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while let Some(company) = self.stirred.pop_front() {
+            while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
+                any = true;
+                match command {
+                    router::Command::Offer { call, queue, agent, ring } => {
+                        self.offer_from_queue(now, call, queue, agent, ring);
+                    }
+                    router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
+                }
+            }
+        }
+        any
+    }
+
+    fn offer_from_queue(&mut self, now: Instant, call: CallId, _queue: QueueId, agent: UserId, ring: Duration) {
+        let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        let company = entry.company;
+        let key = entry.key(Some(agent));
+        match offer {
+            Some(offer) => self.feed(now, call, Input::Ring(Offer { key, ..offer })),
+            None => {
+                let reason = dialplane_core::call::OfferFailure::Unreachable;
+                self.tell_router(now, company, router::Input::OfferFailed { call, reason });
+            }
+        }
+    }
+
+    fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
+        let cause = match reason {
+            OverflowReason::MaxWait => HangupCause::NoAnswer,
+            OverflowReason::NoQueue => HangupCause::NoRoute,
+        };
+        if let Some(entry) = self.calls.get_mut(&call)
+            && std::mem::take(&mut entry.in_queue)
+        {
+            self.waiting -= 1;
+        }
+        self.feed(now, call, Input::NoRoute { cause });
+    }
+
+    pub(super) fn is_online(&self, now: Instant, user: UserId) -> bool {
+        self.directory.lines_of(user).iter().any(|line| self.registrar.is_online(now, &line.username))
+    }
+
+    /// A line got its first phone, or lost its last one.
+    pub(super) fn presence_changed(&mut self, now: Instant, username: &str) {
+        let Some(line) = self.directory.by_username(username).cloned() else { return };
+        let reachable = self.is_online(now, line.user);
+        self.tell_router(now, line.company, router::Input::AgentReachable { agent: line.user, reachable });
+    }
+
+    /// Takes a new directory over and tells the routers what changed.
+    pub(super) fn replace(&mut self, now: Instant, directory: Arc<Directory>) {
+        let old = std::mem::replace(&mut self.directory, directory.clone());
+        for (id, entry) in old.queues().filter(|(id, _)| directory.queue(*id).is_none()) {
+            self.tell_router(now, entry.company, router::Input::QueueRemoved { queue: id });
+        }
+        for (id, entry) in directory.queues() {
+            if old.queue(id).is_none_or(|before| before.settings != entry.settings) {
+                let settings = entry.settings.clone();
+                self.tell_router(now, entry.company, router::Input::QueueConfigured { queue: id, settings });
+            }
+        }
+        for (agent, entry) in old.agents().filter(|(id, _)| directory.agent(*id).is_none()) {
+            self.tell_router(
+                now,
+                entry.company,
+                router::Input::AgentChose { agent, availability: Availability::Offline },
+            );
+        }
+        for (agent, entry) in directory.agents() {
+            if old.agent(agent).is_none_or(|before| before.availability != entry.availability) {
+                let availability = entry.availability;
+                self.tell_router(now, entry.company, router::Input::AgentChose { agent, availability });
+            }
+        }
+        self.drop_lines(now, &old);
+    }
+
+    /// Unregisters the phones of lines that are gone or whose password changed.
+    fn drop_lines(&mut self, now: Instant, old: &Directory) {
+        let mut dropped = Vec::new();
+        for (agent, entry) in old.agents() {
+            for line in old.lines_of(agent) {
+                let same = self
+                    .directory
+                    .by_username(&line.username)
+                    .is_some_and(|new| new.version == line.version && new.id == line.id);
+                if !same && self.registrar.remove(&line.username) {
+                    dropped.push((entry.company, agent));
+                }
+            }
+        }
+        for (company, agent) in dropped {
+            let reachable = self.is_online(now, agent);
+            self.tell_router(now, company, router::Input::AgentReachable { agent, reachable });
+        }
+    }
+}

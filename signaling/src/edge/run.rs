@@ -1,0 +1,282 @@
+//! The edge's task: waits for sockets, orders, deadlines and room for reports, and lets everything settle after each.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use dialplane_core::call::HangupCause;
+use dialplane_core::command::call::CallReport;
+use dialplane_core::id::{CallId, CompanyId};
+use dialplane_core::queue::router::Router;
+use tokio::sync::mpsc;
+
+use super::auth::Authenticator;
+use super::call_entry::{CallEntry, Place};
+use super::directory::Directory;
+use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
+use crate::call::{Input, LegId};
+use crate::media::relay::{Relay, RelayHandle, SessionId};
+use crate::net::{Event, Options, Sockets};
+use crate::sip::dialog::DialogId;
+use crate::sip::endpoint::{Config, Endpoint};
+use crate::sip::flow::TxId;
+use crate::sip::registrar::{Limits, Registrar};
+use crate::sip::validate::Policy;
+use crate::sip::wire::Method;
+
+/// Network events handled before the task looks at anything else.
+const BATCH: usize = 64;
+/// Orders that wait for the edge.
+const ORDERS: usize = 1_024;
+/// How long changes are gathered before they are handed out: a store that commits once for many calls is cheaper by far.
+const GATHER: Duration = Duration::from_millis(10);
+/// How long the end of calls may take once they were told to end.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+const METHODS: [Method; 8] = [
+    Method::Invite,
+    Method::Ack,
+    Method::Cancel,
+    Method::Bye,
+    Method::Options,
+    Method::Register,
+    Method::Info,
+    Method::Update,
+];
+
+/// The task; see the [module](super).
+pub struct Edge {
+    pub(super) config: EdgeConfig,
+    pub(super) surroundings: Surroundings,
+    pub(super) sockets: Sockets,
+    pub(super) endpoint: Endpoint,
+    pub(super) registrar: Registrar<String>,
+    pub(super) auth: Authenticator,
+    pub(super) directory: Arc<Directory>,
+    pub(super) relay: RelayHandle,
+    pub(super) silent: mpsc::Receiver<SessionId>,
+    pub(super) calls: HashMap<CallId, Box<CallEntry>>,
+    pub(super) places: HashMap<TxId, Place>,
+    pub(super) dialogs: HashMap<DialogId, (CallId, LegId)>,
+    pub(super) media: HashMap<SessionId, CallId>,
+    pub(super) routers: HashMap<CompanyId, Router>,
+    /// Routers that may have something to say.
+    pub(super) stirred: VecDeque<CompanyId>,
+    pub(super) deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
+    /// Calls with something to report.
+    pub(super) reporting: Vec<CallId>,
+    /// Reports of calls that are gone.
+    pub(super) last_reports: Vec<CallReport>,
+    pub(super) report_due: Option<Instant>,
+    pub(super) orders: mpsc::Receiver<Order>,
+    pub(super) own_orders: mpsc::Sender<Order>,
+    pub(super) gauges: Arc<Gauges>,
+    /// The address SIP is listened on.
+    pub(super) local: SocketAddr,
+    /// Our host as it stands in URIs.
+    pub(super) host: String,
+    /// When the remaining calls are ended, once the edge is stopping.
+    pub(super) stopping: Option<Instant>,
+    farewell: Option<Instant>,
+    /// Legs that are not over.
+    pub(super) legs: usize,
+    /// Calls that a router knows.
+    pub(super) waiting: usize,
+}
+
+impl std::fmt::Debug for Edge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Edge").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}
+
+impl Edge {
+    /// Opens the sockets. Nothing is answered before [`Edge::run`]. To be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(
+        config: EdgeConfig,
+        directory: Arc<Directory>,
+        surroundings: Surroundings,
+    ) -> Result<(Self, EdgeHandle), StartError> {
+        let mut sockets = Sockets::new(Options::default());
+        let listen = |source| StartError::Listen { address: config.sip, source };
+        let local = sockets.listen_udp(config.sip).map_err(listen)?;
+        sockets.listen_tcp(local).map_err(listen)?;
+        let (silent_sender, silent) = mpsc::channel(1_024);
+        let relay = Relay::start(config.relay.clone(), Some(silent_sender))?;
+        let mut seed = [0; 16];
+        surroundings.ids.fill(&mut seed);
+        let policy = Policy { methods: &METHODS, extensions: &[], ..Policy::default() };
+        let endpoint = Endpoint::new(Config {
+            policy,
+            host: config.public_host.clone(),
+            software: Some(config.software.clone()),
+            ..Config::new(seed)
+        });
+        let (own_orders, orders) = mpsc::channel(ORDERS);
+        let gauges = Arc::new(Gauges::default());
+        let handle = EdgeHandle { orders: own_orders.clone(), gauges: gauges.clone(), local };
+        let host = config.public_host.clone().unwrap_or_else(|| uri_host(local.ip()));
+        let mut edge = Self {
+            auth: Authenticator::new(&config.nonce_key, config.nonce_life),
+            config,
+            surroundings,
+            sockets,
+            endpoint,
+            registrar: Registrar::new(Limits::default()),
+            directory: Arc::default(),
+            relay,
+            silent,
+            calls: HashMap::new(),
+            places: HashMap::new(),
+            dialogs: HashMap::new(),
+            media: HashMap::new(),
+            routers: HashMap::new(),
+            stirred: VecDeque::new(),
+            deadlines: BinaryHeap::new(),
+            reporting: Vec::new(),
+            last_reports: Vec::new(),
+            report_due: None,
+            orders,
+            own_orders,
+            gauges,
+            local,
+            host,
+            stopping: None,
+            farewell: None,
+            legs: 0,
+            waiting: 0,
+        };
+        edge.replace(Instant::now(), directory);
+        Ok((edge, handle))
+    }
+
+    /// Serves until it is stopped and the last report is handed out, or nobody takes reports any more.
+    pub async fn run(mut self) {
+        let reports = self.surroundings.reports.clone();
+        let sleep = tokio::time::sleep_until(Instant::now().into());
+        tokio::pin!(sleep);
+        loop {
+            let now = Instant::now();
+            self.settle(now);
+            if self.is_done(now) {
+                return;
+            }
+            let reportable = self.report_due.is_some_and(|due| due <= now);
+            sleep.as_mut().reset(self.next_deadline(now).into());
+            tokio::select! {
+                event = self.sockets.recv() => self.take(event),
+                Some(order) = self.orders.recv() => self.obey(Instant::now(), order),
+                permit = reports.reserve(), if reportable => match permit {
+                    Ok(permit) => permit.send(self.take_reports()),
+                    // The recorder is gone: nothing more can be logged, so nothing more is carried.
+                    Err(_) => return,
+                },
+                Some(session) = self.silent.recv() => self.media_silent(Instant::now(), session),
+                () = &mut sleep => {}
+            }
+        }
+    }
+
+    /// Handles an event and those that are there already.
+    fn take(&mut self, first: Event) {
+        let now = Instant::now();
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(event) = next else { break };
+            match event {
+                Event::Received(received) => {
+                    self.endpoint.receive(now, received.flow, received.bytes);
+                    self.drain_endpoint(now);
+                }
+                Event::Closed(connection) => {
+                    for line in self.registrar.connection_closed(now, connection) {
+                        self.presence_changed(now, &line);
+                    }
+                }
+                Event::SendFailed(tx) => self.endpoint.transport_failed(now, tx),
+            }
+            next = self.sockets.try_recv();
+        }
+        if let Some(Event::Received(received)) = next {
+            self.endpoint.receive(now, received.flow, received.bytes);
+        }
+    }
+
+    /// Lets due timers fire and carries everything out that follows, until nothing is left to do.
+    fn settle(&mut self, now: Instant) {
+        if self.endpoint.poll_timeout().is_some_and(|at| at <= now) {
+            self.endpoint.handle_timeout(now);
+        }
+        for line in self.registrar.expire(now) {
+            self.presence_changed(now, &line);
+        }
+        while let Some(Reverse((at, call))) = self.deadlines.peek().copied().filter(|Reverse((at, _))| *at <= now) {
+            self.deadlines.pop();
+            self.call_due(now, call, at);
+        }
+        self.routers_due(now);
+        if self.stopping.is_some_and(|at| at <= now) && self.farewell.is_none() {
+            self.farewell = Some(now + FAREWELL);
+            self.end_all(now);
+        }
+        loop {
+            self.drain_endpoint(now);
+            if !self.drain_routers(now) {
+                break;
+            }
+        }
+        self.publish_gauges();
+    }
+
+    fn end_all(&mut self, now: Instant) {
+        let calls: Vec<CallId> = self.calls.keys().copied().collect();
+        for call in calls {
+            self.feed(now, call, Input::EndAll { cause: HangupCause::ShutDown });
+        }
+    }
+
+    fn is_done(&self, now: Instant) -> bool {
+        let ended = self.stopping.is_some() && (self.calls.is_empty() || self.farewell.is_some_and(|at| at <= now));
+        ended && !self.has_reports()
+    }
+
+    fn next_deadline(&self, now: Instant) -> Instant {
+        let calls = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let routers = self.routers.values().filter_map(Router::poll_timeout).min();
+        // A report that is due waits for room, not for time.
+        let reports = self.report_due.filter(|due| *due > now);
+        let all = [
+            self.endpoint.poll_timeout(),
+            self.registrar.poll_timeout(),
+            calls,
+            routers,
+            reports,
+            self.stopping.filter(|_| self.farewell.is_none()),
+            self.farewell,
+        ];
+        // Waking once a minute for nothing is cheaper than reasoning about "never".
+        all.into_iter().flatten().min().unwrap_or(now + Duration::from_secs(60))
+    }
+
+    /// Notes that there is something to report.
+    pub(super) fn report_soon(&mut self, now: Instant) {
+        self.report_due.get_or_insert(now + GATHER);
+    }
+
+    fn publish_gauges(&self) {
+        let set = |gauge: &std::sync::atomic::AtomicUsize, value| gauge.store(value, Ordering::Relaxed);
+        set(&self.gauges.calls, self.calls.len());
+        set(&self.gauges.legs, self.legs);
+        set(&self.gauges.transactions, self.endpoint.transactions());
+        set(&self.gauges.dialogs, self.dialogs.len());
+        set(&self.gauges.media_sessions, self.media.len());
+        set(&self.gauges.registrations, self.registrar.len());
+        set(&self.gauges.waiting, self.waiting);
+    }
+}
