@@ -46,7 +46,7 @@ pub(crate) fn cors(origins: &[String]) -> Option<CorsLayer> {
         CorsLayer::new()
             .allow_origin(origin)
             .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-            .allow_headers(allowed.into_iter().chain(ours))
+            .allow_headers(allowed.into_iter().chain(ours).collect::<Vec<_>>())
             .expose_headers([header::ETAG, header::RETRY_AFTER, super::request_id::HEADER.clone()])
             .max_age(Duration::from_secs(600)),
     )

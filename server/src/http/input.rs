@@ -135,7 +135,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
 }
 
 /// The id in the path.
-#[derive(Debug)]
 pub(crate) struct PathId<K>(pub(crate) Id<K>);
 
 impl<K: Named, S: Send + Sync> FromRequestParts<S> for PathId<K> {

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(crate) use sources::{Sources, Value};
+pub(crate) use sources::Sources;
 
 use dialplane_core::phone::Country;
 

@@ -10,7 +10,6 @@ use dialplane_core::id::{CallKind, LeadId, UserId};
 use dialplane_core::phone::Rotation;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::list::{shown, visible};
 use super::view::CallPlaced;
@@ -70,6 +69,7 @@ pub(crate) async fn initiate_call(
     let to = body.to.ok_or_else(|| Problem::field("to", "this is required: the number to call"))?;
     let calls = Arc::clone(control(&app)?);
     let command = InitiateCall {
+        call: None,
         agent: body.agent_id.unwrap_or(authed.user.id),
         to,
         lead: body.lead_id,

@@ -14,7 +14,6 @@ use dialplane_core::id::{CallId, CallKind, LeadId, NumberId, QueueId, UserId};
 use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::view::{CallAnswer, CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
 use crate::api::users::Person;

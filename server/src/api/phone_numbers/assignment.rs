@@ -9,7 +9,6 @@ use dialplane_core::phone::allowance::DAILY_LIMIT_DEFAULT;
 use dialplane_core::store::{NumberFilter, NumberRow};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::inventory::today;
 use super::view::{AgentNumberView, AgentNumbersAnswer, NumberAnswer, NumberView};

@@ -13,7 +13,6 @@ use dialplane_core::phone::{Capabilities, Country, NumberStatus};
 use dialplane_core::store::NumberFilter;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::view::{NumberAnswer, NumberView, NumbersAnswer};
 use crate::http::answer::Done;

@@ -9,7 +9,6 @@ use dialplane_core::id::{UserId, UserKind};
 use dialplane_core::people::{Role, UserChange};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::view::{Synced, UserAnswer, UserChanged, UserView};
 use crate::api::auth::NewPerson;

@@ -8,7 +8,6 @@ use dialplane_core::store::{Page, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use uuid::Uuid;
 
 use super::view::{Performance, Person, UserDetail, UserDetailAnswer, UserView, UsersAnswer};
 use crate::api::companies::inside;
