@@ -35,7 +35,16 @@
 
 mod fixtures;
 
+pub mod assignments;
+pub mod callers;
+pub mod calls;
 pub mod companies;
+pub mod extensions;
+pub mod inbound_routes;
+pub mod numbers;
+pub mod queues;
+pub mod sessions;
+pub mod trunks;
 pub mod users;
 
 use std::time::Duration;
@@ -69,6 +78,73 @@ macro_rules! conformance_suite {
                 a_deleted_user_takes_sessions_and_subordination_along,
                 agents_are_listed_in_order_of_id,
                 the_first_user_is_noticed,
+            }
+            callers {
+                a_record_reads_back_as_it_was_written,
+                an_id_and_a_user_are_taken_once,
+                users_with_a_record_are_listed_in_order_of_id,
+                figures_are_set_and_days_add_up,
+                figures_need_a_record,
+                a_deleted_record_takes_its_figures_along,
+            }
+            sessions {
+                a_session_reads_back_as_it_was_written,
+                an_id_and_a_token_are_taken_once,
+                an_exchanged_session_says_when,
+                a_family_is_revoked_once,
+                all_sessions_of_a_user_are_revoked,
+                ended_families_are_cleared_away,
+            }
+            numbers {
+                a_number_reads_back_as_it_was_written,
+                an_id_and_a_number_are_taken_once,
+                a_number_is_replaced_by_its_next_version_only,
+                a_number_is_deleted_unless_it_is_assigned,
+                taken_numbers_are_told_from_free_ones,
+            }
+            assignments {
+                an_assignment_reads_back_as_it_was_written,
+                an_id_and_a_number_are_assigned_once,
+                new_settings_leave_the_count_alone,
+                a_number_is_taken_back_once,
+                a_use_is_counted_and_remembered,
+                usage_is_told_by_day_number_and_agent,
+                usage_ends_after_ten_thousand_rows,
+                counts_are_reset_and_usage_stays,
+            }
+            extensions {
+                an_extension_reads_back_as_it_was_written,
+                an_extension_number_is_taken_once_in_its_company,
+                a_new_secret_replaces_the_old_one,
+                an_extension_is_deleted_once,
+            }
+            trunks {
+                a_trunk_reads_back_as_it_was_written,
+                a_trunk_name_is_taken_once_in_its_company,
+                a_trunk_is_replaced_by_its_next_version_only,
+                a_company_has_one_default_trunk,
+                a_trunk_is_deleted_once,
+            }
+            inbound_routes {
+                a_route_reads_back_as_it_was_written,
+                a_number_is_routed_once,
+                a_route_is_replaced_by_its_next_version_only,
+                a_route_is_deleted_once,
+            }
+            queues {
+                a_queue_reads_back_as_it_was_written,
+                a_queue_name_is_taken_once_in_its_company,
+                a_queue_is_replaced_by_its_next_version_only,
+                a_queue_is_deleted_once,
+            }
+            calls {
+                a_call_reads_back_as_it_was_written,
+                a_slice_with_a_taken_id_is_refused_whole,
+                a_call_is_replaced_by_its_next_version_only,
+                open_calls_are_found_by_node,
+                a_thousand_open_calls_come_at_once,
+                a_timeline_comes_back_in_order,
+                a_place_in_a_timeline_is_taken_once,
             }
         }
     };
