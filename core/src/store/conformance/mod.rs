@@ -34,13 +34,17 @@
 //! [`PATIENCE`].
 
 mod fixtures;
+mod tenant;
 
 pub mod assignments;
+pub mod atomicity;
 pub mod callers;
 pub mod calls;
 pub mod companies;
+pub mod errors;
 pub mod extensions;
 pub mod inbound_routes;
+pub mod isolation;
 pub mod numbers;
 pub mod queues;
 pub mod sessions;
@@ -145,6 +149,37 @@ macro_rules! conformance_suite {
                 a_thousand_open_calls_come_at_once,
                 a_timeline_comes_back_in_order,
                 a_place_in_a_timeline_is_taken_once,
+            }
+            isolation {
+                a_unit_of_work_knows_its_scope,
+                lists_and_counts_hold_ones_own_rows,
+                another_companys_rows_are_absent,
+                filters_do_not_reach_other_companies,
+                another_companys_people_cannot_be_changed,
+                another_companys_lines_cannot_be_changed,
+                rows_of_another_company_cannot_be_added,
+                a_row_does_not_move_to_another_company,
+                global_identities_are_taken_across_companies,
+                ids_are_taken_across_companies,
+            }
+            atomicity {
+                a_rolled_back_unit_of_work_leaves_nothing,
+                a_dropped_unit_of_work_leaves_nothing,
+                many_dropped_units_of_work_use_nothing_up,
+                a_unit_of_work_sees_its_own_changes,
+                nothing_is_visible_before_the_commit,
+                a_reader_sees_one_state,
+                several_reads_fit_each_other,
+                an_empty_unit_of_work_is_no_change,
+            }
+            errors {
+                a_store_that_works_answers_the_readiness_check,
+                adding_needs_write_access,
+                changing_needs_write_access,
+                locking_needs_write_access,
+                a_unit_of_work_goes_on_after_a_refusal,
+                every_refused_insert_leaves_the_unit_of_work_usable,
+                a_unit_of_work_is_rolled_back_after_a_refusal,
             }
         }
     };
