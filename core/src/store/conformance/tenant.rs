@@ -46,7 +46,8 @@ impl Tenant {
         let agent = User { reporting_to: Some(boss.id), ..rows.user(company.id) };
         let (number, free_number) = (rows.number(company.id), rows.number(company.id));
         let queue = rows.queue(company.id);
-        let call = Call { agent: Some(agent.id), queue: Some(queue.id), node: Some(rows.id()), ..rows.call(company.id) };
+        let call =
+            Call { agent: Some(agent.id), queue: Some(queue.id), node: Some(rows.id()), ..rows.call(company.id) };
         Self {
             caller: rows.caller(&agent),
             session: rows.session(&agent),
@@ -87,7 +88,9 @@ impl Tenant {
         tx.insert_user(&self.agent).await.unwrap();
         tx.insert_caller(&self.caller).await.unwrap();
         let one = DayFigures { calls: 1, connected: 1, talk_seconds: 60 };
-        tx.record_figures(self.agent.id, &Figures { total_calls: 1, ..self.caller.figures }, busy_day(), &one).await.unwrap();
+        tx.record_figures(self.agent.id, &Figures { total_calls: 1, ..self.caller.figures }, busy_day(), &one)
+            .await
+            .unwrap();
         tx.insert_session(&self.session).await.unwrap();
         tx.insert_number(&self.number).await.unwrap();
         tx.insert_number(&self.free_number).await.unwrap();
