@@ -113,18 +113,55 @@ fn bind<'q>(query: Query<'q>, call: &Call) -> Result<Query<'q>, StoreError> {
         .bind(call.updated_at.timestamp_micros()))
 }
 
+impl SqliteRepo<'_> {
+    async fn insert_rows(&mut self, calls: &[Call]) -> Result<(), StoreError> {
+        let values = placeholders(1, COLUMNS, calls.len());
+        let text = [concat!("INSERT INTO calls (", columns!(), ") VALUES "), &values].concat();
+        let query = calls.iter().try_fold(sqlx::query(AssertSqlSafe(text)), bind)?;
+        self.change(query).await.map(|_| ())
+    }
+
+    async fn append_rows(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
+        // A call that is not in the scope joins as NULL, which the table refuses: the statement as a whole stores nothing.
+        let company = self.scope().company().map(|company| company.as_uuid());
+        let scope = if company.is_some() { " AND c.company_id = ?1" } else { "" };
+        let values = placeholders(2, 5, events.len());
+        let text = format!(
+            "INSERT INTO call_events (call_id, seq, at, kind, data) \
+             SELECT c.id, v.column2, v.column3, v.column4, v.column5 FROM (VALUES {values}) v \
+             LEFT JOIN calls c ON c.id = v.column1{scope}"
+        );
+        let query = events.iter().fold(sqlx::query(AssertSqlSafe(text)).bind(company), |query, event| {
+            query
+                .bind(event.call.as_uuid())
+                .bind(event.seq)
+                .bind(event.at.timestamp_micros())
+                .bind(&*event.kind)
+                .bind(event.data.to_string())
+        });
+        match self.change_raw(query).await? {
+            Ok(_) => Ok(()),
+            Err(error) if error::is_missing_value(&error) => Err(StoreError::OutOfScope),
+            Err(error) => Err(error::of_statement(error)),
+        }
+    }
+}
+
 #[async_trait]
 impl CallStore for SqliteRepo<'_> {
     async fn insert_calls(&mut self, calls: &[Call]) -> Result<(), StoreError> {
         self.may_write()?;
         calls.iter().try_for_each(|call| self.admits(call.company))?;
+        let statements = calls.len().div_ceil(ROWS_MAX);
+        self.begin_slice(statements).await?;
+        let mut result = Ok(());
         for rows in calls.chunks(ROWS_MAX) {
-            let values = placeholders(1, COLUMNS, rows.len());
-            let text = [concat!("INSERT INTO calls (", columns!(), ") VALUES "), &values].concat();
-            let query = rows.iter().try_fold(sqlx::query(AssertSqlSafe(text)), bind)?;
-            self.change(query).await?;
+            result = self.insert_rows(rows).await;
+            if result.is_err() {
+                break;
+            }
         }
-        Ok(())
+        self.end_slice(statements, result).await
     }
 
     async fn update_call(&mut self, call: &Call) -> Result<(), StoreError> {
@@ -164,31 +201,16 @@ impl CallStore for SqliteRepo<'_> {
 
     async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
         self.may_write()?;
+        let statements = events.len().div_ceil(ROWS_MAX);
+        self.begin_slice(statements).await?;
+        let mut result = Ok(());
         for rows in events.chunks(ROWS_MAX) {
-            // A call that is not in the scope joins as NULL, which the table refuses: the statement as a whole stores nothing.
-            let company = if self.scope().company().is_some() { " AND c.company_id = ?1" } else { "" };
-            let values = placeholders(2, 5, rows.len());
-            let text = format!(
-                "INSERT INTO call_events (call_id, seq, at, kind, data) \
-                 SELECT c.id, v.column2, v.column3, v.column4, v.column5 FROM (VALUES {values}) v \
-                 LEFT JOIN calls c ON c.id = v.column1{company}"
-            );
-            let company = self.scope().company().map(|company| company.as_uuid());
-            let query = rows.iter().fold(sqlx::query(AssertSqlSafe(text)).bind(company), |query, event| {
-                query
-                    .bind(event.call.as_uuid())
-                    .bind(event.seq)
-                    .bind(event.at.timestamp_micros())
-                    .bind(&*event.kind)
-                    .bind(event.data.to_string())
-            });
-            match self.change_raw(query).await? {
-                Ok(_) => {}
-                Err(error) if error::is_missing_value(&error) => return Err(StoreError::OutOfScope),
-                Err(error) => return Err(error::of_statement(error)),
+            result = self.append_rows(rows).await;
+            if result.is_err() {
+                break;
             }
         }
-        Ok(())
+        self.end_slice(statements, result).await
     }
 
     async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {

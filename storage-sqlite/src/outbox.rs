@@ -53,28 +53,40 @@ fn read(row: &mut Fields<'_>) -> Result<Envelope, StoreError> {
     })
 }
 
+impl SqliteRepo<'_> {
+    async fn insert_events(&mut self, events: &[Envelope]) -> Result<(), StoreError> {
+        let values = placeholders(1, 6, events.len());
+        let text = ["INSERT INTO outbox (id, company_id, at, actor, version, event) VALUES ", &values].concat();
+        let query = events.iter().try_fold(sqlx::query(AssertSqlSafe(text)), |query, event| {
+            Ok::<_, StoreError>(
+                query
+                    .bind(event.id.as_uuid())
+                    .bind(event.company.as_uuid())
+                    .bind(event.at.timestamp_micros())
+                    .bind(event.actor.to_string())
+                    .bind(event.version)
+                    .bind(document(&event.event)?),
+            )
+        })?;
+        self.change(query).await.map(|_| ())
+    }
+}
+
 #[async_trait]
 impl Outbox for SqliteRepo<'_> {
     async fn append_events(&mut self, events: &[Envelope]) -> Result<(), StoreError> {
         self.may_write()?;
         events.iter().try_for_each(|event| self.admits(event.company))?;
+        let statements = events.len().div_ceil(ROWS_MAX);
+        self.begin_slice(statements).await?;
+        let mut result = Ok(());
         for rows in events.chunks(ROWS_MAX) {
-            let values = placeholders(1, 6, rows.len());
-            let text = ["INSERT INTO outbox (id, company_id, at, actor, version, event) VALUES ", &values].concat();
-            let query = rows.iter().try_fold(sqlx::query(AssertSqlSafe(text)), |query, event| {
-                Ok::<_, StoreError>(
-                    query
-                        .bind(event.id.as_uuid())
-                        .bind(event.company.as_uuid())
-                        .bind(event.at.timestamp_micros())
-                        .bind(event.actor.to_string())
-                        .bind(event.version)
-                        .bind(document(&event.event)?),
-                )
-            })?;
-            self.change(query).await?;
+            result = self.insert_events(rows).await;
+            if result.is_err() {
+                break;
+            }
         }
-        Ok(())
+        self.end_slice(statements, result).await
     }
 
     async fn claim_events(

@@ -123,13 +123,12 @@ pub(crate) async fn run(connection: &mut SqliteConnection, prefix: Prefix, mut q
         Ok(arguments) => arguments.unwrap_or_default(),
         Err(error) => return Outcome { prefixed: false, answer: Err(sqlx::Error::Encode(error)) },
     };
-    let persistent = query.persistent();
     let mut text = query.sql();
     if prefix.count > 0 {
         // The prefix is a constant and the statement was vouched for where it was made.
         text = AssertSqlSafe([prefix.text, text.as_str()].concat()).into_sql_str();
     }
-    let mut results = connection.fetch_many(sqlx::query_with(text, arguments).persistent(persistent));
+    let mut results = connection.fetch_many(sqlx::query_with(text, arguments));
     let mut done = 0;
     let mut answer = Answer::default();
     loop {

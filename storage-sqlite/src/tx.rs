@@ -84,6 +84,29 @@ impl<'c> SqliteRepo<'c> {
         if self.scope.sees(company) { Ok(()) } else { Err(StoreError::Stale) }
     }
 
+    /// Begins storing a slice that takes several statements, of which all or nothing is stored.
+    pub(crate) async fn begin_slice(&mut self, statements: usize) -> Result<(), StoreError> {
+        if statements > 1 {
+            self.change(sqlx::query("SAVEPOINT slice")).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends what [`Self::begin_slice`] began, as its last statement went.
+    pub(crate) async fn end_slice(&mut self, statements: usize, stored: Result<(), StoreError>) -> Result<(), StoreError> {
+        if statements > 1 {
+            match stored {
+                Ok(()) => self.change(sqlx::query("RELEASE slice")).await?,
+                // After any other error the unit of work is lost as a whole.
+                Err(StoreError::Duplicate { .. } | StoreError::OutOfScope) => {
+                    self.change(sqlx::query("ROLLBACK TO slice; RELEASE slice")).await?
+                }
+                Err(_) => return stored,
+            };
+        }
+        stored
+    }
+
     async fn run(&mut self, query: Query<'_>) -> Result<Answer, sqlx::Error> {
         match &mut self.on {
             On::Writer(lease) => lease.run(query).await,
