@@ -478,3 +478,6 @@ impl Drop for Lease {
         self.shared.release(line, undo);
     }
 }
+
+#[cfg(test)]
+mod tests;
