@@ -1,0 +1,11 @@
+//! The server from outside: every test starts the real binary on an empty directory.
+
+mod auth;
+mod bad_input;
+mod documents;
+mod first_run;
+mod isolation;
+mod operations;
+mod resources;
+mod settings;
+mod support;
