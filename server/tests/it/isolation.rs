@@ -1,0 +1,231 @@
+//! Who may do what: every route of the served description, asked by everybody, against a table that is kept with the tests.
+//!
+//! Every question is put to a fresh resource of company Alpha that belongs to somebody else. A route that is not in the table
+//! fails; `UPDATE_GOLDEN=1` writes the table anew, for review.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use dialplane_core::call::{Direction, NewCall};
+use dialplane_core::command::call::{CallReport, RecordCalls};
+use dialplane_core::id::{CompanyId, IdSource, SystemIds, UserId};
+use dialplane_core::pii::Pii;
+use dialplane_core::{Actor, Engine};
+use dialplane_storage_sqlite::SqliteStore;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, Person, Server};
+
+/// A text of company Alpha's that nobody outside may ever read.
+const MARKER: &str = "AlphaSecretMarker";
+
+struct World {
+    server: Server,
+    admin: Person,
+    worker: Person,
+    company: String,
+    engine: Engine,
+    made: u32,
+}
+
+impl World {
+    async fn new() -> (Self, [(&'static str, Option<Person>); 5]) {
+        let server = Server::start();
+        let root = server.set_up().await;
+        let admin = server.join(&root.token, "admin", "admin@alpha.example").await;
+        let manager = server.join(&root.token, "manager", "manager@alpha.example").await;
+        let agent = server.join(&root.token, "agent", "agent@alpha.example").await;
+        let worker = server.join(&root.token, "agent", "worker@alpha.example").await;
+        let beta = server.ok("POST", "/api/companies", &root.token, json!({"name": "Beta"})).await;
+        let stranger = json!({"name": "Bea", "email": "bea@beta.example", "password": PASSWORD, "role": "admin"});
+        let request = server.request("POST", "/api/users", &root.token).json(&stranger);
+        let made = request.header("x-company-id", beta["company"]["id"].as_str().unwrap()).send().await.unwrap();
+        assert_eq!(made.status(), 201);
+        let stranger = server.login("bea@beta.example", PASSWORD).await;
+        let company = server.get("/api/auth/profile", &root.token).await["company"]["id"].as_str().unwrap().to_owned();
+        server.ok("PUT", &format!("/api/companies/{company}"), &root.token, json!({"name": MARKER})).await;
+        let engine = Engine::new(SqliteStore::open(server.directory.path().join("data/dialplane.db")).await.unwrap());
+        let people = [
+            ("anonymous", None),
+            ("agent", Some(agent)),
+            ("manager", Some(manager)),
+            ("admin", Some(admin.clone())),
+            ("stranger", Some(stranger)),
+        ];
+        (Self { server, admin, worker, company, engine, made: 0 }, people)
+    }
+
+    /// A number that counts up, for names and telephone numbers.
+    fn next(&mut self) -> u32 {
+        self.made += 1;
+        self.made
+    }
+
+    async fn make(&self, path: &str, body: Value, key: &str) -> String {
+        let made = self.server.ok("POST", path, &self.admin.token, body).await;
+        made[key]["id"].as_str().unwrap().to_owned()
+    }
+
+    async fn user(&mut self) -> String {
+        let n = self.next();
+        let body = json!({"name": MARKER, "email": format!("u{n}@alpha.example"), "password": PASSWORD, "role": "agent"});
+        self.make("/api/users", body, "user").await
+    }
+
+    async fn number(&mut self) -> String {
+        let n = self.next();
+        let body = json!({"phone_number": format!("+1202555{n:04}"), "provider": MARKER});
+        self.make("/api/phone-numbers", body, "phoneNumber").await
+    }
+
+    async fn assigned_number(&mut self) -> String {
+        let id = self.number().await;
+        let body = json!({"agentId": self.worker.id});
+        self.server.ok("POST", &format!("/api/phone-numbers/{id}/assign"), &self.admin.token, body).await;
+        id
+    }
+
+    async fn queue(&mut self) -> String {
+        let n = self.next();
+        self.make("/api/queues", json!({"name": format!("{MARKER} {n}")}), "queue").await
+    }
+
+    async fn call(&self) -> String {
+        let ids = SystemIds::default();
+        let (ids, now): (&dyn IdSource, _) = (&ids, chrono::Utc::now());
+        let company: CompanyId = self.company.parse().unwrap();
+        let agent: UserId = self.worker.id.parse().unwrap();
+        let call = ids.id(now);
+        let begin = NewCall {
+            id: call,
+            company,
+            direction: Direction::Outbound,
+            from: Pii::from(MARKER),
+            to: Pii::from(MARKER),
+            agent: Some(agent),
+            number: None,
+            trunk: None,
+            lead: None,
+            node: None,
+            at: now,
+        };
+        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new() }];
+        self.engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
+        call.to_string()
+    }
+
+    /// A fresh resource for the parameter of a path.
+    async fn resource(&mut self, path: &str) -> String {
+        let n = self.next();
+        match path {
+            _ if path.contains("{companyId}") || path.starts_with("/api/companies/") => self.company.clone(),
+            _ if path.ends_with("/unassign") || path.ends_with("/assignment") => self.assigned_number().await,
+            "/api/users/{id}/extension" => {
+                let user = self.user().await;
+                self.make(&format!("/api/users/{user}/extension"), Value::Null, "extension").await;
+                user
+            }
+            _ if path.starts_with("/api/phone-numbers/{id}") => self.number().await,
+            _ if path.starts_with("/api/extensions/") => {
+                let user = self.user().await;
+                self.make(&format!("/api/users/{user}/extension"), Value::Null, "extension").await
+            }
+            _ if path.starts_with("/api/trunks/") => {
+                let auth = json!({"kind": "address", "addresses": ["192.0.2.1"]});
+                self.make("/api/trunks", json!({"name": format!("{MARKER} {n}"), "host": "x.example", "auth": auth}), "trunk").await
+            }
+            _ if path.starts_with("/api/inbound-routes/") => {
+                let target = json!({"type": "agent", "id": self.worker.id});
+                self.make("/api/inbound-routes", json!({"number": format!("+1303555{n:04}"), "target": target}), "inboundRoute").await
+            }
+            _ if path.starts_with("/api/queues/") => self.queue().await,
+            _ if path.starts_with("/api/calls/") => self.call().await,
+            _ => self.user().await,
+        }
+    }
+
+    /// A body that is right for the route, so that only rights decide.
+    async fn body(&mut self, method: &str, path: &str) -> Value {
+        let n = self.next();
+        match (method, path) {
+            ("POST", "/api/users" | "/api/auth/register") => {
+                json!({"name": "New", "email": format!("n{n}@alpha.example"), "password": PASSWORD, "role": "agent"})
+            }
+            ("PUT", "/api/users/{id}/role") => json!({"role": "caller"}),
+            ("PUT", "/api/users/{id}/password") => json!({"newPassword": PASSWORD}),
+            ("POST", "/api/companies") => json!({"name": "New"}),
+            ("POST", "/api/phone-numbers") => json!({"phone_number": format!("+1404555{n:04}")}),
+            ("POST", "/api/phone-numbers/bulk-upload") => json!({"numbers": format!("+1505555{n:04}")}),
+            ("POST", "/api/phone-numbers/{id}/assign") => json!({"agentId": self.worker.id}),
+            ("PUT", "/api/agents/{id}/availability") => json!({"availability": "break"}),
+            ("POST", "/api/trunks") => {
+                json!({"name": format!("T{n}"), "host": "x.example", "auth": {"kind": "address", "addresses": ["192.0.2.1"]}})
+            }
+            ("POST", "/api/inbound-routes") => {
+                json!({"number": format!("+1606555{n:04}"), "target": {"type": "agent", "id": self.worker.id}})
+            }
+            ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
+            ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),
+            ("POST", "/api/auth/login") => json!({"email": "nobody@alpha.example", "password": PASSWORD}),
+            ("POST", "/api/auth/refresh") => json!({"refreshToken": "none"}),
+            ("PUT", "/api/auth/password") => json!({"currentPassword": PASSWORD, "newPassword": PASSWORD}),
+            ("POST", "/api/setup") => {
+                json!({"token": "none", "companyName": "X", "name": "X", "email": "x@x.example", "password": PASSWORD})
+            }
+            ("PUT", _) => json!({}),
+            _ => Value::Null,
+        }
+    }
+
+    async fn ask(&mut self, method: &str, path: &str, person: Option<&Person>) -> Answer {
+        let mut url = path.to_owned();
+        if let (Some(from), Some(to)) = (path.find('{'), path.find('}')) {
+            url.replace_range(from..=to, &self.resource(path).await);
+        }
+        let body = self.body(method, path).await;
+        self.server.call(method, &url, person.map_or("", |person| &person.token), body).await
+    }
+}
+
+fn golden() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/isolation_matrix.txt")
+}
+
+#[tokio::test]
+async fn isolation_matrix() {
+    let (mut world, mut people) = World::new().await;
+    let description = world.server.call("GET", "/api/openapi.json", "", Value::Null).await.body;
+    let mut table = String::from("# Status codes by route and by who asks. Written by the isolation test; review every change.\n");
+    let mut routes: Vec<(String, String)> = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        routes.extend(item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_uppercase())));
+    }
+    routes.sort();
+    for (path, method) in &routes {
+        let _ = write!(table, "{method:6} {path}:");
+        for (name, person) in &mut people {
+            let answer = world.ask(method, path, person.as_ref()).await;
+            let _ = write!(table, " {name}={}", answer.status);
+            assert!(answer.status != 500, "{method} {path} as {name}: {}", answer.text);
+            if matches!(*name, "stranger" | "anonymous") {
+                assert!(!answer.text.contains(MARKER), "{method} {path} tells {name}: {}", answer.text);
+            }
+            // These end the session of whoever asks.
+            if let Some(person) = person.as_mut().filter(|_| path.ends_with("/logout") || path.ends_with("/auth/password")) {
+                *person = world.server.login(&person.email, PASSWORD).await;
+                if *name == "admin" {
+                    world.admin = person.clone();
+                }
+            }
+        }
+        table.push('\n');
+    }
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(golden(), &table).unwrap();
+    }
+    let kept = std::fs::read_to_string(golden()).unwrap_or_default();
+    for (new, old) in table.lines().zip(kept.lines().chain(std::iter::repeat("(no such line)"))) {
+        assert_eq!(new, old, "the table has changed: run with UPDATE_GOLDEN=1 and review it");
+    }
+    assert_eq!(table.lines().count(), kept.lines().count(), "routes are gone: run with UPDATE_GOLDEN=1 and review the table");
+}
