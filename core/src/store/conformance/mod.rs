@@ -175,6 +175,7 @@ macro_rules! conformance_suite {
                 a_reader_sees_one_state,
                 several_reads_fit_each_other,
                 an_empty_unit_of_work_is_no_change,
+                an_abandoned_call_leaves_nothing_half_done,
             }
             contention {
                 a_daily_limit_holds_under_parallel_calls,
