@@ -116,7 +116,7 @@ async fn people(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String 
             if held { "held".to_owned() } else { words(tx.delete_user(row.agent.id).await) }
         }
         5 if known.is_some() => words(tx.insert_caller(&row.caller).await),
-        6 => words(tx.delete_caller(row.agent.id).await),
+        6 if step.stale => words(tx.delete_caller(row.agent.id).await),
         7 => {
             let figures = Figures { total_calls: step.other as u64, ..Figures::default() };
             let added = DayFigures { calls: 1, connected: u64::from(step.flag), talk_seconds: 7 };
@@ -130,7 +130,7 @@ async fn people(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String 
         11 => {
             words(tx.session_for_update(&row.session.token).await.map(|session| session == Some(row.session.clone())))
         }
-        _ => "nobody".to_owned(),
+        _ => "nothing to do".to_owned(),
     }
 }
 
@@ -151,7 +151,7 @@ async fn numbers(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String
             let version = next(Some(number.version), step.stale);
             words(tx.update_number(&PhoneNumber { status, version, ..number }).await)
         }
-        16 => words(tx.delete_number(row.number.id).await),
+        16 if step.flag => words(tx.delete_number(row.number.id).await),
         17 if stored.is_some() && agent.is_some() => {
             words(tx.insert_assignment(&Assignment { agent: other.agent.id, ..row.assignment.clone() }).await)
         }
@@ -159,13 +159,13 @@ async fn numbers(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String
             let version = next(assigned.map(|assigned| assigned.version), step.stale);
             words(tx.update_assignment(&Assignment { daily_limit: 5, version, ..row.assignment.clone() }).await)
         }
-        19 if step.flag => words(tx.delete_assignment(row.number.id).await),
-        19 if step.stale => words(tx.reset_counts(busy_day()).await),
+        19 if step.stale => words(tx.delete_assignment(row.number.id).await),
+        19 if step.flag => words(tx.reset_counts(busy_day()).await),
         20 => {
             let assignment = assigned.unwrap_or_else(|| row.assignment.clone());
             words(tx.record_use(&Assignment { used: assignment.used + 1, day: busy_day(), ..assignment }).await)
         }
-        _ => "nothing to assign".to_owned(),
+        _ => "nothing to do".to_owned(),
     }
 }
 
@@ -184,7 +184,7 @@ async fn lines(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String {
             let secret = SipSecret { md5: "ab".repeat(16), sha256: "cd".repeat(32) };
             words(tx.update_extension(&Extension { secret, version, ..row.extension.clone() }).await)
         }
-        23 => words(tx.delete_extension(row.extension.id).await),
+        23 if step.stale => words(tx.delete_extension(row.extension.id).await),
         24 => words(tx.insert_trunk(&Trunk { is_default: step.flag, ..row.trunk.clone() }).await),
         25 => {
             let stored = tx.trunk(row.trunk.id).await.unwrap();
@@ -214,7 +214,7 @@ async fn lines(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String {
         }
         29 if step.flag => words(tx.delete_inbound_route(row.route.id).await),
         29 => words(tx.delete_queue(row.queue.id).await),
-        _ => "nobody".to_owned(),
+        _ => "nothing to do".to_owned(),
     }
 }
 
@@ -279,12 +279,15 @@ pub async fn random_histories_end_as_they_do_in_memory(store: &dyn Store) {
         let mut tx = begin(store, Scope::System, Access::Write).await;
         for tenants in &world {
             tenants[0].found(&mut *tx).await;
+            for row in &tenants[..SLOTS / 2] {
+                row.settle(&mut *tx).await;
+            }
         }
         tx.commit().await.unwrap();
     }
     let dice = Dice(SeededIds::new(2_026));
     let mut history = Vec::new();
-    for unit in 0..60 {
+    for unit in 0..100 {
         let scope = dice.scope(&world);
         let mut pair = [begin(stores[0], scope, Access::Write).await, begin(stores[1], scope, Access::Write).await];
         for _ in 0..=dice.below(25) {
@@ -294,7 +297,7 @@ pub async fn random_histories_end_as_they_do_in_memory(store: &dyn Store) {
             let model = take(&mut *pair[1], &world, step).await;
             assert_eq!(own, model, "unit of work {unit} in {scope:?}, step {step:?}");
         }
-        let end = dice.below(4);
+        let end = dice.below(6);
         for tx in pair {
             match end {
                 0 => tx.rollback().await.unwrap(),
