@@ -13,8 +13,8 @@ use crate::people::session::SessionLife;
 use crate::people::user::Availability;
 use crate::people::{Caller, Figures, PasswordHash, Role, Session, User};
 use crate::phone::{
-    Assignment, Capabilities, Country, E164, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber,
-    SipSecret, Trunk, TrunkAuth, TrunkTransport,
+    Assignment, Capabilities, Country, E164, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber, SipSecret,
+    Trunk, TrunkAuth, TrunkTransport,
 };
 use crate::pii::Pii;
 use crate::queue::{Queue, QueueSettings, Strategy};
