@@ -132,7 +132,7 @@ impl Command for RecordCalls {
                 match call.apply(*at, change) {
                     Ok(event) => timeline.extend(event),
                     Err(error) => {
-                        tracing::warn!(call = ?call.id, change = change.name(), %error, "a change is passed over")
+                        tracing::warn!(call = ?call.id, change = change.name(), %error, "a change is passed over");
                     }
                 }
             }
