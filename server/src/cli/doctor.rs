@@ -3,6 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 use std::process::ExitCode;
 
+use dialplane_core::clock::{Clock as _, SystemClock};
 use serde::Serialize;
 
 use super::{CliError, database, print};
@@ -75,6 +76,6 @@ fn reachable(settings: &Settings) -> Check {
 
 /// Tokens and call times are worth nothing on a clock that is years behind.
 fn clock() -> Check {
-    let now = chrono::Utc::now();
+    let now = SystemClock.now();
     Check { check: "clock", ok: now.timestamp() > 1_750_000_000, message: now.to_rfc3339() }
 }

@@ -85,7 +85,7 @@ impl FromRequestParts<Shared> for ClientAddress {
 fn client_address(app: &App, headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
     let forwarded = || {
         // Only the last entry was written by the proxy; those before it are the client's own claims.
-        let text = headers.get_all("x-forwarded-for").iter().last()?.to_str().ok()?;
+        let text = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
         text.rsplit(',').next()?.trim().parse().ok()
     };
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| address.ip());

@@ -34,7 +34,7 @@ fn fresh() -> String {
 /// Runs a request under its id.
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let given = request.headers().get(&HEADER).and_then(|value| value.to_str().ok()).filter(|text| acceptable(text));
-    let id = given.map_or_else(|| fresh(), str::to_owned);
+    let id = given.map_or_else(fresh, str::to_owned);
     let span = tracing::info_span!("request", id = %id, method = %request.method());
     let header = HeaderValue::from_str(&id);
     let mut response = CURRENT.scope(id, next.run(request)).instrument(span).await;

@@ -104,12 +104,24 @@ impl Sources {
             .iter()
             .map(|spec| {
                 let mut value = self.get(spec.key);
-                if spec.secret && !value.text.is_empty() {
+                if value.text.is_empty() {
+                    value.text = self.derived(spec.key);
+                } else if spec.secret {
                     value.text = mask(spec.key, &value.text);
                 }
                 (spec, value)
             })
             .collect()
+    }
+
+    /// What an unset setting comes to.
+    fn derived(&self, key: &str) -> String {
+        let data_dir = Path::new(&self.get("data_dir").text).to_owned();
+        match key {
+            "database" => format!("sqlite:{}", data_dir.join("dialplane.db").display()),
+            "jwt_secret" => format!("generated, kept in {}", data_dir.join(crate::auth::secrets::FILE).display()),
+            _ => String::new(),
+        }
     }
 
     /// Settings that are given but that this version does nothing with.

@@ -8,8 +8,10 @@ use crate::support::{PASSWORD, Server, answer, assert_problem};
 async fn an_unknown_address_and_a_wrong_password_get_the_same_answer() {
     let server = Server::start();
     server.set_up().await;
-    let wrong = server.call("POST", "/api/auth/login", "", json!({"email": "root@alpha.example", "password": "x"})).await;
-    let unknown = server.call("POST", "/api/auth/login", "", json!({"email": "nobody@x.example", "password": "x"})).await;
+    let wrong =
+        server.call("POST", "/api/auth/login", "", json!({"email": "root@alpha.example", "password": "x"})).await;
+    let unknown =
+        server.call("POST", "/api/auth/login", "", json!({"email": "nobody@x.example", "password": "x"})).await;
     assert_problem(&wrong, 401, "invalid_credentials");
     assert_problem(&unknown, 401, "invalid_credentials");
     assert_eq!(wrong.body["message"], unknown.body["message"]);
@@ -65,7 +67,8 @@ async fn a_refresh_token_works_once_and_its_second_use_closes_the_session() {
 async fn of_twenty_parallel_refreshes_one_succeeds() {
     let server = Server::start();
     let admin = server.set_up().await;
-    let requests = (0..20).map(|_| server.call("POST", "/api/auth/refresh", "", json!({"refreshToken": admin.refresh})));
+    let requests =
+        (0..20).map(|_| server.call("POST", "/api/auth/refresh", "", json!({"refreshToken": admin.refresh})));
     let answers = futures::future::join_all(requests).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 401)), "{answers:?}");
@@ -148,11 +151,18 @@ async fn the_profile_is_ones_own_to_change() {
 async fn other_schemes_and_torn_tokens_are_no_identity() {
     let server = Server::start();
     let admin = server.set_up().await;
-    for value in [format!("Basic {}", admin.token), "Bearer".to_owned(), format!("Bearer {}x", admin.token), "Bearer a.b.c".to_owned()] {
+    for value in [
+        format!("Basic {}", admin.token),
+        "Bearer".to_owned(),
+        format!("Bearer {}x", admin.token),
+        "Bearer a.b.c".to_owned(),
+    ] {
         let refused = answer(server.request("GET", "/api/auth/profile", "").header("authorization", &value)).await;
         assert_problem(&refused, 401, "invalid_token");
     }
-    let lower = answer(server.request("GET", "/api/auth/profile", "").header("authorization", format!("bearer {}", admin.token)));
+    let lower = answer(
+        server.request("GET", "/api/auth/profile", "").header("authorization", format!("bearer {}", admin.token)),
+    );
     assert_eq!(lower.await.status, 200);
     assert_problem(&server.call("GET", "/api/auth/profile", "", Value::Null).await, 401, "no_token");
 }
@@ -161,7 +171,8 @@ async fn other_schemes_and_torn_tokens_are_no_identity() {
 async fn open_registration_admits_agents_only() {
     let server = Server::start_with(&[("DIALPLANE_REGISTRATION", "open"), ("DIALPLANE_RATE_LIMITS", "off")]);
     server.set_up().await;
-    let body = |role: &str| json!({"name": "Jane", "email": format!("{role}@x.example"), "password": PASSWORD, "role": role});
+    let body =
+        |role: &str| json!({"name": "Jane", "email": format!("{role}@x.example"), "password": PASSWORD, "role": role});
     let done = server.ok("POST", "/api/auth/register", "", body("caller")).await;
     server.get("/api/auth/profile", done["token"].as_str().unwrap()).await;
     assert_problem(&server.call("POST", "/api/auth/register", "", body("manager")).await, 403, "role_above_own");

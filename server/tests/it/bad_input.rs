@@ -17,7 +17,13 @@ async fn json_that_cannot_be_read_is_named() {
         let request = server.request("POST", "/api/users", &admin.token).header("content-type", "application/json");
         answer(request.body(text))
     };
-    for text in [&b"{"[..], b"", b"not json", b"{\"name\": \"\xff\xfe\"}", br#"{"name": "A", "email": "a@b.c", "password": "long enough"} {}"#] {
+    for text in [
+        &b"{"[..],
+        b"",
+        b"not json",
+        b"{\"name\": \"\xff\xfe\"}",
+        br#"{"name": "A", "email": "a@b.c", "password": "long enough"} {}"#,
+    ] {
         assert_problem(&post(text).await, 400, "malformed");
     }
     for (text, expected) in [
@@ -68,7 +74,8 @@ async fn bodies_that_are_too_large_or_of_another_type_are_refused() {
     assert_problem(&answer(form).await, 415, "unsupported_media_type");
     let none = server.request("POST", "/api/users", &admin.token);
     assert_problem(&answer(none).await, 415, "unsupported_media_type");
-    let image = server.request("POST", "/api/phone-numbers/bulk-upload", &admin.token).header("content-type", "image/png");
+    let image =
+        server.request("POST", "/api/phone-numbers/bulk-upload", &admin.token).header("content-type", "image/png");
     assert_problem(&answer(image.body("x")).await, 415, "unsupported_media_type");
 }
 
@@ -130,7 +137,8 @@ async fn an_upload_keeps_its_good_lines_in_every_form() {
     assert_problem(&answer(broken.body("x")).await, 400, "malformed");
 
     let many = "+12025550123\n".repeat(50_001);
-    let refused = answer(server.request("POST", path, &admin.token).header("content-type", "text/plain").body(many)).await;
+    let refused =
+        answer(server.request("POST", path, &admin.token).header("content-type", "text/plain").body(many)).await;
     assert_eq!((refused.status, field(&refused.body)), (400, "numbers"));
     assert_eq!(server.get("/api/phone-numbers", &admin.token).await["pagination"]["total"], 4);
 }
@@ -140,7 +148,8 @@ async fn both_spellings_are_understood_and_both_at_once_are_refused() {
     let server = Server::start();
     let admin = server.set_up().await;
     let base = |extra: (&str, &str)| {
-        let mut body = json!({"name": "A", "email": format!("{}@x.example", extra.0.to_lowercase()), "password": "long enough"});
+        let mut body =
+            json!({"name": "A", "email": format!("{}@x.example", extra.0.to_lowercase()), "password": "long enough"});
         body[extra.0] = json!(extra.1);
         body
     };

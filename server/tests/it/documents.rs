@@ -77,7 +77,8 @@ async fn a_caller_record_has_the_documented_figures() {
 async fn the_caller_record_follows_the_role() {
     let server = Server::start();
     let admin = server.set_up().await;
-    let id = server.ok("POST", "/api/auth/register", &admin.token, john()).await["user"]["id"].as_str().unwrap().to_owned();
+    let id =
+        server.ok("POST", "/api/auth/register", &admin.token, john()).await["user"]["id"].as_str().unwrap().to_owned();
     let role = format!("/api/users/{id}/role");
     let changed = server.ok("PUT", &role, &admin.token, json!({"role": "manager"})).await;
     assert_eq!(changed["user"]["role"], "manager");
@@ -128,10 +129,25 @@ async fn numbers_are_added_assigned_listed_and_taken_back() {
     let numbers = "+12025550123,telnyx,US\n+12025550124,telnyx,US\n+14155550125,telnyx,US";
     let done = server.ok("POST", "/api/v1/phone-numbers/bulk-upload", &admin.token, json!({"numbers": numbers})).await;
     assert_eq!(done, json!({"success": true, "created": 3, "skipped": 0, "errors": []}));
-    let listed = server.get("/api/v1/phone-numbers?status=active&assigned=false&provider=telnyx&country=US", &admin.token).await;
+    let listed =
+        server.get("/api/v1/phone-numbers?status=active&assigned=false&provider=telnyx&country=US", &admin.token).await;
     assert_eq!(listed["pagination"], json!({"page": 1, "limit": 50, "total": 3, "pages": 1}));
     let number = &listed["phoneNumbers"][2];
-    has(number, &["id", "organization_id", "phone_number", "provider", "country_code", "capabilities", "status", "assigned_to", "created_at", "updated_at"]);
+    has(
+        number,
+        &[
+            "id",
+            "organization_id",
+            "phone_number",
+            "provider",
+            "country_code",
+            "capabilities",
+            "status",
+            "assigned_to",
+            "created_at",
+            "updated_at",
+        ],
+    );
     assert_eq!(number["capabilities"], json!({"voice": true, "sms": false}));
     let path = format!("/api/v1/phone-numbers/{}", number["id"].as_str().unwrap());
 
@@ -171,7 +187,8 @@ async fn managers_see_numbers_and_change_none() {
     let listed = server.get("/api/phone-numbers", &manager.token).await;
     let number = &listed["phoneNumbers"][0];
     assert_eq!((&number["phone_number"], &number["rawPhone"]), (&json!("+12025550123"), &json!("(202) 555-0123")));
-    let refused = server.call("POST", "/api/phone-numbers", &manager.token, json!({"phone_number": "+12025550124"})).await;
+    let refused =
+        server.call("POST", "/api/phone-numbers", &manager.token, json!({"phone_number": "+12025550124"})).await;
     assert_problem(&refused, 403, "forbidden");
 }
 
@@ -185,8 +202,13 @@ async fn users_are_listed_and_shown_as_document_003_has_it() {
     });
     let user = server.ok("POST", "/api/auth/register", &admin.token, new).await["user"].clone();
     assert_eq!(user["_id"], user["id"]);
-    let listed = server.get("/api/users?role=telecaller&department=lead_generation&isActive=true&page=1&limit=10", &admin.token).await;
-    has(&listed["users"][0], &["_id", "name", "email", "role", "department", "isActive", "totalCalls", "successfulCalls", "successRate"]);
+    let listed = server
+        .get("/api/users?role=telecaller&department=lead_generation&isActive=true&page=1&limit=10", &admin.token)
+        .await;
+    has(
+        &listed["users"][0],
+        &["_id", "name", "email", "role", "department", "isActive", "totalCalls", "successfulCalls", "successRate"],
+    );
     assert_eq!(listed["pagination"], json!({"page": 1, "limit": 10, "total": 1, "pages": 1}));
     assert_eq!(server.get("/api/users?kind=agent", &admin.token).await["users"][0]["_id"], user["_id"]);
     let detail = server.get(&format!("/api/users/{}", user["_id"].as_str().unwrap()), &admin.token).await;

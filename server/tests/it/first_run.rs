@@ -23,7 +23,10 @@ async fn the_link_sets_the_server_up_once() {
     let done = server.call("POST", "/api/setup", "", setup(&token)).await;
     assert_eq!(done.status, 201, "{}", done.text);
     assert_eq!((&done.body["user"]["isPlatformAdmin"], &done.body["user"]["role"]), (&json!(true), &json!("admin")));
-    assert_eq!((&done.body["company"]["country"], &done.body["company"]["timezone"]), (&json!("DE"), &json!("Europe/Berlin")));
+    assert_eq!(
+        (&done.body["company"]["country"], &done.body["company"]["timezone"]),
+        (&json!("DE"), &json!("Europe/Berlin"))
+    );
     assert_problem(&server.call("POST", "/api/setup", "", setup(&token)).await, 403, "invalid_setup_token");
     assert_eq!(server.get("/api/setup", "").await["needsSetup"], false);
     server.login("ann@alpha.example", PASSWORD).await;

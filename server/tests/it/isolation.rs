@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use dialplane_core::call::{Direction, NewCall};
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::call::{CallReport, RecordCalls};
 use dialplane_core::id::{CompanyId, IdSource, SystemIds, UserId};
 use dialplane_core::pii::Pii;
@@ -68,7 +69,8 @@ impl World {
 
     async fn user(&mut self) -> String {
         let n = self.next();
-        let body = json!({"name": MARKER, "email": format!("u{n}@alpha.example"), "password": PASSWORD, "role": "agent"});
+        let body =
+            json!({"name": MARKER, "email": format!("u{n}@alpha.example"), "password": PASSWORD, "role": "agent"});
         self.make("/api/users", body, "user").await
     }
 
@@ -92,7 +94,7 @@ impl World {
 
     async fn call(&self) -> String {
         let ids = SystemIds::default();
-        let (ids, now): (&dyn IdSource, _) = (&ids, chrono::Utc::now());
+        let (ids, now): (&dyn IdSource, _) = (&ids, SystemClock.now());
         let company: CompanyId = self.company.parse().unwrap();
         let agent: UserId = self.worker.id.parse().unwrap();
         let call = ids.id(now);
@@ -132,11 +134,21 @@ impl World {
             }
             _ if path.starts_with("/api/trunks/") => {
                 let auth = json!({"kind": "address", "addresses": ["192.0.2.1"]});
-                self.make("/api/trunks", json!({"name": format!("{MARKER} {n}"), "host": "x.example", "auth": auth}), "trunk").await
+                self.make(
+                    "/api/trunks",
+                    json!({"name": format!("{MARKER} {n}"), "host": "192.0.2.1", "auth": auth}),
+                    "trunk",
+                )
+                .await
             }
             _ if path.starts_with("/api/inbound-routes/") => {
                 let target = json!({"type": "agent", "id": self.worker.id});
-                self.make("/api/inbound-routes", json!({"number": format!("+1303555{n:04}"), "target": target}), "inboundRoute").await
+                self.make(
+                    "/api/inbound-routes",
+                    json!({"number": format!("+1303555{n:04}"), "target": target}),
+                    "inboundRoute",
+                )
+                .await
             }
             _ if path.starts_with("/api/queues/") => self.queue().await,
             _ if path.starts_with("/api/calls/") => self.call().await,
@@ -159,7 +171,7 @@ impl World {
             ("POST", "/api/phone-numbers/{id}/assign") => json!({"agentId": self.worker.id}),
             ("PUT", "/api/agents/{id}/availability") => json!({"availability": "break"}),
             ("POST", "/api/trunks") => {
-                json!({"name": format!("T{n}"), "host": "x.example", "auth": {"kind": "address", "addresses": ["192.0.2.1"]}})
+                json!({"name": format!("T{n}"), "host": "192.0.2.1", "auth": {"kind": "address", "addresses": ["192.0.2.1"]}})
             }
             ("POST", "/api/inbound-routes") => {
                 json!({"number": format!("+1606555{n:04}"), "target": {"type": "agent", "id": self.worker.id}})
@@ -195,7 +207,8 @@ fn golden() -> PathBuf {
 async fn isolation_matrix() {
     let (mut world, mut people) = World::new().await;
     let description = world.server.call("GET", "/api/openapi.json", "", Value::Null).await.body;
-    let mut table = String::from("# Status codes by route and by who asks. Written by the isolation test; review every change.\n");
+    let mut table =
+        String::from("# Status codes by route and by who asks. Written by the isolation test; review every change.\n");
     let mut routes: Vec<(String, String)> = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
         routes.extend(item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_uppercase())));
@@ -211,7 +224,9 @@ async fn isolation_matrix() {
                 assert!(!answer.text.contains(MARKER), "{method} {path} tells {name}: {}", answer.text);
             }
             // These end the session of whoever asks.
-            if let Some(person) = person.as_mut().filter(|_| path.ends_with("/logout") || path.ends_with("/auth/password")) {
+            if let Some(person) =
+                person.as_mut().filter(|_| path.ends_with("/logout") || path.ends_with("/auth/password"))
+            {
                 *person = world.server.login(&person.email, PASSWORD).await;
                 if *name == "admin" {
                     world.admin = person.clone();
@@ -227,5 +242,9 @@ async fn isolation_matrix() {
     for (new, old) in table.lines().zip(kept.lines().chain(std::iter::repeat("(no such line)"))) {
         assert_eq!(new, old, "the table has changed: run with UPDATE_GOLDEN=1 and review it");
     }
-    assert_eq!(table.lines().count(), kept.lines().count(), "routes are gone: run with UPDATE_GOLDEN=1 and review the table");
+    assert_eq!(
+        table.lines().count(),
+        kept.lines().count(),
+        "routes are gone: run with UPDATE_GOLDEN=1 and review the table"
+    );
 }

@@ -14,7 +14,11 @@ async fn health_readiness_and_metrics_need_no_token_and_tell_nothing_personal() 
     assert_eq!(server.get("/ready", "").await["status"], "ready");
     let metrics = answer(server.request("GET", "/metrics", "")).await;
     assert_eq!(metrics.status, 200);
-    assert!(metrics.text.contains(r#"dialplane_http_requests_total{method="POST",route="/api/phone-numbers",status="201"} 1"#));
+    assert!(
+        metrics
+            .text
+            .contains(r#"dialplane_http_requests_total{method="POST",route="/api/phone-numbers",status="201"} 1"#)
+    );
     for personal in ["2025550123", "alpha.example", &admin.id] {
         assert!(!metrics.text.contains(personal), "{personal}");
     }
@@ -38,7 +42,15 @@ async fn every_answer_has_security_headers_and_the_request_id_that_was_given() {
 #[tokio::test]
 async fn pages_and_their_documentation_fetch_nothing_from_elsewhere() {
     let server = Server::start();
-    for path in ["/", "/setup", "/docs/", "/docs/swagger-initializer.js", "/docs/index.css", "/assets/setup.js", "/assets/page.css"] {
+    for path in [
+        "/",
+        "/setup",
+        "/docs/",
+        "/docs/swagger-initializer.js",
+        "/docs/index.css",
+        "/assets/setup.js",
+        "/assets/page.css",
+    ] {
         let page = answer(server.request("GET", path, "")).await;
         assert_eq!(page.status, 200, "{path}");
         assert!(!page.text.contains("https://") && !page.text.contains("http://"), "{path}: {}", page.text);
@@ -56,7 +68,10 @@ async fn origins_are_admitted_only_when_they_are_named() {
         let request = server.request("OPTIONS", "/api/users", "").header("origin", origin);
         answer(request.header("access-control-request-method", "POST"))
     };
-    assert_eq!(preflight("https://app.example.com").await.headers["access-control-allow-origin"], "https://app.example.com");
+    assert_eq!(
+        preflight("https://app.example.com").await.headers["access-control-allow-origin"],
+        "https://app.example.com"
+    );
     assert!(!preflight("https://evil.example.com").await.headers.contains_key("access-control-allow-origin"));
 }
 

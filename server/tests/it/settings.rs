@@ -6,7 +6,12 @@ use serde_json::Value;
 
 use crate::support::{Server, output};
 
-fn printed(directory: &std::path::Path, arguments: &[&str], environment: &[(&str, &str)], key: &str) -> (String, String) {
+fn printed(
+    directory: &std::path::Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    key: &str,
+) -> (String, String) {
     let out = output(directory, &[&["--json", "config", "print"], arguments].concat(), environment);
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let lines: Vec<Value> = serde_json::from_slice(&out.stdout).unwrap();
@@ -91,7 +96,8 @@ fn the_doctor_finds_what_would_go_wrong() {
     let sick = output(directory.path(), &["--json", "--http", &address, "--sip", "127.0.0.1:0", "doctor"], &[]);
     assert_eq!(sick.status.code(), Some(1));
     let checks: Vec<Value> = serde_json::from_slice(&sick.stdout).unwrap();
-    let failed: Vec<_> = checks.iter().filter(|check| check["ok"] == false).map(|check| check["check"].clone()).collect();
+    let failed: Vec<_> =
+        checks.iter().filter(|check| check["ok"] == false).map(|check| check["check"].clone()).collect();
     assert_eq!(failed, ["http"]);
 }
 

@@ -1,69 +1,68 @@
 //! Starting the binary and talking to it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The password of everybody in these tests.
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A running server with its directory.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
-    pub base: String,
-    pub setup: Option<String>,
-    pub directory: TempDir,
-    pub http: Client,
+    pub(crate) base: String,
+    pub(crate) setup: Option<String>,
+    pub(crate) directory: TempDir,
+    pub(crate) http: Client,
 }
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-    pub body: Value,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+    pub(crate) body: Value,
 }
 
 /// Somebody who is signed in.
 #[derive(Debug, Clone)]
-pub struct Person {
-    pub id: String,
-    pub email: String,
-    pub token: String,
-    pub refresh: String,
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) token: String,
+    pub(crate) refresh: String,
 }
 
 /// A command of the binary in `directory`, without any setting from this process's environment.
-pub fn command(directory: &Path) -> Command {
+pub(crate) fn command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialplane"));
     command.current_dir(directory).env_clear().stdin(Stdio::null());
     command
 }
 
 /// Runs a command to its end.
-pub fn output(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+pub(crate) fn output(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     command(directory).args(arguments).envs(environment.iter().copied()).output().unwrap()
 }
 
 impl Server {
     /// A server on an empty directory, without rate limits.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_with(&[("DIALPLANE_RATE_LIMITS", "off")])
     }
 
     /// A server on an empty directory with these settings.
-    pub fn start_with(environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_with(environment: &[(&str, &str)]) -> Self {
         Self::start_in(tempfile::tempdir().unwrap(), environment)
     }
 
     /// A server in `directory`.
-    pub fn start_in(directory: TempDir, environment: &[(&str, &str)]) -> Self {
+    pub(crate) fn start_in(directory: TempDir, environment: &[(&str, &str)]) -> Self {
         let mut child = command(directory.path())
             .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
             .env("DIALPLANE_LOG", "warn")
@@ -76,41 +75,47 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
         let setup = ready["setup"].as_str().map(str::to_owned);
-        Self { child, base: format!("http://{}", ready["http"].as_str().unwrap()), setup, directory, http: Client::new() }
+        Self {
+            child,
+            base: format!("http://{}", ready["http"].as_str().unwrap()),
+            setup,
+            directory,
+            http: Client::new(),
+        }
     }
 
     /// The token of the set-up link.
-    pub fn setup_token(&self) -> String {
+    pub(crate) fn setup_token(&self) -> String {
         self.setup.as_ref().unwrap().split_once('#').unwrap().1.to_owned()
     }
 
     /// A request with a token.
-    pub fn request(&self, method: &str, path: &str, token: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: &str, path: &str, token: &str) -> RequestBuilder {
         let method: Method = method.parse().unwrap();
         let request = self.http.request(method, format!("{}{path}", self.base));
         if token.is_empty() { request } else { request.bearer_auth(token) }
     }
 
     /// A request with a JSON body and its answer; null sends no body.
-    pub async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
         let request = self.request(method, path, token);
         answer(if body.is_null() { request } else { request.json(&body) }).await
     }
 
     /// A request that must succeed.
-    pub async fn ok(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
+    pub(crate) async fn ok(&self, method: &str, path: &str, token: &str, body: Value) -> Value {
         let answer = self.call(method, path, token, body).await;
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text);
         assert_eq!(answer.body["success"], true, "{method} {path}: {}", answer.text);
         answer.body
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Value {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Value {
         self.ok("GET", path, token, Value::Null).await
     }
 
     /// Sets the server up by its link and signs its platform admin in.
-    pub async fn set_up(&self) -> Person {
+    pub(crate) async fn set_up(&self) -> Person {
         let body = json!({
             "token": self.setup_token(), "companyName": "Alpha", "country": "US", "timezone": "America/New_York",
             "name": "Root", "email": "root@alpha.example", "password": PASSWORD,
@@ -120,37 +125,31 @@ impl Server {
     }
 
     /// Registers somebody and signs them in.
-    pub async fn join(&self, admin: &str, role: &str, email: &str) -> Person {
+    pub(crate) async fn join(&self, admin: &str, role: &str, email: &str) -> Person {
         let body = json!({"name": format!("{role} {email}"), "email": email, "password": PASSWORD, "role": role});
         self.ok("POST", "/api/users", admin, body).await;
         self.login(email, PASSWORD).await
     }
 
     /// Signs somebody in.
-    pub async fn login(&self, email: &str, password: &str) -> Person {
+    pub(crate) async fn login(&self, email: &str, password: &str) -> Person {
         person(&self.ok("POST", "/api/auth/login", "", json!({"email": email, "password": password})).await)
     }
 
     /// Asks the server to stop, and waits until it has.
-    pub fn stop(&mut self) -> ExitStatus {
+    pub(crate) fn stop(&mut self) -> ExitStatus {
         self.signal_term();
         self.wait()
     }
 
-    pub fn signal_term(&self) {
+    pub(crate) fn signal_term(&self) {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
-    pub fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + Duration::from_secs(40);
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        panic!("the server does not stop");
+    /// Waits until the server has stopped.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 }
 
@@ -172,7 +171,7 @@ fn person(body: &Value) -> Person {
 }
 
 /// Sends a request and reads the answer.
-pub async fn answer(request: RequestBuilder) -> Answer {
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
@@ -182,18 +181,11 @@ pub async fn answer(request: RequestBuilder) -> Answer {
 
 /// Asserts that an answer is an error as the contract has it.
 #[track_caller]
-pub fn assert_problem(answer: &Answer, status: u16, code: &str) {
+pub(crate) fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.text);
     assert_eq!(answer.body["success"], false, "{}", answer.text);
     assert_eq!(answer.body["code"], code, "{}", answer.text);
     assert!(answer.body["message"].as_str().is_some_and(|text| !text.is_empty()), "{}", answer.text);
     let id = answer.headers.get("x-request-id").unwrap().to_str().unwrap();
     assert_eq!(answer.body["requestId"], id, "{}", answer.text);
-}
-
-/// Everything a child printed to a pipe.
-pub fn read_all(mut from: impl Read) -> String {
-    let mut text = String::new();
-    from.read_to_string(&mut text).unwrap();
-    text
 }

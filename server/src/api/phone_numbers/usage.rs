@@ -1,5 +1,7 @@
 //! How numbers are used, by agent, number and day.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::Json;
 use axum::extract::State;
 use chrono::{Days, NaiveDate};
@@ -89,12 +91,9 @@ pub(crate) async fn usage(
     }
     let mut tx = app.engine.read(&authed.actor).await?;
     let rows = tx.usage(agent, from, to).await?;
-    let mut numbers = std::collections::BTreeMap::new();
-    for row in &rows {
-        if !numbers.contains_key(&row.number) {
-            let number = tx.number(row.number).await?.map(|row| row.number.number.as_str().to_owned());
-            numbers.insert(row.number, number);
-        }
+    let mut numbers = BTreeMap::new();
+    for id in rows.iter().map(|row| row.number).collect::<BTreeSet<_>>() {
+        numbers.insert(id, tx.number(id).await?.map(|row| row.number.number.as_str().to_owned()));
     }
     let view = |row: &NumberUsage| UsageView {
         agent_id: row.agent.as_uuid(),
