@@ -99,3 +99,30 @@ fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
     Problem::internal(&text.as_deref().unwrap_or("a panic")).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn explode() {
+        panic!("the secret is 42");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_plain_internal_error() {
+        let router: Router = Router::new()
+            .route("/", axum::routing::get(explode))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn(request_id::layer));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), axum::http::StatusCode::INTERNAL_SERVER_ERROR);
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let body = axum::body::to_bytes(response.into_body(), 4_096).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["code"], body["requestId"].as_str()), (&"internal".into(), Some(id.as_str())));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+}

@@ -1,11 +1,13 @@
 //! The server from outside: every test starts the real binary on an empty directory.
 
+mod allowance;
 mod auth;
 mod bad_input;
 mod documents;
 mod first_run;
 mod isolation;
 mod operations;
+mod postgres;
 mod resources;
 mod settings;
 mod support;

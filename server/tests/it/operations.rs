@@ -148,3 +148,15 @@ async fn versioned_and_plain_paths_are_the_same_api() {
     assert_eq!(server.get("/api/v1/users", &admin.token).await, server.get("/api/users", &admin.token).await);
     assert_eq!(server.call("GET", "/api/v1/users", "", Value::Null).await.status, 401);
 }
+
+#[tokio::test]
+async fn events_are_delivered_soon_after_they_happen() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    server.ok("POST", "/api/queues", &admin.token, json!({"name": "Sales"})).await;
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    // The company, its admin and the queue.
+    while !answer(server.request("GET", "/metrics", "")).await.text.contains("dialplane_events_delivered_total 3") {
+        assert!(std::time::Instant::now() < until, "the events are not delivered");
+    }
+}
