@@ -34,13 +34,15 @@ pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHER
 macro_rules! open {
     () => {
         concat!(
-            "SELECT ", columns!(), " FROM calls INDEXED BY calls_open \
+            "SELECT ",
+            columns!(),
+            " FROM calls INDEXED BY calls_open \
              WHERE status IN ('initiated', 'queued', 'ringing', 'in_progress')"
         )
     };
 }
-pub(crate) const OPEN: Scoped = scoped!([open!()] [" ORDER BY id LIMIT 1000"]);
-pub(crate) const OPEN_OF: Scoped = scoped!([open!(), " AND node_id = ?2"] [" ORDER BY id LIMIT 1000"]);
+pub(crate) const OPEN: Scoped = scoped!([open!()][" ORDER BY id LIMIT 1000"]);
+pub(crate) const OPEN_OF: Scoped = scoped!([open!(), " AND node_id = ?2"][" ORDER BY id LIMIT 1000"]);
 
 pub(crate) const EVENTS: Scoped = Scoped {
     company: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 \

@@ -14,7 +14,9 @@ use dialplane_core::store::StoreError;
 use futures::{Stream, StreamExt as _};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Either, Execute as _, Executor as _, Row as _, Sqlite, SqlSafeStr as _, Type, ValueRef as _};
+use sqlx::{
+    AssertSqlSafe, Decode, Either, Execute as _, Executor as _, Row as _, SqlSafeStr as _, Sqlite, Type, ValueRef as _,
+};
 use uuid::Uuid;
 
 /// A statement with its values bound.
@@ -263,7 +265,10 @@ impl<'r> Fields<'r> {
     }
 
     /// A document.
-    pub(crate) fn document<T: for<'d> serde::Deserialize<'d>>(&mut self, column: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn document<T: for<'d> serde::Deserialize<'d>>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
         let text = self.take::<&str>(column)?;
         serde_json::from_str(text).map_err(|_| self.corrupt(column))
     }

@@ -2,13 +2,13 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use dialplane_core::Failure;
 use dialplane_core::engine::{Command, Context};
 use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::{CompanyId, EventId, IdSource, NumberId, SystemIds, UserId};
 use dialplane_core::phone::{Assignment, Capabilities, E164, NumberStatus, PhoneNumber};
 use dialplane_core::scope::{ActorName, Permission, Scope};
 use dialplane_core::store::{Access, Repo, Store, StoreError};
-use dialplane_core::Failure;
 use uuid::Uuid;
 
 pub(crate) fn now() -> DateTime<Utc> {
