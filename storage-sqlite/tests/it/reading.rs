@@ -64,3 +64,24 @@ async fn more_readers_than_connections_take_turns() {
         assert_eq!(task.await.expect("a reader"), [1]);
     }
 }
+
+#[tokio::test]
+async fn the_number_of_calls_that_is_kept_is_the_number_of_calls() {
+    let fresh = fresh().await;
+    let mut host = fresh.store.connect().await.expect("a connection");
+    for n in 0..30 {
+        let company = if n % 3 == 0 { "zeroblob(16)" } else { "CAST('0123456789abcdef' AS BLOB)" };
+        let insert = format!(
+            "INSERT INTO calls (id, company_id, direction, status, \"from\", \"to\", started_at, legs, events, version, updated_at) \
+             VALUES (randomblob(16), {company}, 'inbound', 'completed', '', '', 1, '[]', 0, 1, 1)"
+        );
+        host.execute(sqlx::AssertSqlSafe(insert)).await.expect("a call");
+    }
+    host.execute("DELETE FROM calls WHERE id IN (SELECT id FROM calls ORDER BY id LIMIT 7)")
+        .await
+        .expect("fewer calls");
+    let different = "SELECT count(*) FROM call_totals t \
+        WHERE t.calls <> (SELECT count(*) FROM calls c WHERE c.company_id = t.company_id)";
+    assert_eq!(host.fetch_one(different).await.expect("a count").get::<i64, _>(0), 0);
+    assert_eq!(host.fetch_one("SELECT sum(calls) FROM call_totals").await.expect("a sum").get::<i64, _>(0), 23);
+}
