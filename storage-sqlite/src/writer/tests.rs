@@ -112,13 +112,22 @@ async fn a_full_group_is_committed_though_others_wait() {
     let (_, units) = futures::future::join(
         async {
             tokio::task::yield_now().await;
-            drop(first)
+            drop(first);
         },
         units,
     )
     .await;
     assert!(units.into_iter().all(|unit| unit.is_ok()));
     assert_eq!(bed.writer.figures(), WriterFigures { units: 12, commits: 4 });
+}
+
+#[tokio::test]
+async fn a_group_that_has_waited_long_enough_is_committed_though_others_wait() {
+    let group_commit = GroupCommit { wait_max: Duration::ZERO, ..GroupCommit::default() };
+    let bed = bed_with(Options { group_commit, ..Options::default() }).await;
+    let units = futures::future::join_all((1..=5).map(|id| bed.unit(id))).await;
+    assert!(units.into_iter().all(|unit| unit.is_ok()));
+    assert_eq!(bed.writer.figures(), WriterFigures { units: 5, commits: 5 });
 }
 
 #[tokio::test]
