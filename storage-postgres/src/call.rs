@@ -185,7 +185,7 @@ fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Result<Statement<'_>, S
 
 /// The total of the list without a filter: what the company has, without the calls that a cursor has passed.
 fn unfiltered_total(scope: Scope, before: Option<CallId>) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("SELECT ((");
+    let mut sql = QueryBuilder::new("SELECT greatest(0, (");
     let totals = ("coalesce(sum(calls), 0)", "call_totals", "");
     List::of("call_totals", totals, "company_id", scope).write(totals.0, &mut sql);
     if let Some(before) = before {

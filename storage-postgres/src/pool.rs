@@ -94,29 +94,25 @@ impl PostgresStore {
         loop {
             let connection = self.pool.acquire().await?;
             match sqlx::Transaction::begin(connection, Some(statement.into_sql_str())).await {
-                Err(error) if left > 0 && matches!(store_error_is_lost(&error), Lost::Yes) => left -= 1,
+                Err(error) if left > 0 && is_lost(&error) => {
+                    tracing::debug!(%error, "a resting connection was lost, trying another");
+                    left -= 1;
+                }
                 other => return other,
             }
         }
     }
 }
 
-enum Lost {
-    Yes,
-    No,
-}
-
-/// Whether the connection itself is gone, not the server.
-fn store_error_is_lost(error: &sqlx::Error) -> Lost {
+/// Whether the connection is gone, which says nothing about the server.
+fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => Lost::Yes,
+        sqlx::Error::Io(_) => true,
         // The backend was ended while it rested: the message waits in the socket.
-        sqlx::Error::Database(database)
-            if matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03")) =>
-        {
-            Lost::Yes
+        sqlx::Error::Database(database) => {
+            matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03"))
         }
-        _ => Lost::No,
+        _ => false,
     }
 }
 
@@ -134,8 +130,14 @@ impl Store for PostgresStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         let look = async {
-            let mut connection = self.pool.acquire().await?;
-            is_writable(&mut connection).await
+            let mut left = self.options.max_connections;
+            loop {
+                let mut connection = self.pool.acquire().await?;
+                match is_writable(&mut connection).await {
+                    Err(error) if left > 0 && is_lost(&error) => left -= 1,
+                    other => return other,
+                }
+            }
         };
         match tokio::time::timeout(self.options.acquire_timeout, look).await {
             Ok(Ok(true)) => Ok(()),
