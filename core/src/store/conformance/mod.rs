@@ -44,6 +44,7 @@ pub mod companies;
 pub mod contention;
 pub mod errors;
 pub mod extensions;
+pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
 pub mod numbers;
@@ -223,6 +224,9 @@ macro_rules! conformance_suite {
                 a_unit_of_work_goes_on_after_a_refusal,
                 every_refused_insert_leaves_the_unit_of_work_usable,
                 a_unit_of_work_is_rolled_back_after_a_refusal,
+            }
+            histories {
+                random_histories_end_as_they_do_in_memory,
             }
         }
     };
