@@ -121,7 +121,11 @@ impl Store for PostgresStore {
     async fn begin(&self, scope: Scope, access: Access) -> Result<Box<dyn Tx + '_>, StoreError> {
         // A write does not ask for READ WRITE: an operator's `default_transaction_read_only` must hold.
         let statement = match access {
-            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            // Lists are planned with their values, in the same round trip: a plan for any company reads through the large ones to
+            // find a page of a small one.
+            Access::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+            }
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
         };
         let begun = self.begin_on_live(statement).await.map_err(|error| store_error(error, access == Access::Write))?;
