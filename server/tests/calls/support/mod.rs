@@ -1,0 +1,11 @@
+//! The peers: the server, real phones, a phone made for tests, and what sets them up and measures them.
+
+pub(crate) mod audio;
+pub(crate) mod company;
+pub(crate) mod http;
+pub(crate) mod message;
+pub(crate) mod peer;
+pub(crate) mod phone;
+pub(crate) mod ports;
+pub(crate) mod server;
+pub(crate) mod wait;
