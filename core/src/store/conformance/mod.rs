@@ -1,1 +1,246 @@
-//! Suite.
+//! The conformance suite: one case a promise of the [storage contract](super), for every backend alike.
+//!
+//! A backend runs it with one line, [`conformance_suite!`](crate::conformance_suite), in an integration test. It names an
+//! async function that gives an empty store; whatever that store needs to be cleaned up hangs on its `Drop`. The function
+//! is called once a case, and cases run beside each other. There is no list of cases to skip.
+//!
+//! ```
+//! use dialplane_core::scope::Scope;
+//! use dialplane_core::store::memory::MemoryStore;
+//! use dialplane_core::store::{Access, Store, StoreError, Tx};
+//!
+//! /// A store of one's own. Here it borrows the one in memory, to be short.
+//! struct MyStore(MemoryStore);
+//!
+//! #[async_trait::async_trait]
+//! impl Store for MyStore {
+//!     async fn begin(&self, scope: Scope, access: Access) -> Result<Box<dyn Tx + '_>, StoreError> {
+//!         self.0.begin(scope, access).await
+//!     }
+//!     async fn ping(&self) -> Result<(), StoreError> {
+//!         self.0.ping().await
+//!     }
+//! }
+//!
+//! async fn fresh() -> MyStore {
+//!     MyStore(MemoryStore::new())
+//! }
+//!
+//! dialplane_core::conformance_suite!(fresh);
+//! # fn main() {}
+//! ```
+//!
+//! The invoking crate needs the features `macros`, `rt-multi-thread` and `time` of `tokio`. A case that hangs fails after
+//! [`PATIENCE`].
+
+mod fixtures;
+mod tenant;
+
+pub mod assignments;
+pub mod atomicity;
+pub mod callers;
+pub mod calls;
+pub mod companies;
+pub mod contention;
+pub mod errors;
+pub mod extensions;
+pub mod inbound_routes;
+pub mod isolation;
+pub mod numbers;
+pub mod outbox;
+pub mod paging;
+pub mod queues;
+pub mod sessions;
+pub mod time;
+pub mod trunks;
+pub mod users;
+
+use std::time::Duration;
+
+/// How long a case may take. Far more than any needs: it only turns a deadlock into a failure.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The names of all cases, as `group::case`.
+pub const CASES: &[&str] = crate::conformance_suite!(@cases names);
+
+/// Makes a test of every case of the [conformance suite](crate::store::conformance) for one store.
+///
+/// Takes the path of an async function without arguments that gives an empty [`Store`](crate::store::Store).
+#[macro_export]
+macro_rules! conformance_suite {
+    ($fresh:path) => {
+        $crate::conformance_suite!(@cases tests $fresh);
+    };
+    (@cases $then:ident $($arguments:tt)*) => {
+        $crate::conformance_suite! { @$then [$($arguments)*]
+            companies {
+                a_company_reads_back_as_it_was_written,
+                an_id_is_taken_once,
+                a_company_is_replaced_by_its_next_version_only,
+            }
+            users {
+                a_user_reads_back_as_they_were_written,
+                an_id_and_an_email_address_are_taken_once,
+                a_user_is_replaced_by_their_next_version_only,
+                a_changed_email_address_frees_the_old_one,
+                a_deleted_user_takes_sessions_and_subordination_along,
+                agents_are_listed_in_order_of_id,
+                the_first_user_is_noticed,
+            }
+            callers {
+                a_record_reads_back_as_it_was_written,
+                an_id_and_a_user_are_taken_once,
+                users_with_a_record_are_listed_in_order_of_id,
+                figures_are_set_and_days_add_up,
+                figures_need_a_record,
+                a_deleted_record_takes_its_figures_along,
+            }
+            sessions {
+                a_session_reads_back_as_it_was_written,
+                an_id_and_a_token_are_taken_once,
+                an_exchanged_session_says_when,
+                a_family_is_revoked_once,
+                all_sessions_of_a_user_are_revoked,
+                ended_families_are_cleared_away,
+            }
+            numbers {
+                a_number_reads_back_as_it_was_written,
+                an_id_and_a_number_are_taken_once,
+                a_number_is_replaced_by_its_next_version_only,
+                a_number_is_deleted_unless_it_is_assigned,
+                taken_numbers_are_told_from_free_ones,
+            }
+            assignments {
+                an_assignment_reads_back_as_it_was_written,
+                an_id_and_a_number_are_assigned_once,
+                new_settings_leave_the_count_alone,
+                a_number_is_taken_back_once,
+                a_use_is_counted_and_remembered,
+                usage_is_told_by_day_number_and_agent,
+                usage_ends_after_ten_thousand_rows,
+                counts_are_reset_and_usage_stays,
+            }
+            extensions {
+                an_extension_reads_back_as_it_was_written,
+                an_extension_number_is_taken_once_in_its_company,
+                a_new_secret_replaces_the_old_one,
+                an_extension_is_deleted_once,
+            }
+            trunks {
+                a_trunk_reads_back_as_it_was_written,
+                a_trunk_name_is_taken_once_in_its_company,
+                a_trunk_is_replaced_by_its_next_version_only,
+                a_company_has_one_default_trunk,
+                a_trunk_is_deleted_once,
+            }
+            inbound_routes {
+                a_route_reads_back_as_it_was_written,
+                a_number_is_routed_once,
+                a_route_is_replaced_by_its_next_version_only,
+                a_route_is_deleted_once,
+            }
+            queues {
+                a_queue_reads_back_as_it_was_written,
+                a_queue_name_is_taken_once_in_its_company,
+                a_queue_is_replaced_by_its_next_version_only,
+                a_queue_is_deleted_once,
+            }
+            calls {
+                a_call_reads_back_as_it_was_written,
+                a_slice_with_a_taken_id_is_refused_whole,
+                a_call_is_replaced_by_its_next_version_only,
+                open_calls_are_found_by_node,
+                a_thousand_open_calls_come_at_once,
+                a_timeline_comes_back_in_order,
+                a_place_in_a_timeline_is_taken_once,
+            }
+            isolation {
+                a_unit_of_work_knows_its_scope,
+                lists_and_counts_hold_ones_own_rows,
+                another_companys_rows_are_absent,
+                filters_do_not_reach_other_companies,
+                another_companys_people_cannot_be_changed,
+                another_companys_lines_cannot_be_changed,
+                rows_of_another_company_cannot_be_added,
+                a_row_does_not_move_to_another_company,
+                global_identities_are_taken_across_companies,
+                ids_are_taken_across_companies,
+            }
+            atomicity {
+                a_rolled_back_unit_of_work_leaves_nothing,
+                a_dropped_unit_of_work_leaves_nothing,
+                many_dropped_units_of_work_use_nothing_up,
+                a_unit_of_work_sees_its_own_changes,
+                nothing_is_visible_before_the_commit,
+                a_reader_sees_one_state,
+                several_reads_fit_each_other,
+                an_empty_unit_of_work_is_no_change,
+            }
+            contention {
+                a_daily_limit_holds_under_parallel_calls,
+                no_update_of_a_locked_row_is_lost,
+                every_read_for_update_keeps_others_waiting,
+                one_of_several_changes_of_a_version_wins,
+                the_first_account_is_made_once,
+                a_token_is_exchanged_once,
+                an_identity_is_given_once,
+                one_default_trunk_is_left_of_several,
+                opposite_orders_of_locks_come_through,
+                usage_of_several_agents_adds_up,
+            }
+            paging {
+                pages_follow_each_other_newest_first,
+                companies_are_paged_newest_first,
+                beyond_the_end_there_is_nothing,
+                a_page_is_as_long_as_asked_for,
+                users_are_narrowed_by_every_field,
+                numbers_are_narrowed_by_every_field,
+                calls_are_narrowed_by_every_field,
+                the_cursor_leads_through_all_calls,
+            }
+            outbox {
+                an_event_reads_back_as_it_was_written,
+                numbers_of_events_increase,
+                missed_events_are_read_from_where_one_was,
+                a_claim_holds_until_its_lease_ends,
+                a_delivered_event_is_never_claimed_again,
+                an_undone_claim_was_never_made,
+                claims_of_several_never_overlap,
+                a_follower_misses_nothing,
+                events_live_and_die_with_their_unit_of_work,
+            }
+            time {
+                instants_are_kept_to_the_microsecond,
+                instants_are_compared_to_the_microsecond,
+                days_are_kept_as_they_are,
+            }
+            errors {
+                a_store_that_works_answers_the_readiness_check,
+                adding_needs_write_access,
+                changing_needs_write_access,
+                locking_needs_write_access,
+                a_unit_of_work_goes_on_after_a_refusal,
+                every_refused_insert_leaves_the_unit_of_work_usable,
+                a_unit_of_work_is_rolled_back_after_a_refusal,
+            }
+        }
+    };
+    (@names [] $($group:ident { $($case:ident,)* })*) => {
+        &[$($(concat!(stringify!($group), "::", stringify!($case)),)*)*]
+    };
+    (@tests [$fresh:path] $($group:ident { $($case:ident,)* })*) => {$(
+        mod $group {
+            #[allow(unused_imports)]
+            use super::*;
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    let store = $fresh().await;
+                    let case = $crate::store::conformance::$group::$case(&store);
+                    tokio::time::timeout($crate::store::conformance::PATIENCE, case).await.expect("the case comes to an end");
+                }
+            )*
+        }
+    )*};
+}
