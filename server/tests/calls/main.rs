@@ -2,4 +2,18 @@
 
 #![allow(clippy::print_stderr, reason = "traces explain a failed test")]
 
+mod crash;
+mod crowd;
+mod hostile;
+mod inbound;
+mod outbound;
+mod races;
+mod registration;
 mod support;
+mod sync;
+mod unanswered;
+
+/// The company's number in these tests.
+const NUMBER: &str = "+12025550100";
+/// A number in the world.
+const CUSTOMER: &str = "+12025550177";

@@ -27,14 +27,15 @@ pub(crate) fn share_of(samples: &[i16], frequency: f64) -> f64 {
     if energy < 1.0 { 0.0 } else { 2.0 * (re * re + im * im) / (samples.len() as f64 * energy) }
 }
 
-/// Checks that a recording carries a tone: in its middle, where both ends had settled, nearly nothing else is heard.
+/// Checks that a recording carries a tone: in its middle, where both ends had settled, hardly anything else is heard. A packet that
+/// a busy machine delivers late makes a jump in the phase, so each tenth of a second is looked at by itself.
 #[track_caller]
 pub(crate) fn assert_tone(samples: &[i16], frequency: f64, whose: &str) {
-    assert!(samples.len() > 8 * FRAME, "{whose} heard only {} samples", samples.len());
-    let third = samples.len() / 3;
-    let middle = &samples[third..2 * third];
-    let share = share_of(middle, frequency);
-    assert!(share > 0.95, "{whose} heard {share:.3} of {frequency} Hz in {} samples", middle.len());
+    assert!(samples.len() >= 3 * 800, "{whose} heard only {} samples", samples.len());
+    let middle = &samples[samples.len() / 4..samples.len() * 3 / 4];
+    let shares: Vec<f64> = middle.chunks_exact(800).map(|part| share_of(part, frequency)).collect();
+    let good = shares.iter().filter(|share| **share > 0.95).count();
+    assert!(good * 10 >= shares.len() * 7, "{whose} heard {frequency} Hz with these shares: {shares:.2?}");
 }
 
 /// The samples of a mono recording of 16 bits.

@@ -47,7 +47,6 @@ pub(crate) struct Call {
     branch: String,
     /// The INVITE: ours, or the one that came.
     invite: Message,
-    ours: bool,
     /// What was said last about audio.
     pub(crate) far_audio: Option<SocketAddr>,
     pub(crate) audio: Audio,
@@ -194,7 +193,7 @@ impl Peer {
         );
         let invite = Message::read(text.as_bytes()).expect("an INVITE");
         self.send(text);
-        Call { id, local, remote, target, cseq: 1, branch, invite, ours: true, far_audio: None, audio }
+        Call { id, local, remote, target, cseq: 1, branch, invite, far_audio: None, audio }
     }
 
     /// Waits for an INVITE.
@@ -207,7 +206,18 @@ impl Peer {
     #[track_caller]
     pub(crate) fn incoming_for(&mut self, limit: Duration) -> Call {
         let invite = self.wait_for(limit, "INVITE", |m| m.method() == "INVITE");
-        Call {
+        Call::from(invite)
+    }
+
+    /// An INVITE, if one comes.
+    pub(crate) fn maybe_incoming(&mut self, limit: Duration) -> Option<Call> {
+        self.wait_maybe(limit, |m| m.method() == "INVITE").map(Call::from)
+    }
+}
+
+impl From<Message> for Call {
+    fn from(invite: Message) -> Self {
+        Self {
             id: invite.header("Call-ID").to_owned(),
             local: format!("{};tag={}", invite.header("To"), unique()),
             remote: invite.header("From").to_owned(),
@@ -216,13 +226,17 @@ impl Peer {
             branch: String::new(),
             far_audio: invite.audio(),
             invite,
-            ours: false,
             audio: Audio::new(),
         }
     }
 }
 
 impl Call {
+    /// Its Call-ID on this side of the server.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The INVITE that came, or that was sent.
     pub(crate) fn invite(&self) -> &Message {
         &self.invite
@@ -384,11 +398,6 @@ impl Call {
     pub(crate) fn talk(&mut self, frequency: f64) {
         let to = self.far_audio.expect("the other side said where it wants audio");
         self.audio.talk(to, frequency);
-    }
-
-    /// Whether we placed it.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.ours
     }
 }
 
