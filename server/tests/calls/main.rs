@@ -2,10 +2,12 @@
 
 #![allow(clippy::print_stderr, reason = "traces explain a failed test")]
 
+mod allowance;
 mod crash;
 mod crowd;
 mod hostile;
 mod inbound;
+mod load;
 mod outbound;
 mod races;
 mod registration;

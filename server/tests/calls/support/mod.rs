@@ -7,5 +7,7 @@ pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod phone;
 pub(crate) mod ports;
+pub(crate) mod postgres;
 pub(crate) mod server;
+pub(crate) mod sipp;
 pub(crate) mod wait;
