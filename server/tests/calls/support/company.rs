@@ -49,11 +49,6 @@ impl Company {
         Self { http, access: Access { token: text(&answer["token"]), company: None } }
     }
 
-    /// The same company on another server that shares its database.
-    pub(crate) fn at(&self, http: SocketAddr) -> Self {
-        Self { http, access: self.access.clone() }
-    }
-
     /// Another company, used by the administrator of the platform.
     pub(crate) fn found(&self, name: &str) -> Self {
         let company = self.post("/api/companies", &json!({ "name": name })).expect(201);

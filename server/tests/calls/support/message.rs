@@ -53,13 +53,6 @@ impl Message {
         value.split_once("sip:").map_or("", |(_, rest)| rest.split(['@', '>', ';']).next().unwrap_or_default())
     }
 
-    /// A parameter of a header, such as its tag.
-    pub(crate) fn param<'a>(&'a self, name: &str, param: &str) -> Option<&'a str> {
-        let value = self.header(name);
-        let params = value.rsplit_once('>').map_or(value, |(_, params)| params);
-        params.split(';').find_map(|part| part.trim().strip_prefix(param)?.strip_prefix('='))
-    }
-
     /// The URI of the Contact.
     pub(crate) fn contact(&self) -> &str {
         let value = self.header("Contact");
