@@ -116,7 +116,7 @@ impl<L: Link> CallerStore for PgRepo<L> {
     }
 
     async fn caller_users(&mut self) -> Result<Vec<UserId>, StoreError> {
-        let mut list = List::of(TABLE, ("user_id", TABLE, "user_id"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, ("user_id", TABLE, "user_id"), "company_id", self.scoped_to());
         let rows = self.all(list.whole().build()).await?;
         rows.iter().map(|row| Fields::of(row, TABLE).id("user_id")).collect()
     }

@@ -231,11 +231,24 @@ impl<L: Link> PgRepo<L> {
         self.run(statement).await.map(|_| ())
     }
 
-    /// Lists a page with its total. The total costs nothing when the page shows the end of the list.
+    /// Lists a page with its total. The total costs nothing when the page shows the end of the list, and a count of all rows that
+    /// match otherwise.
     pub(crate) async fn listing<T>(
         &mut self,
-        mut list: List,
+        list: List,
         page: Page,
+        read: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<Listing<T>, StoreError> {
+        let mut count = list.count();
+        self.listing_of(list, page, count.build(), read).await
+    }
+
+    /// The same with a cheaper statement for the total.
+    pub(crate) async fn listing_of<T>(
+        &mut self,
+        list: List,
+        page: Page,
+        count: Statement<'_>,
         read: impl Fn(&PgRow) -> Result<T, StoreError>,
     ) -> Result<Listing<T>, StoreError> {
         let limit = u64::from(page.limit.min(Page::LIMIT_MAX));
@@ -247,7 +260,7 @@ impl<L: Link> PgRepo<L> {
         let total = if seen < limit && (seen > 0 || page.offset == 0) {
             page.offset + seen
         } else {
-            let row = self.one(list.count().build()).await?;
+            let row = self.one(count).await?;
             row.map_or(Ok(0), |row| Fields::of(&row, list.table).count("count"))?
         };
         Ok(Listing { items, total })
@@ -386,7 +399,7 @@ impl List {
     }
 
     /// Everything on the list, `limit` rows at most.
-    pub(crate) fn page(&mut self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
+    pub(crate) fn page(&self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
         sql.push(" ORDER BY ").push(self.order);
         sql.push(" LIMIT ").push_bind(amount(limit));
@@ -397,7 +410,7 @@ impl List {
     }
 
     /// Everything on the list.
-    pub(crate) fn whole(&mut self) -> QueryBuilder<Postgres> {
+    pub(crate) fn whole(&self) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
         sql.push(" ORDER BY ").push(self.order);
         sql
@@ -408,13 +421,18 @@ impl List {
     }
 
     fn select(&self, columns: &'static str) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("SELECT ");
-        sql.push(columns).push(" FROM ").push(self.from);
+        let mut sql = QueryBuilder::new("");
+        self.write(columns, &mut sql);
+        sql
+    }
+
+    /// Writes the list without order or end, giving other columns.
+    pub(crate) fn write(&self, columns: &'static str, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("SELECT ").push(columns).push(" FROM ").push(self.from);
         for (at, condition) in self.conditions.iter().enumerate() {
             sql.push(if at == 0 { " WHERE " } else { " AND " });
-            condition(&mut sql);
+            condition(sql);
         }
-        sql
     }
 }
 

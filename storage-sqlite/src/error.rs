@@ -135,6 +135,8 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
             Some((entity, constraint)) => StoreError::Duplicate { entity, constraint },
             None => StoreError::Backend(Box::new(error)),
         },
+        // What is referred to is absent, which is the same as another company's.
+        (code::CONSTRAINT_FOREIGNKEY, _) => StoreError::OutOfScope,
         (_, code::BUSY | code::LOCKED) => StoreError::Contention,
         (_, code::PERM | code::NOMEM | code::READONLY | code::IOERR | code::FULL | code::CANTOPEN) => {
             StoreError::Unavailable(Box::new(error))
