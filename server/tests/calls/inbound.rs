@@ -98,21 +98,22 @@ fn a_number_may_lead_to_an_agent_or_to_one_extension() {
     let (ann, bob) = (company.agent("ann"), company.agent("bob"));
     company.route(NUMBER, "agent", &ann.id);
     company.route("+12025550101", "extension", &bob.extension);
+    let mut phones = [&ann, &bob].map(|agent| Peer::registered(server.sip, &agent.line));
     // Numbers are read in the forms that carriers send.
-    for (number, agent) in [(NUMBER, &ann), ("12025550100", &ann), ("+12025550101", &bob), ("2025550101", &bob)] {
-        let mut phone = Peer::registered(server.sip, &agent.line);
+    for (number, which) in [(NUMBER, 0), ("12025550100", 0), ("+12025550101", 1), ("2025550101", 1)] {
+        let phone = &mut phones[which];
         let mut call = carrier.invite(number);
         let mut ringing = phone.incoming();
-        ringing.ring(&mut phone);
+        ringing.ring(phone);
         call.expect(&mut carrier, 180);
-        ringing.answer(&mut phone);
+        ringing.answer(phone);
         call.expect(&mut carrier, 200);
         ringing.talk(440.0);
         call.talk(880.0);
         call.audio.await_tone(440.0);
         ringing.audio.await_tone(880.0);
         call.hang_up(&mut carrier);
-        ringing.hung_up(&mut phone);
+        ringing.hung_up(phone);
         server.await_idle();
     }
     company.ended_calls(4);
