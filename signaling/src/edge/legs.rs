@@ -230,6 +230,10 @@ impl Edge {
         offer: &SessionDescription,
     ) -> bytes::Bytes {
         let ids = &self.surroundings.ids;
+        let caller = match target {
+            Target::Phone(_) => &entry.caller,
+            Target::Carrier(carrier) => &carrier.caller,
+        };
         let uri = match target {
             Target::Phone(phone) => phone.uri.clone(),
             Target::Carrier(carrier) => {
@@ -251,7 +255,7 @@ impl Edge {
         request
             .header(
                 Name::From,
-                format_args!("<sip:{}@{}>;tag={}", uri_user(&entry.caller), self.host, ids.token::<8>()),
+                format_args!("<sip:{}@{}>;tag={}", uri_user(caller), self.host, ids.token::<8>()),
             )
             .header(Name::To, format_args!("<{to}>"))
             .header(Name::CallId, format_args!("{}@{}", ids.token::<12>(), self.host))
