@@ -42,7 +42,7 @@ fn checked(company: &Company, history: &[String]) -> Vec<Value> {
     let agents: BTreeSet<String> =
         users.iter().filter(|user| user["kind"] == "agent").map(|user| text(&user["id"])).collect();
     let callers = all(company, "/api/callers", "callers");
-    let owners: BTreeSet<String> = callers.iter().map(|caller| text(&caller["userId"])).collect();
+    let owners: BTreeSet<String> = callers.iter().map(|caller| text(&caller["user_id"])).collect();
     assert_eq!(callers.len(), owners.len(), "two records of one user, after {history:#?}");
     assert_eq!(owners, agents, "after {history:#?}");
     users

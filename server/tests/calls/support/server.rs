@@ -21,6 +21,9 @@ pub(crate) const ADMIN: &str = "admin@example.com";
 /// The password of everybody.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
+/// Media ports: a pair rests for two seconds after its call, and a test makes many calls in that time.
+const BLOCKS: u16 = 3;
+
 const START: Duration = Duration::from_secs(30);
 
 /// A running server; killed when dropped.
@@ -38,7 +41,7 @@ pub(crate) struct Server {
 impl Server {
     /// On SQLite in a fresh directory.
     pub(crate) fn start() -> Self {
-        Self::launch(None, Ports::reserve())
+        Self::launch(None, Ports::reserve_blocks(BLOCKS))
     }
 
     /// With media ports for several hundred calls at once.
@@ -48,7 +51,7 @@ impl Server {
 
     /// On a database of a Postgres server.
     pub(crate) fn on(database: &str) -> Self {
-        Self::launch(Some(database.to_owned()), Ports::reserve())
+        Self::launch(Some(database.to_owned()), Ports::reserve_blocks(BLOCKS))
     }
 
     fn launch(database: Option<String>, ports: Ports) -> Self {
