@@ -7,7 +7,6 @@ mod documents;
 mod first_run;
 mod isolation;
 mod operations;
-mod postgres;
 mod resources;
 mod settings;
 mod support;

@@ -38,6 +38,8 @@ pub(super) struct CarrierTarget {
     pub(super) trunk: Arc<TrunkEntry>,
     /// In international form.
     pub(super) number: String,
+    /// The number that the called party is shown. In a call that the host placed, the agent's phone is shown the destination instead.
+    pub(super) caller: String,
     pub(super) flow: Flow,
 }
 
