@@ -4,13 +4,17 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
 use dialplane_core::id::{Id, Named};
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::problem::Problem;
 
 /// The largest JSON body, in bytes.
 pub(crate) const JSON_MAX: usize = 1 << 20;
+/// Bytes beyond a limit that are still read before the connection is given up.
+const DISCARDED_MAX: usize = 32 << 20;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -46,14 +50,23 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeInpu
     }
 }
 
-/// Reads a body up to `limit` bytes.
+/// Reads a body up to `limit` bytes. What comes beyond is read and thrown away, within bounds: a client that is still sending when
+/// the connection closes sees a reset instead of the answer.
 ///
 /// # Errors
 /// 413 beyond the limit, 400 when the client broke off.
 pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    axum::body::to_bytes(body, limit).await.map_err(|error| {
-        if is_length_limit(&error) { Problem::too_large(limit) } else { Problem::malformed("the body ended too early") }
-    })
+    let (mut stream, mut kept, mut length) = (body.into_data_stream(), BytesMut::new(), 0usize);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|_| Problem::malformed("the body ended too early"))?;
+        length = length.saturating_add(chunk.len());
+        if length <= limit {
+            kept.extend_from_slice(&chunk);
+        } else if length > limit.saturating_add(DISCARDED_MAX) {
+            break;
+        }
+    }
+    if length > limit { Err(Problem::too_large(limit)) } else { Ok(kept.freeze()) }
 }
 
 /// Whether reading a body failed because of its size.
