@@ -53,7 +53,7 @@ fn a_call_that_a_crash_cut_is_closed_at_the_next_start_and_counted_once() {
     let mut phone = Peer::registered(server.sip, &ann.line);
     let mut carrier = Peer::new(server.sip, CUSTOMER);
     let mut call = carrier.invite(NUMBER);
-    let ringing = phone.incoming();
+    let ringing = phone.maybe_incoming(Duration::from_secs(5)).unwrap_or_else(|| panic!("{}", carrier.story()));
     ringing.answer(&mut phone);
     call.expect(&mut carrier, 200);
     call.hang_up(&mut carrier);
