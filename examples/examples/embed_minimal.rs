@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let call = ConsumeAllowance { agent, to: to.into(), rotation: Rotation::LeastUsed };
         match engine.execute(&host, &call).await {
             Ok(allowed) => {
-                println!("{to}: call with {}, {} left today", allowed.number.number.as_str(), allowed.remaining)
+                println!("{to}: call with {}, {} left today", allowed.number.number.as_str(), allowed.remaining);
             }
             Err(failure) => println!("{to}: refused, {failure}"),
         }

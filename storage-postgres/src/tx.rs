@@ -155,6 +155,30 @@ impl<L: Link> PgRepo<L> {
     }
 
     async fn replace_in_savepoint(&mut self, statement: Statement<'_>) -> Result<(), StoreError> {
+        match self.in_savepoint(statement).await? {
+            Ok(0) => Err(StoreError::Stale),
+            Ok(_) => Ok(()),
+            Err(error) => match store_error(error, self.access == Access::Write) {
+                duplicate @ StoreError::Duplicate { .. } => Err(duplicate),
+                other => Err(self.broken(other)),
+            },
+        }
+    }
+
+    /// Runs a statement that must not take the unit of work down with it: only contention and a lost database do. Three round
+    /// trips.
+    pub(crate) async fn run_alone(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        match self.in_savepoint(statement).await? {
+            Ok(rows) => Ok(rows),
+            Err(error) => match store_error(error, self.access == Access::Write) {
+                lost @ (StoreError::Contention | StoreError::Unavailable(_)) => Err(self.broken(lost)),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Runs a statement in a savepoint, which is rolled back when it fails.
+    async fn in_savepoint(&mut self, statement: Statement<'_>) -> Result<Result<u64, sqlx::Error>, StoreError> {
         let limit = self.limit;
         let connection = self.link.connection();
         let attempt = async {
@@ -170,14 +194,7 @@ impl<L: Link> PgRepo<L> {
                 }
             }
         };
-        match bounded(limit, attempt).await.map_err(|error| self.failed(error))? {
-            Ok(0) => Err(StoreError::Stale),
-            Ok(_) => Ok(()),
-            Err(error) => match store_error(error, self.access == Access::Write) {
-                duplicate @ StoreError::Duplicate { .. } => Err(duplicate),
-                other => Err(self.broken(other)),
-            },
-        }
+        bounded(limit, attempt).await.map_err(|error| self.failed(error))
     }
 
     /// Runs an insert `… ON CONFLICT DO NOTHING` of one row. When it inserts nothing, `clash` says which identity is taken: a
@@ -189,7 +206,19 @@ impl<L: Link> PgRepo<L> {
         insert: Statement<'_>,
         clash: Statement<'_>,
     ) -> Result<(), StoreError> {
-        if self.run(insert).await? > 0 {
+        let inserted = self.run(insert).await?;
+        self.inserted(inserted, entity, identities, clash).await
+    }
+
+    /// Names the identity that is taken when an insert `… ON CONFLICT DO NOTHING` inserted nothing.
+    pub(crate) async fn inserted(
+        &mut self,
+        rows: u64,
+        entity: &'static str,
+        identities: &[&'static str],
+        clash: Statement<'_>,
+    ) -> Result<(), StoreError> {
+        if rows > 0 {
             return Ok(());
         }
         let taken = match self.one(clash).await? {

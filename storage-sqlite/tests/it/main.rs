@@ -1,5 +1,6 @@
 //! The SQLite store from outside.
 
+mod caller_faults;
 mod conformance;
 mod crash;
 mod host;
