@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::company::{Agent, Company, Figures};
 use crate::support::peer::{Call, Peer};
 use crate::support::phone::{Answering, Phone};
+use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::{CUSTOMER, NUMBER};
 
@@ -37,7 +38,17 @@ const ONE_TALK: Figures = Figures { total: 1, connected: 1, not_connected: 0 };
 
 #[test]
 fn a_call_that_a_crash_cut_is_closed_at_the_next_start_and_counted_once() {
-    let mut server = Server::start();
+    crash(Server::start());
+}
+
+#[test]
+fn the_same_holds_on_postgres() {
+    let database = Database::create();
+    crash(Server::on(&database.url));
+}
+
+#[track_caller]
+fn crash(mut server: Server) {
     let Talk { ann, .. } = talk(&server);
     for _ in 0..2 {
         server.kill();
@@ -57,7 +68,7 @@ fn a_call_that_a_crash_cut_is_closed_at_the_next_start_and_counted_once() {
     let mut phone = Peer::registered(server.sip, &ann.line);
     let mut carrier = Peer::new(server.sip, CUSTOMER);
     let mut call = carrier.invite(NUMBER);
-    let ringing = phone.incoming();
+    let ringing = phone.maybe_incoming(Duration::from_secs(5)).unwrap_or_else(|| panic!("{}", carrier.story()));
     ringing.answer(&mut phone);
     call.expect(&mut carrier, 200);
     call.hang_up(&mut carrier);

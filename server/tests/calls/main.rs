@@ -8,6 +8,7 @@ mod crowd;
 mod hostile;
 mod inbound;
 mod load;
+mod media;
 mod outbound;
 mod races;
 mod registration;

@@ -292,19 +292,16 @@ impl Edge {
     }
 }
 
-/// The number or name that is called: the user part of the Request-URI, or the number of a `tel:` URI.
+/// The number or name that is called: the number of a `tel:` URI, or the user part without its parameters.
 fn called_number(message: &Message) -> Option<String> {
     let uri = message.request_uri().ok()?;
-    let user = uri.number().map(str::to_owned).or_else(|| uri.user_decoded().map(|user| user.into_owned()))?;
-    // Parameters of the user part (`;phone-context`, RFC 3966) are not part of the number.
-    let user = user.split(';').next().unwrap_or_default().trim().to_owned();
+    let user = uri.number_decoded()?.trim().to_owned();
     (!user.is_empty() && user.len() <= 128).then_some(user)
 }
 
 /// Who calls, by the From header: a carrier is trusted with it.
 fn caller_of(message: &Message) -> String {
     let from = message.from().ok();
-    let number = from.as_ref().and_then(|from| from.uri.number().map(str::to_owned));
-    let user = number.or_else(|| from.and_then(|from| from.uri.user_decoded().map(|user| user.into_owned())));
+    let user = from.as_ref().and_then(|from| from.uri.number_decoded());
     uri_user(user.as_deref().unwrap_or_default())
 }

@@ -105,6 +105,13 @@ impl Audio {
         }
     }
 
+    /// Waits until half a second of the tone was heard from now on.
+    #[track_caller]
+    pub(crate) fn await_tone_now(&self, frequency: f64) {
+        self.heard.samples.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.await_tone(frequency);
+    }
+
     /// Waits until half a second of the tone was heard without a gap.
     #[track_caller]
     pub(crate) fn await_tone(&self, frequency: f64) {

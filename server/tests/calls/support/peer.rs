@@ -85,9 +85,16 @@ impl Peer {
         format!("Via: SIP/2.0/UDP 127.0.0.1:{};branch={branch};rport\r\n", self.port())
     }
 
-    /// What was sent and received so far.
+    /// What was sent and received so far, and what lies unread.
     pub(crate) fn story(&self) -> String {
-        format!("--- what {} saw:\n{}", self.user, self.trace.join("\n"))
+        let mut story = format!("--- what {} saw:\n{}", self.user, self.trace.join("\n"));
+        self.socket.set_nonblocking(true).ok();
+        let mut buffer = [0; 65_535];
+        while let Ok(length) = self.socket.recv(&mut buffer) {
+            story += &format!("\nunread: {}", String::from_utf8_lossy(&buffer[..length]));
+        }
+        self.socket.set_nonblocking(false).ok();
+        story
     }
 
     /// Sends bytes as they are.

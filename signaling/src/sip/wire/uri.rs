@@ -159,6 +159,11 @@ impl<'a> Uri<'a> {
         self.user.map(|user| user.split(';').next().unwrap_or(user))
     }
 
+    /// The same with `%xx` resolved: some carriers escape the `+`.
+    pub fn number_decoded(&self) -> Option<Cow<'a, str>> {
+        self.number().map(decode)
+    }
+
     /// The `phone-context` of a local number, wherever it stands (RFC 3966 §5.1.5, RFC 3261 §19.1.6).
     pub fn phone_context(&self) -> Option<&'a str> {
         let in_user = self.user.and_then(|user| user.find(';').map(|at| Params::walked(cut(user, at, user.len()))));
