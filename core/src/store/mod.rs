@@ -17,6 +17,12 @@
 //!   the command.
 //! - **Time** is kept in microseconds, ids as UUIDs, texts byte for byte.
 //! - **Order.** Lists are newest first (by id) unless the method says otherwise.
+//! - **Errors.** After [`StoreError::Duplicate`], [`StoreError::Stale`], [`StoreError::InUse`] and [`StoreError::OutOfScope`] the
+//!   unit of work goes on as if that one call had not been made: of a slice nothing is stored then, and a database that gives a
+//!   transaction up after a violated constraint needs a savepoint around such inserts and updates. After any other error the unit
+//!   of work can only be rolled back. An absent row is treated as another company's: there is no telling them apart.
+//! - **Access.** Writing, locking (`*_for_update`) and claiming in a unit of work that only reads is [`StoreError::Backend`] and
+//!   changes nothing.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -45,9 +51,9 @@ pub enum StoreError {
     /// A row with this identity exists.
     #[error("duplicate {entity} ({constraint})")]
     Duplicate {
-        /// The noun.
+        /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
-        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`.
+        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -56,7 +62,7 @@ pub enum StoreError {
     /// The row is referred to by others.
     #[error("the {entity} is in use")]
     InUse {
-        /// The noun.
+        /// The noun, as ids name it.
         entity: &'static str,
     },
     /// The row belongs to a company outside the scope.
@@ -151,5 +157,7 @@ pub trait Outbox: Send {
     async fn mark_delivered(&mut self, events: &[EventId], at: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Events of the scope with a `seq` above `after`, oldest first, at most `limit`: what a client that was away has missed.
+    /// In a company scope, who asks again with the last `seq` they got misses nothing: no event of the company becomes visible
+    /// behind one that is visible already.
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError>;
 }

@@ -81,11 +81,11 @@ pub trait SessionStore: Send {
     async fn insert_session(&mut self, session: &Session) -> Result<(), StoreError>;
     /// Reads a session by its token's hash and locks the row.
     async fn session_for_update(&mut self, token: &TokenHash) -> Result<Option<Session>, StoreError>;
-    /// Marks a session as exchanged.
+    /// Marks a session as exchanged. [`StoreError::Stale`] when there is none.
     async fn mark_session_used(&mut self, token: &TokenHash, at: DateTime<Utc>) -> Result<(), StoreError>;
-    /// Revokes what is left of a family; how many tokens that were.
+    /// Revokes the tokens of a family that are not revoked yet, exchanged ones included; how many that were.
     async fn revoke_family(&mut self, family: FamilyId, at: DateTime<Utc>) -> Result<u64, StoreError>;
-    /// Revokes all sessions of a user; how many tokens that were.
+    /// Revokes the tokens of a user that are not revoked yet, exchanged ones included; how many that were.
     async fn revoke_sessions(&mut self, user: UserId, at: DateTime<Utc>) -> Result<u64, StoreError>;
     /// Removes sessions whose family ended before `before`; how many.
     async fn purge_sessions(&mut self, before: DateTime<Utc>) -> Result<u64, StoreError>;

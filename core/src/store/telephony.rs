@@ -48,9 +48,10 @@ pub trait AssignmentStore: Send {
     async fn assignment_for_update(&mut self, number: NumberId) -> Result<Option<Assignment>, StoreError>;
     /// An agent's numbers with their assignments in order of assignment id; locks the assignments.
     async fn agent_numbers_for_update(&mut self, agent: UserId) -> Result<Vec<NumberRow>, StoreError>;
-    /// Stores the count of an assignment (day, used, last use) and adds one call to the usage of its number, agent and day.
+    /// Stores the count of an assignment (day, used, last use) and adds one call to the usage of its number, agent and day. The
+    /// settings and their version stay. [`StoreError::Stale`] when the assignment is gone.
     async fn record_use(&mut self, assignment: &Assignment) -> Result<(), StoreError>;
-    /// Sets the counts of all assignments to nothing on `today`; how many had one.
+    /// Sets the counts of all assignments to nothing on `today`; how many had one, of whatever day. The usage stays.
     async fn reset_counts(&mut self, today: NaiveDate) -> Result<u64, StoreError>;
     /// Usage from `from` to `to`, both included, newest day first, then by number and agent; of one agent when given. At most
     /// 10,000 rows.
@@ -67,7 +68,7 @@ pub trait AssignmentStore: Send {
 pub trait ExtensionStore: Send {
     /// Adds an extension. Duplicate: `id`, `number` (in the company), `username` (over all companies).
     async fn insert_extension(&mut self, extension: &Extension) -> Result<(), StoreError>;
-    /// Replaces an extension's secret.
+    /// Replaces an extension's secret; its number, user name and user stay.
     async fn update_extension(&mut self, extension: &Extension) -> Result<(), StoreError>;
     /// Removes an extension. `false` when there is none.
     async fn delete_extension(&mut self, id: ExtensionId) -> Result<bool, StoreError>;
@@ -137,7 +138,7 @@ pub trait CallStore: Send {
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError>;
     /// Calls that have not ended and belong to `node`, or to any when `None`; at most 1,000, oldest first.
     async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError>;
-    /// Adds entries to timelines. Duplicate: `seq` of one call.
+    /// Adds entries to timelines. Duplicate: `seq` of one call. [`StoreError::OutOfScope`] when a call is not in the scope.
     async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError>;
     /// The timeline of a call, in order.
     async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError>;

@@ -1,0 +1,138 @@
+//! Caller records and their figures are kept.
+
+use chrono::NaiveDate;
+
+use super::fixtures::{Rows, assert_duplicate, assert_stale, day, ends_of_time, founded, hired, read, write};
+use crate::people::{Caller, DayFigures, Figures};
+use crate::scope::Scope;
+use crate::store::{Page, Store};
+
+/// Figures that fill their columns.
+fn huge() -> Figures {
+    let (first, last) = ends_of_time();
+    Figures {
+        total_calls: 1 << 53,
+        connected_calls: (1 << 53) - 1,
+        talk_seconds: (1 << 53) + 1,
+        first_call_at: Some(first),
+        last_call_at: Some(last),
+    }
+}
+
+/// Every field of a record comes back as it was, whichever way it is read.
+pub async fn a_record_reads_back_as_it_was_written(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let plain = rows.caller(&hired(store, &rows, &company).await);
+    let full = Caller { figures: huge(), created_at: ends_of_time().0, ..rows.caller(&hired(store, &rows, &company).await) };
+    for caller in [&plain, &full] {
+        write!(store, scope, tx => tx.insert_caller(caller).await.unwrap());
+        assert_eq!(read!(store, scope, tx => tx.caller(caller.user).await.unwrap()).as_ref(), Some(caller));
+        assert_eq!(write!(store, scope, tx => tx.caller_for_update(caller.user).await.unwrap()).as_ref(), Some(caller));
+    }
+    let listing = read!(store, scope, tx => tx.callers(Page::FIRST).await.unwrap());
+    assert_eq!((listing.total, listing.items), (2, vec![full, plain]));
+    assert_eq!(read!(store, scope, tx => tx.caller(rows.id()).await.unwrap()), None);
+    assert_eq!(write!(store, scope, tx => tx.caller_for_update(rows.id()).await.unwrap()), None);
+}
+
+/// A user has one record, and an id is used once.
+pub async fn an_id_and_a_user_are_taken_once(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let (user, other) = (hired(store, &rows, &company).await, hired(store, &rows, &company).await);
+    let caller = rows.caller(&user);
+    write!(store, scope, tx => tx.insert_caller(&caller).await.unwrap());
+    write!(store, scope, tx => {
+        assert_duplicate(tx.insert_caller(&rows.caller(&user)).await, "caller", "user");
+        assert_duplicate(tx.insert_caller(&Caller { id: caller.id, ..rows.caller(&other) }).await, "caller", "id");
+    });
+    let listing = read!(store, scope, tx => tx.callers(Page::FIRST).await.unwrap());
+    assert_eq!(listing.items, [caller]);
+}
+
+/// The users that have a record come in order of their id, not of the records'.
+pub async fn users_with_a_record_are_listed_in_order_of_id(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let users = [
+        hired(store, &rows, &company).await,
+        hired(store, &rows, &company).await,
+        hired(store, &rows, &company).await,
+        hired(store, &rows, &company).await,
+    ];
+    let with_record = [&users[0], &users[1], &users[3]];
+    write!(store, scope, tx => {
+        for user in with_record.iter().rev() {
+            tx.insert_caller(&rows.caller(user)).await.unwrap();
+        }
+    });
+    let listed = read!(store, scope, tx => tx.caller_users().await.unwrap());
+    assert_eq!(listed, with_record.map(|user| user.id));
+}
+
+/// Figures are set, days add up, and days come back oldest first from where one asks.
+pub async fn figures_are_set_and_days_add_up(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let (user, other) = (hired(store, &rows, &company).await, hired(store, &rows, &company).await);
+    let caller = rows.caller(&user);
+    write!(store, scope, tx => {
+        tx.insert_caller(&caller).await.unwrap();
+        tx.insert_caller(&rows.caller(&other)).await.unwrap();
+    });
+    let added = |calls| DayFigures { calls, connected: calls / 2, talk_seconds: calls * 60 };
+    for (date, calls) in [("2026-03-02", 4), ("1970-01-01", 2), ("2999-12-31", 1 << 40), ("2026-03-02", 6)] {
+        let figures = Figures { total_calls: calls, ..huge() };
+        write!(store, scope, tx => tx.record_figures(user.id, &figures, day(date), &added(calls)).await.unwrap());
+        let now = read!(store, scope, tx => tx.caller(user.id).await.unwrap());
+        assert_eq!(now, Some(Caller { figures, ..caller.clone() }));
+    }
+    write!(store, scope, tx => {
+        tx.record_figures(other.id, &Figures::default(), day("2026-03-02"), &added(50)).await.unwrap();
+    });
+    let expected: Vec<(NaiveDate, DayFigures)> = vec![
+        (day("1970-01-01"), added(2)),
+        (day("2026-03-02"), added(10)),
+        (day("2999-12-31"), added(1 << 40)),
+    ];
+    let from = |date| (day(date), expected.iter().filter(|(own, _)| *own >= day(date)).copied().collect::<Vec<_>>());
+    for (date, expected) in [from("1970-01-01"), from("1970-01-02"), from("2026-03-02"), from("2026-03-03")] {
+        assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), expected);
+    }
+}
+
+/// Without a record there is nothing to set figures of.
+pub async fn figures_need_a_record(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let user = hired(store, &rows, &company).await;
+    let (date, one) = (day("2026-03-01"), DayFigures { calls: 1, connected: 1, talk_seconds: 1 });
+    write!(store, scope, tx => assert_stale(tx.record_figures(user.id, &huge(), date, &one).await));
+    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
+}
+
+/// A record goes with its figures: the next one of the same user begins with nothing.
+pub async fn a_deleted_record_takes_its_figures_along(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let user = hired(store, &rows, &company).await;
+    let (date, one) = (day("2026-03-01"), DayFigures { calls: 1, connected: 1, talk_seconds: 1 });
+    write!(store, scope, tx => {
+        tx.insert_caller(&rows.caller(&user)).await.unwrap();
+        tx.record_figures(user.id, &huge(), date, &one).await.unwrap();
+    });
+    assert!(write!(store, scope, tx => tx.delete_caller(user.id).await.unwrap()));
+    assert!(!write!(store, scope, tx => tx.delete_caller(user.id).await.unwrap()));
+    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
+    let next = rows.caller(&user);
+    write!(store, scope, tx => tx.insert_caller(&next).await.unwrap());
+    assert_eq!(read!(store, scope, tx => tx.caller(user.id).await.unwrap()), Some(next));
+    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
+}

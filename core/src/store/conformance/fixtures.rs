@@ -1,0 +1,315 @@
+//! Rows to store, and short ways to store and compare them. Every row differs from every other in all that must be unique.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+
+use crate::call::{Call, CallEvent, Direction, NewCall};
+use crate::company::Company;
+use crate::event::{Envelope, Event};
+use crate::id::{CompanyId, Id, IdSource, SeededIds, UserId};
+use crate::people::password::TokenHash;
+use crate::people::session::SessionLife;
+use crate::people::user::Availability;
+use crate::people::{Caller, Figures, PasswordHash, Role, Session, User};
+use crate::phone::{
+    Assignment, Capabilities, Country, E164, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber, SipSecret,
+    Trunk, TrunkAuth, TrunkTransport,
+};
+use crate::pii::Pii;
+use crate::queue::{Queue, QueueSettings, Strategy};
+use crate::scope::{ActorName, Scope};
+use crate::store::{Access, Store, StoreError, Tx};
+
+/// A text that goes wrong wherever texts are not kept byte for byte.
+pub(super) const UNICODE: &str = " Žofie Ñandú 李小龍 🦜 e\u{301} \u{202e}x \\' \" % _ ; -- \t";
+
+/// Reads an instant.
+pub(super) fn instant(text: &str) -> DateTime<Utc> {
+    text.parse().expect("a fixture's instant")
+}
+
+/// Reads a day.
+pub(super) fn day(text: &str) -> NaiveDate {
+    text.parse().expect("a fixture's day")
+}
+
+/// Reads a country.
+pub(super) fn country(text: &str) -> Country {
+    text.parse().expect("a fixture's country")
+}
+
+/// The first instant stores must keep, and the last.
+pub(super) fn ends_of_time() -> (DateTime<Utc>, DateTime<Utc>) {
+    (instant("1970-01-01T00:00:00.000001Z"), instant("2999-12-31T23:59:59.999999Z"))
+}
+
+/// A text of `count` characters of four bytes each.
+pub(super) fn long(count: usize) -> String {
+    "𝄞".repeat(count)
+}
+
+/// Makes rows. The same calls give the same rows; ids grow.
+pub(super) struct Rows {
+    ids: SeededIds,
+    made: AtomicU32,
+}
+
+impl Rows {
+    pub(super) fn new() -> Self {
+        Self { ids: SeededIds::new(0x5eed), made: AtomicU32::new(0) }
+    }
+
+    fn count(&self) -> u32 {
+        self.made.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// When most things happen.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        instant("2026-03-01T08:30:00.123456Z")
+    }
+
+    /// An id above all before it.
+    pub(super) fn id<K>(&self) -> Id<K> {
+        let at = self.now() + TimeDelta::milliseconds(i64::from(self.count()));
+        (&self.ids as &dyn IdSource).id(at)
+    }
+
+    pub(super) fn company(&self) -> Company {
+        Company {
+            id: self.id(),
+            name: "Acme".to_owned(),
+            timezone: chrono_tz::Europe::Berlin,
+            default_country: country("DE"),
+            is_active: true,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    /// An agent.
+    pub(super) fn user(&self, company: CompanyId) -> User {
+        User {
+            id: self.id(),
+            company,
+            name: "Ann Example".into(),
+            email: Pii::new(format!("ann{}@example.com", self.count())),
+            password: PasswordHash::from_stored("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned()),
+            initials: "AE".to_owned(),
+            role: Role::Agent,
+            phone: None,
+            country_code: None,
+            department: None,
+            reporting_to: None,
+            is_active: true,
+            is_platform: false,
+            availability: Availability::Available,
+            token_version: 0,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn caller(&self, user: &User) -> Caller {
+        let figures = Figures::default();
+        Caller { id: self.id(), user: user.id, company: user.company, figures, created_at: self.now() }
+    }
+
+    pub(super) fn session(&self, user: &User) -> Session {
+        let token = TokenHash::of(&self.count().to_string());
+        let whose = (user.id, user.company);
+        Session::open(self.id(), self.id(), whose, token, SessionLife::default(), self.now())
+    }
+
+    pub(super) fn e164(&self) -> E164 {
+        E164::from_stored(&format!("+1202{:07}", self.count())).expect("a fixture's number")
+    }
+
+    pub(super) fn number(&self, company: CompanyId) -> PhoneNumber {
+        PhoneNumber {
+            id: self.id(),
+            company,
+            number: self.e164(),
+            raw: "(202) 555-0100".to_owned(),
+            provider: "manual".to_owned(),
+            country: country("US"),
+            capabilities: Capabilities::default(),
+            status: NumberStatus::Active,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    /// `number` in the hands of `agent`, unused.
+    pub(super) fn assignment(&self, number: &PhoneNumber, agent: UserId) -> Assignment {
+        Assignment {
+            id: self.id(),
+            company: number.company,
+            number: number.id,
+            agent,
+            daily_limit: 100,
+            allowed_countries: Vec::new(),
+            day: day("2026-03-01"),
+            used: 0,
+            last_used_at: None,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn extension(&self, user: &User) -> Extension {
+        let number = (1_001 + self.count()).to_string();
+        Extension {
+            id: self.id(),
+            company: user.company,
+            user: user.id,
+            username: format!("{number}-x"),
+            number,
+            secret: SipSecret { md5: "0f".repeat(16), sha256: "1e".repeat(32) },
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn trunk(&self, company: CompanyId) -> Trunk {
+        Trunk {
+            id: self.id(),
+            company,
+            name: format!("Carrier {}", self.count()),
+            transport: TrunkTransport::Udp,
+            host: "sip.example.com".to_owned(),
+            port: 5060,
+            auth: TrunkAuth::Address { addresses: vec!["192.0.2.1".parse().expect("a fixture's address")] },
+            is_default: false,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn route(&self, company: CompanyId, target: InboundTarget) -> InboundRoute {
+        InboundRoute {
+            id: self.id(),
+            company,
+            number: self.e164(),
+            target,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn queue(&self, company: CompanyId) -> Queue {
+        let settings = QueueSettings {
+            name: format!("Queue {}", self.count()),
+            strategy: Strategy::LongestIdle,
+            ring_seconds: 20,
+            wrap_up_seconds: 0,
+            max_wait_seconds: 0,
+            members: Vec::new(),
+        };
+        Queue { id: self.id(), company, settings, version: 1, created_at: self.now(), updated_at: self.now() }
+    }
+
+    /// A call that has just begun.
+    pub(super) fn call(&self, company: CompanyId) -> Call {
+        Call::begin(NewCall {
+            id: self.id(),
+            company,
+            direction: Direction::Outbound,
+            from: "+12025550100".into(),
+            to: "+14155550123".into(),
+            agent: None,
+            number: None,
+            trunk: None,
+            lead: None,
+            node: None,
+            at: self.now(),
+        })
+    }
+
+    pub(super) fn call_event(&self, call: &Call, seq: u32) -> CallEvent {
+        let data = serde_json::json!({ "leg": seq });
+        CallEvent { call: call.id, seq, at: self.now(), kind: "ringing".to_owned(), data }
+    }
+
+    pub(super) fn event(&self, company: CompanyId) -> Envelope {
+        Envelope {
+            id: self.id(),
+            company,
+            seq: 0,
+            at: self.now(),
+            actor: ActorName::System,
+            version: Event::VERSION,
+            event: Event::UserDeleted { user: self.id() },
+        }
+    }
+}
+
+/// Begins a unit of work.
+pub(super) async fn begin(store: &dyn Store, scope: Scope, access: Access) -> Box<dyn Tx + '_> {
+    store.begin(scope, access).await.expect("a unit of work begins")
+}
+
+/// Runs one expression in a unit of work that writes, commits it and gives what the expression gave.
+macro_rules! write {
+    ($store:expr, $scope:expr, $tx:ident => $body:expr) => {{
+        let mut $tx = $crate::store::conformance::fixtures::begin($store, $scope, $crate::store::Access::Write).await;
+        let given = $body;
+        $tx.commit().await.expect("the unit of work is committed");
+        given
+    }};
+}
+
+/// Runs one expression in a unit of work that reads and gives what the expression gave.
+macro_rules! read {
+    ($store:expr, $scope:expr, $tx:ident => $body:expr) => {{
+        let mut $tx = $crate::store::conformance::fixtures::begin($store, $scope, $crate::store::Access::Read).await;
+        let given = $body;
+        $tx.commit().await.expect("a unit of work that only read ends well");
+        given
+    }};
+}
+pub(super) use {read, write};
+
+/// Stores a company.
+pub(super) async fn founded(store: &dyn Store, rows: &Rows) -> Company {
+    let company = rows.company();
+    write!(store, Scope::System, tx => tx.insert_company(&company).await.expect("a company is stored"));
+    company
+}
+
+/// Stores an agent of a company.
+pub(super) async fn hired(store: &dyn Store, rows: &Rows, company: &Company) -> User {
+    let user = rows.user(company.id);
+    write!(store, Scope::System, tx => tx.insert_user(&user).await.expect("a user is stored"));
+    user
+}
+
+/// Demands a duplicate of this noun and identity.
+#[track_caller]
+pub(super) fn assert_duplicate<T: std::fmt::Debug>(result: Result<T, StoreError>, entity: &str, constraint: &str) {
+    match result {
+        Err(StoreError::Duplicate { entity: own_entity, constraint: own }) => {
+            assert_eq!((own_entity, own), (entity, constraint));
+        }
+        other => panic!("expected a duplicate {entity} ({constraint}), got {other:?}"),
+    }
+}
+
+/// Demands [`StoreError::Stale`].
+#[track_caller]
+pub(super) fn assert_stale<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::Stale)), "expected Stale, got {result:?}");
+}
+
+/// Demands [`StoreError::OutOfScope`].
+#[track_caller]
+pub(super) fn assert_out_of_scope<T: std::fmt::Debug>(result: Result<T, StoreError>) {
+    assert!(matches!(result, Err(StoreError::OutOfScope)), "expected OutOfScope, got {result:?}");
+}

@@ -1,0 +1,107 @@
+//! Calls and their timelines in memory.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::state::State;
+use super::unit::{Unit, unless_taken};
+use crate::call::{Call, CallEvent};
+use crate::id::{CallId, NodeId};
+use crate::store::{CallFilter, CallStore, Listing, Page, StoreError};
+
+/// Rows of [`CallStore::open_calls`], at most.
+const OPEN_MAX: usize = 1_000;
+
+#[async_trait]
+impl CallStore for Unit<'_> {
+    async fn insert_calls(&mut self, calls: &[Call]) -> Result<(), StoreError> {
+        let mut own = BTreeSet::new();
+        for call in calls {
+            self.admits(call)?;
+            unless_taken::<Call>(self.state().calls.contains(&call.id) || !own.insert(call.id), "id")?;
+        }
+        let state = self.change()?;
+        calls.iter().for_each(|call| put(state, call));
+        Ok(())
+    }
+
+    async fn update_call(&mut self, call: &Call) -> Result<(), StoreError> {
+        self.follows(self.state().calls.get(&call.id), call)?;
+        put(self.change()?, call);
+        Ok(())
+    }
+
+    async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        Ok(self.visible(self.state().calls.get(&id)))
+    }
+
+    async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        self.may_write()?;
+        self.call(id).await
+    }
+
+    async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {
+        let calls = &self.state().calls;
+        Ok(match filter.before {
+            Some(before) => {
+                let older = calls.before(&before).rev().map(|(_, call)| call);
+                self.listing(older, page, |call| matches(filter, call))
+            }
+            None => self.listing(calls.values().rev(), page, |call| matches(filter, call)),
+        })
+    }
+
+    async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {
+        let open = self.state().open_calls.iter().filter_map(|(id, ())| self.visible(self.state().calls.get(id)));
+        Ok(open.filter(|call| node.is_none() || call.node == node).take(OPEN_MAX).collect())
+    }
+
+    async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
+        self.may_write()?;
+        let mut own = BTreeSet::new();
+        for event in events {
+            if self.visible(self.state().calls.get(&event.call)).is_none() {
+                return Err(StoreError::OutOfScope);
+            }
+            let key = (event.call, event.seq);
+            if self.state().timelines.contains(&key) || !own.insert(key) {
+                return Err(StoreError::Duplicate { entity: "call_event", constraint: "seq" });
+            }
+        }
+        let state = self.change()?;
+        for event in events {
+            state.timelines.insert((event.call, event.seq), Arc::new(event.clone()));
+        }
+        Ok(())
+    }
+
+    async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {
+        if self.visible(self.state().calls.get(&call)).is_none() {
+            return Ok(Vec::new());
+        }
+        let timeline = self.state().timelines.from(&(call, 0)).take_while(|((own, _), _)| *own == call);
+        Ok(timeline.map(|(_, event)| CallEvent::clone(event)).collect())
+    }
+}
+
+fn put(state: &mut State, call: &Call) {
+    if call.status.is_final() {
+        state.open_calls.remove(&call.id);
+    } else {
+        state.open_calls.insert(call.id, ());
+    }
+    state.calls.insert(call.id, Arc::new(call.clone()));
+}
+
+fn matches(filter: &CallFilter, call: &Call) -> bool {
+    filter.agent.is_none_or(|agent| call.agent == Some(agent))
+        && filter.status.is_none_or(|status| call.status == status)
+        && filter.direction.is_none_or(|direction| call.direction == direction)
+        && filter.number.is_none_or(|number| call.number == Some(number))
+        && filter.queue.is_none_or(|queue| call.queue == Some(queue))
+        && filter.lead.is_none_or(|lead| call.lead == Some(lead))
+        && filter.from.is_none_or(|from| call.started_at >= from)
+        && filter.to.is_none_or(|to| call.started_at < to)
+}

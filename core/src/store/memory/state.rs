@@ -1,0 +1,108 @@
+//! The tables and their indexes.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::map::Map;
+use crate::call::{Call, CallEvent};
+use crate::company::Company;
+use crate::event::Envelope;
+use crate::id::{
+    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId, TrunkId,
+    UserId,
+};
+use crate::people::{Caller, DayFigures, Session, User};
+use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
+use crate::queue::Queue;
+
+/// Everything that is stored. A copy shares all rows with its original.
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    pub(super) companies: Map<CompanyId, Arc<Company>>,
+
+    pub(super) users: Map<UserId, Arc<User>>,
+    pub(super) emails: Map<String, UserId>,
+
+    pub(super) callers: Map<UserId, Arc<Caller>>,
+    pub(super) caller_ids: Map<CallerId, UserId>,
+    pub(super) day_figures: Map<(UserId, NaiveDate), DayFigures>,
+
+    /// By the hash of the token.
+    pub(super) sessions: Map<[u8; 32], Arc<Session>>,
+    pub(super) session_ids: Map<SessionId, [u8; 32]>,
+
+    pub(super) numbers: Map<NumberId, Arc<PhoneNumber>>,
+    pub(super) number_texts: Map<E164, NumberId>,
+
+    /// A number has at most one.
+    pub(super) assignments: Map<NumberId, Arc<Assignment>>,
+    pub(super) assignment_ids: Map<AssignmentId, NumberId>,
+    pub(super) agent_assignments: Map<(UserId, AssignmentId), NumberId>,
+    /// By day, number and agent. Kept when the number goes, so it knows its company.
+    pub(super) usage: Map<(NaiveDate, NumberId, UserId), (CompanyId, u32)>,
+
+    pub(super) extensions: Map<ExtensionId, Arc<Extension>>,
+    pub(super) extension_numbers: Map<(CompanyId, String), ExtensionId>,
+    pub(super) usernames: Map<String, ExtensionId>,
+
+    pub(super) trunks: Map<TrunkId, Arc<Trunk>>,
+    pub(super) trunk_names: Map<(CompanyId, String), TrunkId>,
+
+    pub(super) routes: Map<InboundRouteId, Arc<InboundRoute>>,
+    pub(super) routed: Map<E164, InboundRouteId>,
+
+    pub(super) queues: Map<QueueId, Arc<Queue>>,
+    pub(super) queue_names: Map<(CompanyId, String), QueueId>,
+
+    pub(super) calls: Map<CallId, Arc<Call>>,
+    pub(super) open_calls: Map<CallId, ()>,
+    pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
+
+    pub(super) events: Map<u64, Arc<Envelope>>,
+    pub(super) event_ids: Map<EventId, u64>,
+    /// Undelivered events, with the end of their lease.
+    pub(super) waiting: Map<u64, Option<DateTime<Utc>>>,
+    /// The `seq` that was given last.
+    pub(super) last_seq: u64,
+}
+
+/// A row that belongs to a company.
+pub(super) trait Row: Clone {
+    /// The noun, as ids name it.
+    const ENTITY: &'static str;
+    /// Its company.
+    fn company(&self) -> CompanyId;
+}
+
+/// A row that counts its changes.
+pub(super) trait Versioned: Row {
+    /// How often it has changed.
+    fn version(&self) -> u32;
+}
+
+macro_rules! rows {
+    ($($row:ty: $entity:literal, $company:ident $(, $version:ident)?;)*) => {$(
+        impl Row for $row {
+            const ENTITY: &'static str = $entity;
+            fn company(&self) -> CompanyId { self.$company }
+        }
+        $(impl Versioned for $row {
+            fn version(&self) -> u32 { self.$version }
+        })?
+    )*};
+}
+
+rows! {
+    Company: "company", id, version;
+    User: "user", company, version;
+    Caller: "caller", company;
+    Session: "session", company;
+    PhoneNumber: "phone_number", company, version;
+    Assignment: "assignment", company, version;
+    Extension: "extension", company, version;
+    Trunk: "trunk", company, version;
+    InboundRoute: "inbound_route", company, version;
+    Queue: "queue", company, version;
+    Call: "call", company, version;
+}
