@@ -1,0 +1,219 @@
+//! Calls and their timelines.
+
+use async_trait::async_trait;
+use dialplane_core::call::{Call, CallEvent, Direction};
+use dialplane_core::id::{CallId, NodeId};
+use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, StoreError};
+use sqlx::AssertSqlSafe;
+
+use crate::error;
+use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped};
+use crate::tx::SqliteRepo;
+
+const TABLE: &str = "calls";
+const EVENTS_TABLE: &str = "call_events";
+
+/// Rows that one statement inserts, at most: each number of rows is a text of its own in the cache of prepared statements.
+const ROWS_MAX: usize = 16;
+
+macro_rules! columns {
+    () => {
+        r#"id, company_id, direction, status, "from", "to", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at"#
+    };
+}
+const COLUMNS: usize = 22;
+
+const UPDATE: &str = r#"UPDATE calls SET direction = ?3, status = ?4, "from" = ?5, "to" = ?6, agent_id = ?7, queue_id = ?8,
+    number_id = ?9, trunk_id = ?10, lead_id = ?11, node_id = ?12, started_at = ?13, answered_at = ?14, ended_at = ?15,
+    hangup = ?16, outcome = ?17, notes = ?18, legs = ?19, events = ?20, version = ?21, updated_at = ?22
+    WHERE id = ?1 AND company_id = ?2 AND version = ?23"#;
+
+pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHERE id = ?2"]);
+
+// The condition on the status repeats that of the index, or SQLite does not use it.
+macro_rules! open {
+    () => {
+        concat!(
+            "SELECT ", columns!(), " FROM calls INDEXED BY calls_open \
+             WHERE status IN ('initiated', 'queued', 'ringing', 'in_progress')"
+        )
+    };
+}
+pub(crate) const OPEN: Scoped = scoped!([open!()] [" ORDER BY id LIMIT 1000"]);
+pub(crate) const OPEN_OF: Scoped = scoped!([open!(), " AND node_id = ?2"] [" ORDER BY id LIMIT 1000"]);
+
+pub(crate) const EVENTS: Scoped = Scoped {
+    company: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 \
+        AND EXISTS (SELECT 1 FROM calls WHERE id = ?2 AND company_id = ?1) ORDER BY seq",
+    system: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 ORDER BY seq",
+};
+
+fn read(row: &mut Fields<'_>) -> Result<Call, StoreError> {
+    Ok(Call {
+        id: row.id("id")?,
+        company: row.id("company_id")?,
+        direction: row.word("direction", Direction::from_word)?,
+        status: row.word("status", |word| word.parse().ok())?,
+        from: row.text("from")?.into(),
+        to: row.text("to")?.into(),
+        agent: row.id_opt("agent_id")?,
+        queue: row.id_opt("queue_id")?,
+        number: row.id_opt("number_id")?,
+        trunk: row.id_opt("trunk_id")?,
+        lead: row.id_opt("lead_id")?,
+        node: row.id_opt("node_id")?,
+        started_at: row.time("started_at")?,
+        answered_at: row.time_opt("answered_at")?,
+        ended_at: row.time_opt("ended_at")?,
+        hangup: row.document_opt("hangup")?,
+        outcome: row.text_opt("outcome")?,
+        notes: row.text_opt("notes")?,
+        legs: row.document("legs")?,
+        events: row.count("events")?,
+        version: row.count("version")?,
+        updated_at: row.time("updated_at")?,
+    })
+}
+
+fn read_event(row: &mut Fields<'_>) -> Result<CallEvent, StoreError> {
+    Ok(CallEvent {
+        call: row.id("call_id")?,
+        seq: row.count("seq")?,
+        at: row.time("at")?,
+        kind: row.text("kind")?,
+        data: row.document("data")?,
+    })
+}
+
+/// Binds all columns in their order.
+fn bind<'q>(query: Query<'q>, call: &Call) -> Result<Query<'q>, StoreError> {
+    let hangup = call.hangup.as_ref().map(document).transpose()?;
+    Ok(query
+        .bind(call.id.as_uuid())
+        .bind(call.company.as_uuid())
+        .bind(call.direction.as_str())
+        .bind(call.status.as_str())
+        .bind(&**call.from.expose())
+        .bind(&**call.to.expose())
+        .bind(call.agent.map(|id| id.as_uuid()))
+        .bind(call.queue.map(|id| id.as_uuid()))
+        .bind(call.number.map(|id| id.as_uuid()))
+        .bind(call.trunk.map(|id| id.as_uuid()))
+        .bind(call.lead.map(|id| id.as_uuid()))
+        .bind(call.node.map(|id| id.as_uuid()))
+        .bind(call.started_at.timestamp_micros())
+        .bind(call.answered_at.map(|at| at.timestamp_micros()))
+        .bind(call.ended_at.map(|at| at.timestamp_micros()))
+        .bind(hangup)
+        .bind(call.outcome.as_deref())
+        .bind(call.notes.as_deref())
+        .bind(document(&call.legs)?)
+        .bind(call.events)
+        .bind(call.version)
+        .bind(call.updated_at.timestamp_micros()))
+}
+
+impl SqliteRepo<'_> {
+    async fn insert_rows(&mut self, calls: &[Call]) -> Result<(), StoreError> {
+        let values = placeholders(1, COLUMNS, calls.len());
+        let text = [concat!("INSERT INTO calls (", columns!(), ") VALUES "), &values].concat();
+        let query = calls.iter().try_fold(sqlx::query(AssertSqlSafe(text)), bind)?;
+        self.change(query).await.map(|_| ())
+    }
+
+    async fn append_rows(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
+        // A call that is not in the scope joins as NULL, which the table refuses: the statement as a whole stores nothing.
+        let company = self.scope().company().map(|company| company.as_uuid());
+        let scope = if company.is_some() { " AND c.company_id = ?1" } else { "" };
+        let values = placeholders(2, 5, events.len());
+        let text = format!(
+            "INSERT INTO call_events (call_id, seq, at, kind, data) \
+             SELECT c.id, v.column2, v.column3, v.column4, v.column5 FROM (VALUES {values}) v \
+             LEFT JOIN calls c ON c.id = v.column1{scope}"
+        );
+        let query = events.iter().fold(sqlx::query(AssertSqlSafe(text)).bind(company), |query, event| {
+            query
+                .bind(event.call.as_uuid())
+                .bind(event.seq)
+                .bind(event.at.timestamp_micros())
+                .bind(&*event.kind)
+                .bind(event.data.to_string())
+        });
+        match self.change_raw(query).await? {
+            Ok(_) => Ok(()),
+            Err(error) if error::is_missing_value(&error) => Err(StoreError::OutOfScope),
+            Err(error) => Err(error::of_statement(error)),
+        }
+    }
+}
+
+#[async_trait]
+impl CallStore for SqliteRepo<'_> {
+    async fn insert_calls(&mut self, calls: &[Call]) -> Result<(), StoreError> {
+        self.may_write()?;
+        calls.iter().try_for_each(|call| self.admits(call.company))?;
+        let statements = calls.len().div_ceil(ROWS_MAX);
+        self.begin_slice(statements).await?;
+        let mut result = Ok(());
+        for rows in calls.chunks(ROWS_MAX) {
+            result = self.insert_rows(rows).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        self.end_slice(statements, result).await
+    }
+
+    async fn update_call(&mut self, call: &Call) -> Result<(), StoreError> {
+        self.reaches(call.company)?;
+        self.change(bind(sqlx::query(UPDATE), call)?.bind(before(call.version))).await?.or_stale()
+    }
+
+    async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        self.fetch(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        self.change(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {
+        let mut rows = Filter::of(self.scope(), "company_id");
+        rows.id("agent_id = ", filter.agent);
+        rows.text("status = ", filter.status.map(|status| status.as_str().to_owned()));
+        rows.text("direction = ", filter.direction.map(|direction| direction.as_str().to_owned()));
+        rows.id("number_id = ", filter.number);
+        rows.id("queue_id = ", filter.queue);
+        rows.id("lead_id = ", filter.lead);
+        rows.number("started_at >= ", filter.from.map(|at| at.timestamp_micros()));
+        rows.number("started_at < ", filter.to.map(|at| at.timestamp_micros()));
+        rows.id("id < ", filter.before);
+        self.fetch(rows.listing(TABLE, columns!(), "id", page)).await?.listing(TABLE, read)
+    }
+
+    async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {
+        let query = match node {
+            Some(node) => self.scoped(&OPEN_OF).bind(node.as_uuid()),
+            None => self.scoped(&OPEN),
+        };
+        self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
+        self.may_write()?;
+        let statements = events.len().div_ceil(ROWS_MAX);
+        self.begin_slice(statements).await?;
+        let mut result = Ok(());
+        for rows in events.chunks(ROWS_MAX) {
+            result = self.append_rows(rows).await;
+            if result.is_err() {
+                break;
+            }
+        }
+        self.end_slice(statements, result).await
+    }
+
+    async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {
+        self.fetch(self.scoped(&EVENTS).bind(call.as_uuid())).await?.all(EVENTS_TABLE, read_event)
+    }
+}
