@@ -1,1 +1,46 @@
-//! Placeholder front page.
+//! PostgreSQL storage for Dialplane.
+//!
+//! [`PostgresStore`] implements the storage traits of `dialplane-core` on a pool of connections. The choices behind it —
+//! isolation, locks, round trips, pool options, indexes — are argued in `NOTES.md` beside this crate's manifest.
+//!
+//! An application that has a PostgreSQL transaction of its own joins the engine to it with [`PgRepo::join`]:
+//!
+//! ```no_run
+//! # async fn example(
+//! #     engine: dialplane_core::Engine,
+//! #     actor: dialplane_core::Actor,
+//! #     command: impl dialplane_core::Command<Refused = std::convert::Infallible>,
+//! #     pool: sqlx::PgPool,
+//! # ) -> Result<(), Box<dyn std::error::Error>> {
+//! use dialplane_storage_postgres::PgRepo;
+//!
+//! let mut transaction = pool.begin().await?;
+//! sqlx::query("UPDATE orders SET called = true").execute(&mut *transaction).await?;
+//! let mut repo = PgRepo::join(&mut transaction, actor.scope());
+//! engine.execute_in(&mut repo, &actor, &command).await?;
+//! transaction.commit().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod assignment;
+mod call;
+mod caller;
+mod company;
+mod error;
+mod extension;
+mod inbound_route;
+mod number;
+mod outbox;
+mod pool;
+mod queue;
+mod session;
+mod trunk;
+mod tx;
+mod user;
+
+pub use error::OpenError;
+pub use pool::{Options, PostgresStore};
+pub use tx::{Link, PgRepo, PgTx};

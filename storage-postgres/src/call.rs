@@ -1,0 +1,258 @@
+//! Calls and their timelines.
+
+use async_trait::async_trait;
+use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Leg};
+use dialplane_core::id::{CallId, Id, NodeId};
+use dialplane_core::pii::Pii;
+use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, instant_bound, within};
+
+const TABLE: &str = "calls";
+/// Rows of `open_calls`, at most.
+const OPEN_MAX: u64 = 1_000;
+
+macro_rules! columns {
+    () => {
+        "id, company_id, direction, status, \"from\", \"to\", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, \
+         started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at"
+    };
+}
+
+/// One statement for any number of calls, so that it is prepared once.
+const INSERT: &str = concat!(
+    "INSERT INTO calls (",
+    columns!(),
+    ") SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], \
+     $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], \
+     $16::jsonb[], $17::text[], $18::text[], $19::jsonb[], $20::bigint[], $21::bigint[], $22::timestamptz[]) \
+     ON CONFLICT DO NOTHING RETURNING id"
+);
+const UNDO_INSERT: &str = "DELETE FROM calls WHERE id = ANY($1)";
+const UPDATE: &str = "UPDATE calls SET direction = $3, status = $4, \"from\" = $5, \"to\" = $6, agent_id = $7, queue_id = $8, \
+     number_id = $9, trunk_id = $10, lead_id = $11, node_id = $12, started_at = $13, answered_at = $14, ended_at = $15, \
+     hangup = $16, outcome = $17, notes = $18, legs = $19, events = $20, version = $21, updated_at = $22 \
+     WHERE id = $1 AND company_id = $2 AND version = $23";
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM calls WHERE id = $2 AND ", within!("company_id"));
+const BY_ID_LOCKED: &str =
+    concat!("SELECT ", columns!(), " FROM calls WHERE id = $2 AND ", within!("company_id"), " FOR UPDATE");
+/// An entry takes the company of its call, and a call outside the scope gives it none.
+const APPEND: &str = concat!(
+    "INSERT INTO call_events (company_id, call_id, seq, at, kind, data) \
+     SELECT c.company_id, e.call_id, e.seq, e.at, e.kind, e.data \
+     FROM UNNEST($2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::jsonb[]) AS e (call_id, seq, at, kind, data) \
+     JOIN calls c ON c.id = e.call_id AND ",
+    within!("c.company_id"),
+    " ON CONFLICT DO NOTHING RETURNING call_id, seq"
+);
+const UNDO_APPEND: &str = "DELETE FROM call_events USING UNNEST($1::uuid[], $2::bigint[]) AS e (call, place) WHERE call_id = call AND seq = place";
+const VISIBLE: &str = concat!("SELECT id FROM calls WHERE id = ANY($2) AND ", within!("company_id"));
+const TIMELINE: &str = concat!(
+    "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = $2 AND ",
+    within!("company_id"),
+    " ORDER BY seq"
+);
+
+fn read(row: &PgRow) -> Result<Call, StoreError> {
+    let mut fields = Fields::of(row, TABLE);
+    Ok(Call {
+        id: fields.id("id")?,
+        company: fields.id("company_id")?,
+        direction: fields.word("direction", Direction::from_word)?,
+        status: fields.word("status", |text| text.parse().ok())?,
+        from: Pii::new(fields.get("from")?),
+        to: Pii::new(fields.get("to")?),
+        agent: fields.reference("agent_id")?,
+        queue: fields.reference("queue_id")?,
+        number: fields.reference("number_id")?,
+        trunk: fields.reference("trunk_id")?,
+        lead: fields.reference("lead_id")?,
+        node: fields.reference("node_id")?,
+        started_at: fields.get("started_at")?,
+        answered_at: fields.get("answered_at")?,
+        ended_at: fields.get("ended_at")?,
+        hangup: fields.json_or_null("hangup")?,
+        outcome: fields.get("outcome")?,
+        notes: fields.get("notes")?,
+        legs: fields.json("legs")?,
+        events: fields.count("events")?,
+        version: fields.count("version")?,
+        updated_at: fields.get("updated_at")?,
+    })
+}
+
+fn read_event(row: &PgRow) -> Result<CallEvent, StoreError> {
+    let mut fields = Fields::of(row, "call_events");
+    Ok(CallEvent {
+        call: fields.id("call_id")?,
+        seq: fields.count("seq")?,
+        at: fields.get("at")?,
+        kind: fields.get("kind")?,
+        data: fields.json("data")?,
+    })
+}
+
+/// One column of many calls.
+fn column<'c, T>(calls: &'c [Call], value: impl Fn(&'c Call) -> T) -> Vec<T> {
+    calls.iter().map(value).collect()
+}
+
+fn references<'c, K: 'c>(calls: &'c [Call], value: impl Fn(&'c Call) -> Option<Id<K>>) -> Vec<Option<Uuid>> {
+    calls.iter().map(|call| bare(value(call))).collect()
+}
+
+fn insert(calls: &[Call]) -> Statement<'_> {
+    query(INSERT)
+        .bind(column(calls, |call| call.id.as_uuid()))
+        .bind(column(calls, |call| call.company.as_uuid()))
+        .bind(column(calls, |call| call.direction.as_str()))
+        .bind(column(calls, |call| call.status.as_str()))
+        .bind(column(calls, |call| call.from.expose().as_str()))
+        .bind(column(calls, |call| call.to.expose().as_str()))
+        .bind(references(calls, |call| call.agent))
+        .bind(references(calls, |call| call.queue))
+        .bind(references(calls, |call| call.number))
+        .bind(references(calls, |call| call.trunk))
+        .bind(references(calls, |call| call.lead))
+        .bind(references(calls, |call| call.node))
+        .bind(column(calls, |call| call.started_at))
+        .bind(column(calls, |call| call.answered_at))
+        .bind(column(calls, |call| call.ended_at))
+        .bind(column(calls, |call| call.hangup.map(Json)))
+        .bind(column(calls, |call| call.outcome.as_deref()))
+        .bind(column(calls, |call| call.notes.as_deref()))
+        .bind(column(calls, |call| Json::<&[Leg]>(&call.legs)))
+        .bind(column(calls, |call| i64::from(call.events)))
+        .bind(column(calls, |call| i64::from(call.version)))
+        .bind(column(calls, |call| call.updated_at))
+}
+
+fn update(call: &Call) -> Statement<'_> {
+    query(UPDATE)
+        .bind(call.id.as_uuid())
+        .bind(call.company.as_uuid())
+        .bind(call.direction.as_str())
+        .bind(call.status.as_str())
+        .bind(call.from.expose())
+        .bind(call.to.expose())
+        .bind(bare(call.agent))
+        .bind(bare(call.queue))
+        .bind(bare(call.number))
+        .bind(bare(call.trunk))
+        .bind(bare(call.lead))
+        .bind(bare(call.node))
+        .bind(call.started_at)
+        .bind(call.answered_at)
+        .bind(call.ended_at)
+        .bind(call.hangup.map(Json))
+        .bind(&call.outcome)
+        .bind(&call.notes)
+        .bind(Json(&call.legs))
+        .bind(i64::from(call.events))
+        .bind(i64::from(call.version))
+        .bind(call.updated_at)
+        .bind(before(call.version))
+}
+
+fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Statement<'_> {
+    let column = |at: fn(&CallEvent) -> Uuid| events.iter().map(at).collect::<Vec<_>>();
+    query(APPEND)
+        .bind(filter)
+        .bind(column(|event| event.call.as_uuid()))
+        .bind(events.iter().map(|event| i64::from(event.seq)).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>())
+        .bind(events.iter().map(|event| Json(&event.data)).collect::<Vec<_>>())
+}
+
+#[async_trait]
+impl<L: Link> CallStore for PgRepo<L> {
+    async fn insert_calls(&mut self, calls: &[Call]) -> Result<(), StoreError> {
+        for call in calls {
+            self.admit(call.company)?;
+        }
+        if calls.is_empty() {
+            return self.may_write();
+        }
+        let id = |row: &PgRow| Fields::of(row, TABLE).get::<Uuid>("id");
+        let all = self.insert_all(calls.len(), insert(calls), id, |ids| query(UNDO_INSERT).bind(ids)).await?;
+        if all { Ok(()) } else { Err(StoreError::Duplicate { entity: "call", constraint: "id" }) }
+    }
+
+    async fn update_call(&mut self, call: &Call) -> Result<(), StoreError> {
+        self.reach(call.company)?;
+        self.replace(update(call)).await
+    }
+
+    async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        let row = self.one(query(BY_ID).bind(self.company_filter()).bind(id.as_uuid())).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
+        self.may_write()?;
+        let row = self.one(query(BY_ID_LOCKED).bind(self.company_filter()).bind(id.as_uuid())).await?;
+        row.as_ref().map(read).transpose()
+    }
+
+    async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {
+        let ended = filter.status.filter(|status| status.is_final());
+        let going_on = filter.status.filter(|status| !status.is_final());
+        let list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", self.scoped_to())
+            .equal("agent_id", bare(filter.agent))
+            .equal("ended_status", ended.map(CallStatus::as_str))
+            .when(going_on.is_some(), "ended_status IS NULL")
+            .equal("status", going_on.map(CallStatus::as_str))
+            .equal("direction", filter.direction.map(Direction::as_str))
+            .equal("number_id", bare(filter.number))
+            .equal("queue_id", bare(filter.queue))
+            .equal("lead_id", bare(filter.lead))
+            .compare("started_at", " >= ", filter.from.map(instant_bound))
+            .compare("started_at", " < ", filter.to.map(instant_bound))
+            .compare("id", " < ", bare(filter.before));
+        self.listing(list, page, read).await
+    }
+
+    async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {
+        let mut list = List::of(TABLE, (columns!(), TABLE, "id"), "company_id", self.scoped_to())
+            .when(true, "ended_status IS NULL")
+            .equal("node_id", bare(node));
+        self.all(list.page(0, OPEN_MAX).build()).await?.iter().map(read).collect()
+    }
+
+    async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError> {
+        self.may_write()?;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let key = |row: &PgRow| {
+            let mut fields = Fields::of(row, "call_events");
+            Ok((fields.get::<Uuid>("call_id")?, fields.get::<i64>("seq")?))
+        };
+        let undo = |keys: Vec<(Uuid, i64)>| {
+            let (calls, places): (Vec<Uuid>, Vec<i64>) = keys.into_iter().unzip();
+            query(UNDO_APPEND).bind(calls).bind(places)
+        };
+        if self.insert_all(events.len(), append(self.company_filter(), events), key, undo).await? {
+            return Ok(());
+        }
+        let mut calls: Vec<Uuid> = events.iter().map(|event| event.call.as_uuid()).collect();
+        calls.sort_unstable();
+        calls.dedup();
+        let count = calls.len();
+        let visible = self.all(query(VISIBLE).bind(self.company_filter()).bind(calls)).await?;
+        if visible.len() < count {
+            return Err(StoreError::OutOfScope);
+        }
+        Err(StoreError::Duplicate { entity: "call_event", constraint: "seq" })
+    }
+
+    async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {
+        let rows = self.all(query(TIMELINE).bind(self.company_filter()).bind(call.as_uuid())).await?;
+        rows.iter().map(read_event).collect()
+    }
+}

@@ -1,0 +1,5 @@
+//! The contract, on PostgreSQL.
+
+use crate::database::fresh;
+
+dialplane_core::conformance_suite!(fresh);
