@@ -200,6 +200,7 @@ impl IdSource for SystemIds {
         version7(last.0, last.1, random)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the randomness that is passed in")]
     fn fill(&self, bytes: &mut [u8]) {
         // Without randomness no secret may be made: stopping is the only safe answer.
         getrandom::fill(bytes).expect("the operating system gives randomness");

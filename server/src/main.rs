@@ -1,2 +1,26 @@
-//! Placeholder.
-fn main() {}
+//! Dialplane's server: REST, telephony and everything that wires them, in one binary.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod auth;
+mod call_control;
+mod cli;
+mod http;
+mod jobs;
+mod problem;
+mod settings;
+mod state;
+mod storage;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,7 +1,7 @@
 //! Calls and their timelines.
 
 use async_trait::async_trait;
-use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Leg};
+use dialplane_core::call::{Call, CallEvent, CallStatus, Direction};
 use dialplane_core::id::{CallId, Id, NodeId};
 use dialplane_core::pii::Pii;
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
@@ -10,6 +10,7 @@ use sqlx::query;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::text::{Document, maybe, text};
 use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, instant_bound, within};
 
 const TABLE: &str = "calls";
@@ -64,8 +65,8 @@ fn read(row: &PgRow) -> Result<Call, StoreError> {
         company: fields.id("company_id")?,
         direction: fields.word("direction", Direction::from_word)?,
         status: fields.word("status", |text| text.parse().ok())?,
-        from: Pii::new(fields.get("from")?),
-        to: Pii::new(fields.get("to")?),
+        from: Pii::new(fields.text("from")?),
+        to: Pii::new(fields.text("to")?),
         agent: fields.reference("agent_id")?,
         queue: fields.reference("queue_id")?,
         number: fields.reference("number_id")?,
@@ -75,9 +76,9 @@ fn read(row: &PgRow) -> Result<Call, StoreError> {
         started_at: fields.get("started_at")?,
         answered_at: fields.get("answered_at")?,
         ended_at: fields.get("ended_at")?,
-        hangup: fields.json_or_null("hangup")?,
-        outcome: fields.get("outcome")?,
-        notes: fields.get("notes")?,
+        hangup: fields.maybe_json("hangup")?,
+        outcome: fields.maybe_text("outcome")?,
+        notes: fields.maybe_text("notes")?,
         legs: fields.json("legs")?,
         events: fields.count("events")?,
         version: fields.count("version")?,
@@ -105,14 +106,15 @@ fn references<'c, K: 'c>(calls: &'c [Call], value: impl Fn(&'c Call) -> Option<I
     calls.iter().map(|call| bare(value(call))).collect()
 }
 
-fn insert(calls: &[Call]) -> Statement<'_> {
-    query(INSERT)
+fn insert(calls: &[Call]) -> Result<Statement<'_>, StoreError> {
+    let legs = calls.iter().map(|call| Document::of(&call.legs)).collect::<Result<Vec<_>, _>>()?;
+    let bound = query(INSERT)
         .bind(column(calls, |call| call.id.as_uuid()))
         .bind(column(calls, |call| call.company.as_uuid()))
         .bind(column(calls, |call| call.direction.as_str()))
         .bind(column(calls, |call| call.status.as_str()))
-        .bind(column(calls, |call| call.from.expose().as_str()))
-        .bind(column(calls, |call| call.to.expose().as_str()))
+        .bind(column(calls, |call| text(call.from.expose())))
+        .bind(column(calls, |call| text(call.to.expose())))
         .bind(references(calls, |call| call.agent))
         .bind(references(calls, |call| call.queue))
         .bind(references(calls, |call| call.number))
@@ -123,22 +125,23 @@ fn insert(calls: &[Call]) -> Statement<'_> {
         .bind(column(calls, |call| call.answered_at))
         .bind(column(calls, |call| call.ended_at))
         .bind(column(calls, |call| call.hangup.map(Json)))
-        .bind(column(calls, |call| call.outcome.as_deref()))
-        .bind(column(calls, |call| call.notes.as_deref()))
-        .bind(column(calls, |call| Json::<&[Leg]>(&call.legs)))
+        .bind(column(calls, |call| maybe(call.outcome.as_deref())))
+        .bind(column(calls, |call| maybe(call.notes.as_deref())))
+        .bind(legs)
         .bind(column(calls, |call| i64::from(call.events)))
         .bind(column(calls, |call| i64::from(call.version)))
-        .bind(column(calls, |call| call.updated_at))
+        .bind(column(calls, |call| call.updated_at));
+    Ok(bound)
 }
 
-fn update(call: &Call) -> Statement<'_> {
-    query(UPDATE)
+fn update(call: &Call) -> Result<Statement<'_>, StoreError> {
+    let bound = query(UPDATE)
         .bind(call.id.as_uuid())
         .bind(call.company.as_uuid())
         .bind(call.direction.as_str())
         .bind(call.status.as_str())
-        .bind(call.from.expose())
-        .bind(call.to.expose())
+        .bind(text(call.from.expose()))
+        .bind(text(call.to.expose()))
         .bind(bare(call.agent))
         .bind(bare(call.queue))
         .bind(bare(call.number))
@@ -149,24 +152,27 @@ fn update(call: &Call) -> Statement<'_> {
         .bind(call.answered_at)
         .bind(call.ended_at)
         .bind(call.hangup.map(Json))
-        .bind(&call.outcome)
-        .bind(&call.notes)
-        .bind(Json(&call.legs))
+        .bind(maybe(call.outcome.as_deref()))
+        .bind(maybe(call.notes.as_deref()))
+        .bind(Document::of(&call.legs)?)
         .bind(i64::from(call.events))
         .bind(i64::from(call.version))
         .bind(call.updated_at)
-        .bind(before(call.version))
+        .bind(before(call.version));
+    Ok(bound)
 }
 
-fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Statement<'_> {
+fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Result<Statement<'_>, StoreError> {
+    let data = events.iter().map(|event| Document::of(&event.data)).collect::<Result<Vec<_>, _>>()?;
     let column = |at: fn(&CallEvent) -> Uuid| events.iter().map(at).collect::<Vec<_>>();
-    query(APPEND)
+    let bound = query(APPEND)
         .bind(filter)
         .bind(column(|event| event.call.as_uuid()))
         .bind(events.iter().map(|event| i64::from(event.seq)).collect::<Vec<_>>())
         .bind(events.iter().map(|event| event.at).collect::<Vec<_>>())
         .bind(events.iter().map(|event| event.kind.as_str()).collect::<Vec<_>>())
-        .bind(events.iter().map(|event| Json(&event.data)).collect::<Vec<_>>())
+        .bind(data);
+    Ok(bound)
 }
 
 #[async_trait]
@@ -179,13 +185,13 @@ impl<L: Link> CallStore for PgRepo<L> {
             return self.may_write();
         }
         let id = |row: &PgRow| Fields::of(row, TABLE).get::<Uuid>("id");
-        let all = self.insert_all(calls.len(), insert(calls), id, |ids| query(UNDO_INSERT).bind(ids)).await?;
+        let all = self.insert_all(calls.len(), insert(calls)?, id, |ids| query(UNDO_INSERT).bind(ids)).await?;
         if all { Ok(()) } else { Err(StoreError::Duplicate { entity: "call", constraint: "id" }) }
     }
 
     async fn update_call(&mut self, call: &Call) -> Result<(), StoreError> {
         self.reach(call.company)?;
-        self.replace(update(call)).await
+        self.replace(update(call)?).await
     }
 
     async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
@@ -237,7 +243,7 @@ impl<L: Link> CallStore for PgRepo<L> {
             let (calls, places): (Vec<Uuid>, Vec<i64>) = keys.into_iter().unzip();
             query(UNDO_APPEND).bind(calls).bind(places)
         };
-        if self.insert_all(events.len(), append(self.company_filter(), events), key, undo).await? {
+        if self.insert_all(events.len(), append(self.company_filter(), events)?, key, undo).await? {
             return Ok(());
         }
         let mut calls: Vec<Uuid> = events.iter().map(|event| event.call.as_uuid()).collect();

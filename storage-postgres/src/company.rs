@@ -8,7 +8,8 @@ use dialplane_core::store::{CompanyStore, Listing, Page, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
-use crate::tx::{Fields, Link, List, PgRepo, before, within};
+use crate::text::text;
+use crate::tx::{Fields, Link, List, PgRepo, Statement, before, within};
 
 const TABLE: &str = "companies";
 
@@ -29,7 +30,7 @@ fn read(row: &PgRow) -> Result<Company, StoreError> {
     let mut fields = Fields::of(row, TABLE);
     Ok(Company {
         id: fields.id("id")?,
-        name: fields.get("name")?,
+        name: fields.text("name")?,
         timezone: fields.word("timezone", |text| text.parse().ok())?,
         default_country: fields.word("default_country", |text| text.parse().ok())?,
         is_active: fields.get("is_active")?,
@@ -39,12 +40,12 @@ fn read(row: &PgRow) -> Result<Company, StoreError> {
     })
 }
 
-fn bind(sql: &'static str, company: &Company) -> crate::tx::Statement<'static> {
+fn bind<'q>(sql: &'static str, company: &'q Company) -> Statement<'q> {
     query(sql)
         .bind(company.id.as_uuid())
-        .bind(company.name.clone())
+        .bind(text(&company.name))
         .bind(company.timezone.name())
-        .bind(company.default_country.as_str().to_owned())
+        .bind(company.default_country.as_str())
         .bind(company.is_active)
         .bind(i64::from(company.version))
         .bind(company.created_at)

@@ -6,7 +6,6 @@
 use dialplane_core::store::StoreError;
 use sqlx::error::DatabaseError;
 use sqlx::migrate::MigrateError;
-use sqlx::postgres::PgDatabaseError;
 
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +87,9 @@ fn classify(error: &dyn DatabaseError, writes: bool) -> Class {
     let code = error.code();
     match code.as_deref().unwrap_or_default() {
         "23505" => error.constraint().and_then(duplicate).map_or(Class::Other, Class::Known),
-        "23503" => Class::Known(StoreError::InUse { entity: referred(error) }),
+        // A reference to a row that another unit of work has removed since it was read, or a removal of a row that another has begun
+        // to refer to: where a use is seen in time, the statement itself says so. From the start, the command sees it.
+        "23503" => Class::Known(StoreError::Contention),
         // Serialization failure, deadlock, lock not available within `lock_timeout`.
         "40001" | "40P01" | "55P03" => Class::Known(StoreError::Contention),
         // Read-only: a demoted primary or an operator's fence. Shut down, crashed, starting, or a backend that was ended; too many
@@ -105,14 +106,6 @@ fn duplicate(constraint: &str) -> Option<StoreError> {
         .iter()
         .find(|(name, _, _)| *name == constraint)
         .map(|&(_, entity, constraint)| StoreError::Duplicate { entity, constraint })
-}
-
-/// The noun that is still referred to.
-fn referred(error: &dyn DatabaseError) -> &'static str {
-    match error.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::constraint) {
-        Some("assignments_of_number") => "phone_number",
-        _ => "row",
-    }
 }
 
 /// Translates the end of a migration; `known` is the newest version this release has.

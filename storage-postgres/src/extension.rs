@@ -7,6 +7,7 @@ use dialplane_core::store::{ExtensionStore, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
+use crate::text::text;
 use crate::tx::{Fields, Link, List, PgRepo, before, within};
 
 const TABLE: &str = "extensions";
@@ -35,8 +36,8 @@ fn read(row: &PgRow) -> Result<Extension, StoreError> {
         id: fields.id("id")?,
         company: fields.id("company_id")?,
         user: fields.id("user_id")?,
-        number: fields.get("number")?,
-        username: fields.get("username")?,
+        number: fields.text("number")?,
+        username: fields.text("username")?,
         secret: SipSecret { md5: fields.get("secret_md5")?, sha256: fields.get("secret_sha256")? },
         version: fields.count("version")?,
         created_at: fields.get("created_at")?,
@@ -52,8 +53,8 @@ impl<L: Link> ExtensionStore for PgRepo<L> {
             .bind(extension.id.as_uuid())
             .bind(extension.company.as_uuid())
             .bind(extension.user.as_uuid())
-            .bind(&extension.number)
-            .bind(&extension.username)
+            .bind(text(&extension.number))
+            .bind(text(&extension.username))
             .bind(&extension.secret.md5)
             .bind(&extension.secret.sha256)
             .bind(i64::from(extension.version))
@@ -62,8 +63,8 @@ impl<L: Link> ExtensionStore for PgRepo<L> {
         let clash = query(CLASH)
             .bind(extension.id.as_uuid())
             .bind(extension.company.as_uuid())
-            .bind(&extension.number)
-            .bind(&extension.username);
+            .bind(text(&extension.number))
+            .bind(text(&extension.username));
         self.insert("extension", &["id", "number", "username"], insert, clash).await
     }
 

@@ -37,6 +37,7 @@ mod outbox;
 mod pool;
 mod queue;
 mod session;
+mod text;
 mod trunk;
 mod tx;
 mod user;

@@ -12,6 +12,7 @@ use sqlx::{Row, query};
 use uuid::Uuid;
 
 use crate::assignment;
+use crate::text::text;
 use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, within};
 
 const TABLE: &str = "phone_numbers";
@@ -71,8 +72,8 @@ fn read(row: &PgRow) -> Result<PhoneNumber, StoreError> {
         id: fields.id("id")?,
         company: fields.id("company_id")?,
         number: fields.word("number", E164::from_stored)?,
-        raw: fields.get("raw")?,
-        provider: fields.get("provider")?,
+        raw: fields.text("raw")?,
+        provider: fields.text("provider")?,
         country: fields.word("country", |text| text.parse().ok())?,
         capabilities: fields.json("capabilities")?,
         status: fields.word("status", |text| text.parse().ok())?,
@@ -94,8 +95,8 @@ fn bind<'q>(sql: &'static str, number: &'q PhoneNumber) -> Statement<'q> {
         .bind(number.id.as_uuid())
         .bind(number.company.as_uuid())
         .bind(number.number.as_str())
-        .bind(&number.raw)
-        .bind(&number.provider)
+        .bind(text(&number.raw))
+        .bind(text(&number.provider))
         .bind(number.country.as_str())
         .bind(Json(number.capabilities))
         .bind(number.status.as_str())
@@ -149,7 +150,7 @@ impl<L: Link> NumberStore for PgRepo<L> {
             .when(filter.assigned == Some(true), "a.id IS NOT NULL")
             .when(filter.assigned == Some(false), "a.id IS NULL")
             .equal("n.country", filter.country.map(|country| country.as_str().to_owned()))
-            .equal("n.provider", filter.provider.clone())
+            .equal("n.provider", filter.provider.as_deref().map(|provider| text(provider).into_owned()))
             .equal("a.agent_id", bare(filter.agent));
         self.listing(list, page, read_joined).await
     }

@@ -6,8 +6,8 @@ use dialplane_core::queue::Queue;
 use dialplane_core::store::{QueueStore, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
-use sqlx::types::Json;
 
+use crate::text::{Document, text};
 use crate::tx::{Fields, Link, List, PgRepo, Statement, before, within};
 
 const TABLE: &str = "queues";
@@ -46,29 +46,31 @@ fn read(row: &PgRow) -> Result<Queue, StoreError> {
     })
 }
 
-fn bind<'q>(sql: &'static str, queue: &'q Queue) -> Statement<'q> {
-    query(sql)
+fn bind<'q>(sql: &'static str, queue: &'q Queue) -> Result<Statement<'q>, StoreError> {
+    let bound = query(sql)
         .bind(queue.id.as_uuid())
         .bind(queue.company.as_uuid())
-        .bind(Json(&queue.settings))
+        .bind(Document::of(&queue.settings)?)
         .bind(i64::from(queue.version))
         .bind(queue.created_at)
         .bind(queue.updated_at)
-        .bind(&queue.settings.name)
+        .bind(text(&queue.settings.name));
+    Ok(bound)
 }
 
 #[async_trait]
 impl<L: Link> QueueStore for PgRepo<L> {
     async fn insert_queue(&mut self, queue: &Queue) -> Result<(), StoreError> {
         self.admit(queue.company)?;
-        let clash = query(CLASH).bind(queue.id.as_uuid()).bind(queue.company.as_uuid()).bind(&queue.settings.name);
-        self.insert("queue", &["id", "name"], bind(INSERT, queue), clash).await
+        let clash =
+            query(CLASH).bind(queue.id.as_uuid()).bind(queue.company.as_uuid()).bind(text(&queue.settings.name));
+        self.insert("queue", &["id", "name"], bind(INSERT, queue)?, clash).await
     }
 
     async fn update_queue(&mut self, queue: &Queue) -> Result<(), StoreError> {
         self.reach(queue.company)?;
         let before = before(queue.version);
-        self.replace_unique(bind(UPDATE_SAME_NAME, queue).bind(before), bind(UPDATE, queue).bind(before)).await
+        self.replace_unique(bind(UPDATE_SAME_NAME, queue)?.bind(before), bind(UPDATE, queue)?.bind(before)).await
     }
 
     async fn delete_queue(&mut self, id: QueueId) -> Result<bool, StoreError> {

@@ -8,6 +8,7 @@ use sqlx::postgres::PgRow;
 use sqlx::query;
 use sqlx::types::Json;
 
+use crate::text::text;
 use crate::tx::{Fields, Link, List, PgRepo, Purpose, Statement, before, within};
 
 const TABLE: &str = "trunks";
@@ -44,9 +45,9 @@ fn read(row: &PgRow) -> Result<Trunk, StoreError> {
     Ok(Trunk {
         id: fields.id("id")?,
         company: fields.id("company_id")?,
-        name: fields.get("name")?,
+        name: fields.text("name")?,
         transport: fields.word("transport", |text| text.parse().ok())?,
-        host: fields.get("host")?,
+        host: fields.text("host")?,
         port: fields.count("port")?,
         auth: fields.json("auth")?,
         is_default: fields.get("is_default")?,
@@ -61,9 +62,9 @@ fn bind<'q>(sql: &'static str, trunk: &'q Trunk) -> Statement<'q> {
     query(sql)
         .bind(trunk.id.as_uuid())
         .bind(trunk.company.as_uuid())
-        .bind(&trunk.name)
+        .bind(text(&trunk.name))
         .bind(trunk.transport.as_str())
-        .bind(&trunk.host)
+        .bind(text(&trunk.host))
         .bind(i64::from(trunk.port))
         .bind(Json(&trunk.auth))
         .bind(false)
@@ -77,7 +78,7 @@ impl<L: Link> TrunkStore for PgRepo<L> {
     async fn insert_trunk(&mut self, trunk: &Trunk) -> Result<(), StoreError> {
         self.admit(trunk.company)?;
         self.hold_default(trunk).await?;
-        let clash = query(CLASH).bind(trunk.id.as_uuid()).bind(trunk.company.as_uuid()).bind(&trunk.name);
+        let clash = query(CLASH).bind(trunk.id.as_uuid()).bind(trunk.company.as_uuid()).bind(text(&trunk.name));
         self.insert("trunk", &["id", "name"], bind(INSERT, trunk), clash).await?;
         self.make_default(trunk).await
     }

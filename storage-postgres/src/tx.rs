@@ -20,6 +20,7 @@ use sqlx::{Connection, Decode, PgConnection, PgTransaction, Postgres, QueryBuild
 use uuid::Uuid;
 
 use crate::error::store_error;
+use crate::text::{plain, plain_document};
 
 /// The condition that keeps a read inside its scope: `$1` is the company, or NULL in the system scope. It filters rows that an
 /// identity has found; lists, which need the company's index, get theirs from [`List`].
@@ -147,10 +148,10 @@ impl<L: Link> PgRepo<L> {
     /// which cannot end in a duplicate; when it meets no row, `full` inside a savepoint, so that the unit of work goes on after a
     /// duplicate. One round trip, or four.
     pub(crate) async fn replace_unique(&mut self, quick: Statement<'_>, full: Statement<'_>) -> Result<(), StoreError> {
-        if self.run(quick).await.map_err(gone_in_between)? > 0 {
+        if self.run(quick).await? > 0 {
             return Ok(());
         }
-        self.replace_in_savepoint(full).await.map_err(gone_in_between)
+        self.replace_in_savepoint(full).await
     }
 
     async fn replace_in_savepoint(&mut self, statement: Statement<'_>) -> Result<(), StoreError> {
@@ -188,7 +189,7 @@ impl<L: Link> PgRepo<L> {
         insert: Statement<'_>,
         clash: Statement<'_>,
     ) -> Result<(), StoreError> {
-        if self.run(insert).await.map_err(gone_in_between)? > 0 {
+        if self.run(insert).await? > 0 {
             return Ok(());
         }
         let taken = match self.one(clash).await? {
@@ -212,7 +213,7 @@ impl<L: Link> PgRepo<L> {
         undo: impl FnOnce(Vec<K>) -> Statement<'static>,
     ) -> Result<bool, StoreError> {
         let mut keys = Vec::with_capacity(count);
-        for row in self.all(insert).await.map_err(gone_in_between)? {
+        for row in self.all(insert).await? {
             keys.push(key(&row)?);
         }
         if keys.len() == count {
@@ -262,14 +263,6 @@ impl<L: Link> PgRepo<L> {
         let how = if matches!(error, StoreError::Contention) { Broken::Contention } else { Broken::Failed };
         self.broken.get_or_insert(how);
         error
-    }
-}
-
-/// A write that refers to a row which another unit of work has removed since it was read: from the start, the command sees that.
-fn gone_in_between(error: StoreError) -> StoreError {
-    match error {
-        StoreError::InUse { .. } => StoreError::Contention,
-        other => other,
     }
 }
 
@@ -498,6 +491,20 @@ impl<'r> Fields<'r> {
         N::try_from(value).map_err(|_| self.corrupt(column))
     }
 
+    /// A text that people chose.
+    pub(crate) fn text(&mut self, column: &'static str) -> Result<String, StoreError> {
+        let stored = self.get::<String>(column)?;
+        plain(stored).ok_or_else(|| self.corrupt(column))
+    }
+
+    /// A text that people chose, or none.
+    pub(crate) fn maybe_text(&mut self, column: &'static str) -> Result<Option<String>, StoreError> {
+        match self.get::<Option<String>>(column)? {
+            Some(stored) => plain(stored).map(Some).ok_or_else(|| self.corrupt(column)),
+            None => Ok(None),
+        }
+    }
+
     /// A word or another text with a form.
     pub(crate) fn word<T>(
         &mut self,
@@ -508,17 +515,24 @@ impl<'r> Fields<'r> {
         read(text).ok_or_else(|| self.corrupt(column))
     }
 
+    /// A document.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self, column: &'static str) -> Result<T, StoreError> {
         let Json(value) = self.get::<Json<Value>>(column)?;
-        serde_json::from_value(value).map_err(|_| self.corrupt(column))
+        self.document(column, value)
     }
 
-    pub(crate) fn json_or_null<T: serde::de::DeserializeOwned>(
+    /// A document, or none.
+    pub(crate) fn maybe_json<T: serde::de::DeserializeOwned>(
         &mut self,
         column: &'static str,
     ) -> Result<Option<T>, StoreError> {
         let value = self.get::<Option<Json<Value>>>(column)?;
-        value.map(|Json(value)| serde_json::from_value(value)).transpose().map_err(|_| self.corrupt(column))
+        value.map(|Json(value)| self.document(column, value)).transpose()
+    }
+
+    fn document<T: serde::de::DeserializeOwned>(&self, column: &'static str, value: Value) -> Result<T, StoreError> {
+        let value = plain_document(value).ok_or_else(|| self.corrupt(column))?;
+        serde_json::from_value(value).map_err(|_| self.corrupt(column))
     }
 
     pub(crate) fn corrupt(&self, column: &'static str) -> StoreError {

@@ -9,6 +9,7 @@ use dialplane_core::store::{Listing, Page, StoreError, UserFilter, UserStore};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 
+use crate::text::{maybe, text};
 use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, within};
 
 const TABLE: &str = "users";
@@ -52,14 +53,14 @@ fn read(row: &PgRow) -> Result<User, StoreError> {
     Ok(User {
         id: fields.id("id")?,
         company: fields.id("company_id")?,
-        name: Pii::new(fields.get("name")?),
-        email: Pii::new(fields.get("email")?),
+        name: Pii::new(fields.text("name")?),
+        email: Pii::new(fields.text("email")?),
         password: PasswordHash::from_stored(fields.get("password")?),
-        initials: fields.get("initials")?,
+        initials: fields.text("initials")?,
         role: fields.word("role", |text| text.parse().ok())?,
-        phone: fields.get::<Option<String>>("phone")?.map(Pii::new),
-        country_code: fields.get("country_code")?,
-        department: fields.get("department")?,
+        phone: fields.maybe_text("phone")?.map(Pii::new),
+        country_code: fields.maybe_text("country_code")?,
+        department: fields.maybe_text("department")?,
         reporting_to: fields.reference("reporting_to")?,
         is_active: fields.get("is_active")?,
         is_platform: fields.get("is_platform")?,
@@ -75,14 +76,14 @@ fn bind<'q>(sql: &'static str, user: &'q User) -> Statement<'q> {
     query(sql)
         .bind(user.id.as_uuid())
         .bind(user.company.as_uuid())
-        .bind(user.name.expose())
-        .bind(user.email.expose())
+        .bind(text(user.name.expose()))
+        .bind(text(user.email.expose()))
         .bind(user.password.as_str())
-        .bind(&user.initials)
+        .bind(text(&user.initials))
         .bind(user.role.as_str())
-        .bind(user.phone.as_ref().map(Pii::expose))
-        .bind(&user.country_code)
-        .bind(&user.department)
+        .bind(user.phone.as_ref().map(|phone| text(phone.expose())))
+        .bind(maybe(user.country_code.as_deref()))
+        .bind(maybe(user.department.as_deref()))
         .bind(bare(user.reporting_to))
         .bind(user.is_active)
         .bind(user.is_platform)
@@ -102,7 +103,7 @@ fn words(kind: RoleKind) -> Vec<&'static str> {
 impl<L: Link> UserStore for PgRepo<L> {
     async fn insert_user(&mut self, user: &User) -> Result<(), StoreError> {
         self.admit(user.company)?;
-        let clash = query(CLASH).bind(user.id.as_uuid()).bind(user.email.expose());
+        let clash = query(CLASH).bind(user.id.as_uuid()).bind(text(user.email.expose()));
         self.insert("user", &["id", "email"], bind(INSERT, user), clash).await
     }
 
@@ -129,7 +130,7 @@ impl<L: Link> UserStore for PgRepo<L> {
     }
 
     async fn user_by_email(&mut self, email: &str) -> Result<Option<User>, StoreError> {
-        let row = self.one(query(BY_EMAIL).bind(self.company_filter()).bind(email)).await?;
+        let row = self.one(query(BY_EMAIL).bind(self.company_filter()).bind(text(email))).await?;
         row.as_ref().map(read).transpose()
     }
 
@@ -137,7 +138,7 @@ impl<L: Link> UserStore for PgRepo<L> {
         let list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", self.scoped_to())
             .equal("role", filter.role.map(|role| role.as_str()))
             .any_of("role", filter.kind.map(words))
-            .equal("department", filter.department.clone())
+            .equal("department", filter.department.as_deref().map(|department| text(department).into_owned()))
             .equal("is_active", filter.active)
             .equal("reporting_to", bare(filter.reporting_to));
         self.listing(list, page, read).await

@@ -22,6 +22,8 @@ mod extension;
 mod inbound_route;
 mod number;
 mod outbox;
+#[cfg(test)]
+mod plans;
 mod pool;
 mod queue;
 mod session;

@@ -277,11 +277,9 @@ impl Call {
                 self.ended_at = Some(at);
                 self.hangup = Some(*hangup);
             }
-            other if self.status.is_final() => {
-                // After the end only the ends of legs trickle in.
-                if !matches!(other, Change::LegEnded { .. }) {
-                    return Err(IllegalTransition { from: self.status, to: self.status });
-                }
+            // After the end only the ends of legs trickle in.
+            other if self.status.is_final() && !matches!(other, Change::LegEnded { .. }) => {
+                return Err(IllegalTransition { from: self.status, to: self.status });
             }
             _ => {}
         }

@@ -22,6 +22,8 @@ use crate::store::{Repo, StoreError};
 /// Places a call of an agent to the outside: counts it against the allowance and opens its record, in one step.
 #[derive(Debug, Clone)]
 pub struct InitiateCall {
+    /// The id of the call; a fresh one when nobody has named the call yet.
+    pub call: Option<CallId>,
     /// Who calls.
     pub agent: UserId,
     /// Where to, as it was typed.
@@ -60,7 +62,7 @@ impl Command for InitiateCall {
         let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
         let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default);
         let call = Call::begin(NewCall {
-            id: cx.id(),
+            id: self.call.unwrap_or_else(|| cx.id()),
             company: company_of(cx)?,
             direction: Direction::Outbound,
             from: Pii::new(allowed.number.number.as_str().to_owned()),
@@ -130,7 +132,7 @@ impl Command for RecordCalls {
                 match call.apply(*at, change) {
                     Ok(event) => timeline.extend(event),
                     Err(error) => {
-                        tracing::warn!(call = ?call.id, change = change.name(), %error, "a change is passed over")
+                        tracing::warn!(call = ?call.id, change = change.name(), %error, "a change is passed over");
                     }
                 }
             }

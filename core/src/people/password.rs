@@ -84,7 +84,7 @@ pub fn check_password(password: &str) -> Result<(), PasswordRefused> {
         return Err(PasswordRefused::Length);
     }
     let lower = password.to_lowercase();
-    if COMMON.contains(&lower.as_str()) || lower.chars().all(|c| Some(c) == lower.chars().next()) {
+    if COMMON.contains(&lower.as_str()) || lower.chars().all(|c| lower.starts_with(c)) {
         return Err(PasswordRefused::Common);
     }
     Ok(())

@@ -111,7 +111,7 @@ impl Session {
             token,
             issued_at: now,
             expires_at: (now + life.idle).min(self.family_expires_at),
-            ..self.clone()
+            ..self
         };
         Ok((Self { used_at: Some(now), ..self }, next))
     }

@@ -53,7 +53,7 @@ impl E164 {
         let formatted = number.format().mode(phonenumber::Mode::E164).to_string();
         let parsed = Self::from_stored(&formatted).ok_or(BadNumber::Malformed)?;
         let digits = parsed.digits().len();
-        if digits < 7 || digits > 15 || number.code().value() == 0 {
+        if !(7..=15).contains(&digits) || number.code().value() == 0 {
             return Err(BadNumber::Impossible);
         }
         Ok(parsed)

@@ -117,7 +117,7 @@ pub(super) struct CallEntry {
     pub(super) offered: Vec<(u64, UserId)>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
-    /// Whether the router knows the call.
+    /// Whether the call waits in a queue: from its routing to its answer.
     pub(super) in_queue: bool,
     pub(super) next_key: u64,
     pub(super) hangup: Option<Hangup>,

@@ -49,16 +49,16 @@ impl Edge {
         let claims_line = claims_line.is_some_and(|user| self.directory.by_username(&user).is_some());
         let is_carrier = !self.directory.trunks_from(source).is_empty();
         if is_carrier && !claims_line && message.authorization().next().is_none() {
-            return self.from_carrier(now, incoming);
+            return self.carrier_call(now, incoming);
         }
         match self.auth.verify(message, &Method::Invite, source, SystemTime::now(), &self.directory) {
-            Verdict::Line(line) => self.from_phone(now, incoming, &line),
+            Verdict::Line(line) => self.phone_call(now, incoming, &line),
             Verdict::Challenge { value, failed } => self.challenge(&incoming, &value, failed),
             Verdict::Malformed => self.refuse(&incoming, 400),
         }
     }
 
-    fn from_carrier(&mut self, now: Instant, incoming: Incoming) {
+    fn carrier_call(&mut self, now: Instant, incoming: Incoming) {
         let directory = self.directory.clone();
         let trunks = directory.trunks_from(incoming.flow.remote.ip());
         let called = called_number(&incoming.message);
@@ -98,7 +98,7 @@ impl Edge {
         }
     }
 
-    fn from_phone(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
+    fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
         let Some(dialled) = called_number(&incoming.message) else { return self.refuse(&incoming, 404) };
         let directory = self.directory.clone();
         let named = directory.by_username(&dialled).filter(|other| other.company == line.company);

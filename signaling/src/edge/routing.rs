@@ -175,7 +175,7 @@ impl Edge {
                 any = true;
                 match command {
                     router::Command::Offer { call, queue, agent, ring } => {
-                        self.offer_from_queue(now, call, queue, agent, ring)
+                        self.offer_from_queue(now, call, queue, agent, ring);
                     }
                     router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
                 }

@@ -115,7 +115,11 @@ async fn template(server: &str, connection: &mut PgConnection) -> String {
         PostgresStore::connect(&beside(server, &draft)).await.expect("the schema is made").close().await;
         run(connection, format!("ALTER DATABASE {draft} RENAME TO {name}")).await;
     }
-    sqlx::query("SELECT pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(connection).await.expect("the lock is given back");
+    sqlx::query("SELECT pg_advisory_unlock($1)")
+        .bind(TEMPLATE_LOCK)
+        .execute(connection)
+        .await
+        .expect("the lock is given back");
     name
 }
 

@@ -2,9 +2,7 @@
 
 use chrono::{Days, NaiveDate, TimeDelta};
 
-use super::fixtures::{
-    Rows, assert_duplicate, assert_stale, country, day, ends_of_time, founded, hired, read, write,
-};
+use super::fixtures::{Rows, assert_duplicate, assert_stale, country, day, ends_of_time, founded, hired, read, write};
 use crate::company::Company;
 use crate::id::UserId;
 use crate::phone::{Assignment, NumberUsage, PhoneNumber};

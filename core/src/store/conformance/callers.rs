@@ -25,7 +25,8 @@ pub async fn a_record_reads_back_as_it_was_written(store: &dyn Store) {
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let plain = rows.caller(&hired(store, &rows, &company).await);
-    let full = Caller { figures: huge(), created_at: ends_of_time().0, ..rows.caller(&hired(store, &rows, &company).await) };
+    let full =
+        Caller { figures: huge(), created_at: ends_of_time().0, ..rows.caller(&hired(store, &rows, &company).await) };
     for caller in [&plain, &full] {
         write!(store, scope, tx => tx.insert_caller(caller).await.unwrap());
         assert_eq!(read!(store, scope, tx => tx.caller(caller.user).await.unwrap()).as_ref(), Some(caller));
@@ -95,11 +96,8 @@ pub async fn figures_are_set_and_days_add_up(store: &dyn Store) {
     write!(store, scope, tx => {
         tx.record_figures(other.id, &Figures::default(), day("2026-03-02"), &added(50)).await.unwrap();
     });
-    let expected: Vec<(NaiveDate, DayFigures)> = vec![
-        (day("1970-01-01"), added(2)),
-        (day("2026-03-02"), added(10)),
-        (day("2999-12-31"), added(1 << 40)),
-    ];
+    let expected: Vec<(NaiveDate, DayFigures)> =
+        vec![(day("1970-01-01"), added(2)), (day("2026-03-02"), added(10)), (day("2999-12-31"), added(1 << 40))];
     let from = |date| (day(date), expected.iter().filter(|(own, _)| *own >= day(date)).copied().collect::<Vec<_>>());
     for (date, expected) in [from("1970-01-01"), from("1970-01-02"), from("2026-03-02"), from("2026-03-03")] {
         assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), expected);

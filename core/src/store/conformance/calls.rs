@@ -3,9 +3,7 @@
 use super::fixtures::{
     Rows, UNICODE, assert_duplicate, assert_out_of_scope, assert_stale, ends_of_time, founded, hired, long, read, write,
 };
-use crate::call::{
-    Call, CallEvent, CallStatus, Direction, Hangup, HangupCause, Leg, LegKind, LegState, Side,
-};
+use crate::call::{Call, CallEvent, CallStatus, Direction, Hangup, HangupCause, Leg, LegKind, LegState, Side};
 use crate::company::Company;
 use crate::scope::Scope;
 use crate::store::{CallFilter, Page, Store};
@@ -73,7 +71,8 @@ pub async fn a_call_reads_back_as_it_was_written(store: &dyn Store) {
     let legs = (0..64).map(|id| Leg { id, ..many.clone() }).collect();
     calls.push(Call { legs, outcome: Some(String::new()), notes: Some(String::new()), ..rows.call(company.id) });
     calls.extend(CallStatus::ALL.map(|status| Call { status, ..rows.call(company.id) }));
-    calls.extend([Direction::Inbound, Direction::Internal].map(|direction| Call { direction, ..rows.call(company.id) }));
+    calls
+        .extend([Direction::Inbound, Direction::Internal].map(|direction| Call { direction, ..rows.call(company.id) }));
     for (n, cause) in HangupCause::ALL.iter().enumerate() {
         let side = [Side::Caller, Side::Callee, Side::System][n % 3];
         let hangup = Some(Hangup { side, cause: *cause, sip_status: None });
@@ -180,7 +179,8 @@ pub async fn a_timeline_comes_back_in_order(store: &dyn Store) {
         serde_json::json!([long(1_000)]),
     ];
     let (first, last) = ends_of_time();
-    let mut events: Vec<CallEvent> = (1..).zip(bodies).map(|(seq, data)| CallEvent { data, ..rows.call_event(&call, seq) }).collect();
+    let mut events: Vec<CallEvent> =
+        (1..).zip(bodies).map(|(seq, data)| CallEvent { data, ..rows.call_event(&call, seq) }).collect();
     events[0].at = first;
     events[1].at = last;
     events[2].kind = long(50);

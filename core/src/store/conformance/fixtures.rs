@@ -1,6 +1,7 @@
 //! Rows to store, and short ways to store and compare them. Every row differs from every other in all that must be unique.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
@@ -13,8 +14,8 @@ use crate::people::session::SessionLife;
 use crate::people::user::Availability;
 use crate::people::{Caller, Figures, PasswordHash, Role, Session, User};
 use crate::phone::{
-    Assignment, Capabilities, Country, E164, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber, SipSecret,
-    Trunk, TrunkAuth, TrunkTransport,
+    Assignment, Capabilities, Country, E164, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber,
+    SipSecret, Trunk, TrunkAuth, TrunkTransport,
 };
 use crate::pii::Pii;
 use crate::queue::{Queue, QueueSettings, Strategy};
@@ -312,4 +313,28 @@ pub(super) fn assert_stale<T: std::fmt::Debug>(result: Result<T, StoreError>) {
 #[track_caller]
 pub(super) fn assert_out_of_scope<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::OutOfScope)), "expected OutOfScope, got {result:?}");
+}
+
+/// Lets others run, as a store that waits for a disk or a network does by itself.
+pub(super) async fn breathe() {
+    let mut first = true;
+    std::future::poll_fn(|cx| {
+        if std::mem::take(&mut first) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// Runs a unit of work that writes as often as the engine does when the store gives up in favour of another.
+pub(super) async fn retried<T>(attempt: impl AsyncFn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    for _ in 1..crate::engine::ATTEMPTS_DEFAULT {
+        match attempt().await {
+            Err(StoreError::Contention) => {}
+            other => return other,
+        }
+    }
+    attempt().await
 }

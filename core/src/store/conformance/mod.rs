@@ -34,16 +34,24 @@
 //! [`PATIENCE`].
 
 mod fixtures;
+mod tenant;
 
 pub mod assignments;
+pub mod atomicity;
 pub mod callers;
 pub mod calls;
 pub mod companies;
+pub mod contention;
+pub mod errors;
 pub mod extensions;
 pub mod inbound_routes;
+pub mod isolation;
 pub mod numbers;
+pub mod outbox;
+pub mod paging;
 pub mod queues;
 pub mod sessions;
+pub mod time;
 pub mod trunks;
 pub mod users;
 
@@ -145,6 +153,75 @@ macro_rules! conformance_suite {
                 a_thousand_open_calls_come_at_once,
                 a_timeline_comes_back_in_order,
                 a_place_in_a_timeline_is_taken_once,
+            }
+            isolation {
+                a_unit_of_work_knows_its_scope,
+                lists_and_counts_hold_ones_own_rows,
+                another_companys_rows_are_absent,
+                filters_do_not_reach_other_companies,
+                another_companys_people_cannot_be_changed,
+                another_companys_lines_cannot_be_changed,
+                rows_of_another_company_cannot_be_added,
+                a_row_does_not_move_to_another_company,
+                global_identities_are_taken_across_companies,
+                ids_are_taken_across_companies,
+            }
+            atomicity {
+                a_rolled_back_unit_of_work_leaves_nothing,
+                a_dropped_unit_of_work_leaves_nothing,
+                many_dropped_units_of_work_use_nothing_up,
+                a_unit_of_work_sees_its_own_changes,
+                nothing_is_visible_before_the_commit,
+                a_reader_sees_one_state,
+                several_reads_fit_each_other,
+                an_empty_unit_of_work_is_no_change,
+            }
+            contention {
+                a_daily_limit_holds_under_parallel_calls,
+                no_update_of_a_locked_row_is_lost,
+                every_read_for_update_keeps_others_waiting,
+                one_of_several_changes_of_a_version_wins,
+                the_first_account_is_made_once,
+                a_token_is_exchanged_once,
+                an_identity_is_given_once,
+                one_default_trunk_is_left_of_several,
+                opposite_orders_of_locks_come_through,
+                usage_of_several_agents_adds_up,
+            }
+            paging {
+                pages_follow_each_other_newest_first,
+                companies_are_paged_newest_first,
+                beyond_the_end_there_is_nothing,
+                a_page_is_as_long_as_asked_for,
+                users_are_narrowed_by_every_field,
+                numbers_are_narrowed_by_every_field,
+                calls_are_narrowed_by_every_field,
+                the_cursor_leads_through_all_calls,
+            }
+            outbox {
+                an_event_reads_back_as_it_was_written,
+                numbers_of_events_increase,
+                missed_events_are_read_from_where_one_was,
+                a_claim_holds_until_its_lease_ends,
+                a_delivered_event_is_never_claimed_again,
+                an_undone_claim_was_never_made,
+                claims_of_several_never_overlap,
+                a_follower_misses_nothing,
+                events_live_and_die_with_their_unit_of_work,
+            }
+            time {
+                instants_are_kept_to_the_microsecond,
+                instants_are_compared_to_the_microsecond,
+                days_are_kept_as_they_are,
+            }
+            errors {
+                a_store_that_works_answers_the_readiness_check,
+                adding_needs_write_access,
+                changing_needs_write_access,
+                locking_needs_write_access,
+                a_unit_of_work_goes_on_after_a_refusal,
+                every_refused_insert_leaves_the_unit_of_work_usable,
+                a_unit_of_work_is_rolled_back_after_a_refusal,
             }
         }
     };

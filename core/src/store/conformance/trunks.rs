@@ -99,7 +99,9 @@ pub async fn a_company_has_one_default_trunk(store: &dyn Store) {
         let trunks = read!(store, Scope::System, tx => tx.trunks().await.unwrap());
         trunks.into_iter().filter(|trunk| trunk.is_default).map(|trunk| trunk.id).collect()
     };
-    for (trunk, now) in [(&foreign, vec![foreign.id]), (&first, vec![first.id, foreign.id]), (&second, vec![second.id, foreign.id])] {
+    for (trunk, now) in
+        [(&foreign, vec![foreign.id]), (&first, vec![first.id, foreign.id]), (&second, vec![second.id, foreign.id])]
+    {
         write!(store, Scope::Company(trunk.company), tx => tx.insert_trunk(trunk).await.unwrap());
         assert_eq!(defaults().await, now);
     }

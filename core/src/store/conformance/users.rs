@@ -1,8 +1,6 @@
 //! Users are kept.
 
-use super::fixtures::{
-    Rows, UNICODE, assert_duplicate, assert_stale, ends_of_time, founded, hired, long, read, write,
-};
+use super::fixtures::{Rows, UNICODE, assert_duplicate, assert_stale, ends_of_time, founded, hired, long, read, write};
 use crate::people::user::Availability;
 use crate::people::{Role, User};
 use crate::pii::Pii;

@@ -43,10 +43,6 @@ impl<K: Ord, V> Map<K, V> {
         self.get(key).is_some()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
-    }
-
     /// All entries, in order.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&K, &V)> {
         self.chunks.iter().flat_map(|chunk| chunk.iter().map(|(key, value)| (key, value)))
@@ -142,7 +138,7 @@ mod tests {
         for key in 0..1_000 {
             map.remove(&key);
         }
-        assert!(map.is_empty() && map.iter().next().is_none());
+        assert!(map.iter().next().is_none());
         assert_eq!(copy.values().copied().collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
     }
 

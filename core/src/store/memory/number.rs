@@ -136,12 +136,8 @@ impl AssignmentStore for Unit<'_> {
         let stored = self.visible(stored).ok_or(StoreError::Stale)?;
         let key = (assignment.day, stored.number, stored.agent);
         let calls = self.state().usage.get(&key).map_or(0, |(_, calls)| *calls);
-        let counted = Assignment {
-            day: assignment.day,
-            used: assignment.used,
-            last_used_at: assignment.last_used_at,
-            ..stored
-        };
+        let counted =
+            Assignment { day: assignment.day, used: assignment.used, last_used_at: assignment.last_used_at, ..stored };
         let state = self.change()?;
         state.usage.insert(key, (counted.company, calls.saturating_add(1)));
         state.assignments.insert(counted.number, Arc::new(counted));
@@ -177,7 +173,12 @@ impl AssignmentStore for Unit<'_> {
             .from(&first)
             .take_while(|((day, ..), _)| *day <= to)
             .filter(|((.., by), (company, _))| self.sees(*company) && agent.is_none_or(|agent| agent == *by))
-            .map(|((day, number, agent), (_, calls))| NumberUsage { number: *number, agent: *agent, day: *day, calls: *calls })
+            .map(|((day, number, agent), (_, calls))| NumberUsage {
+                number: *number,
+                agent: *agent,
+                day: *day,
+                calls: *calls,
+            })
             .collect();
         // Stable: within a day the order by number and agent stays.
         usage.sort_by_key(|usage| std::cmp::Reverse(usage.day));

@@ -9,8 +9,8 @@ use crate::call::{Call, CallEvent};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
-    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId, TrunkId,
-    UserId,
+    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
+    TrunkId, UserId,
 };
 use crate::people::{Caller, DayFigures, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};

@@ -35,8 +35,13 @@ impl UserStore for Unit<'_> {
     async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError> {
         self.may_write()?;
         let Some(user) = self.visible(self.state().users.get(&id)) else { return Ok(false) };
-        let reports: Vec<User> =
-            self.state().users.values().filter(|user| user.reporting_to == Some(id)).map(|user| User::clone(user)).collect();
+        let reports: Vec<User> = self
+            .state()
+            .users
+            .values()
+            .filter(|user| user.reporting_to == Some(id))
+            .map(|user| User::clone(user))
+            .collect();
         let sessions: Vec<_> = self
             .state()
             .sessions

@@ -1,0 +1,218 @@
+//! Registering people.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use dialplane_core::command::people::RegisterUser;
+use dialplane_core::command::setup::SetUp;
+use dialplane_core::company::Company;
+use dialplane_core::error::Failure;
+use dialplane_core::id::{CompanyId, UserId};
+use dialplane_core::people::{NewUser, Role, User, user};
+use dialplane_core::store::Page;
+use dialplane_core::{Actor, Permission};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::session;
+use crate::api::users::UserView;
+use crate::http::guard::Identity;
+use crate::http::input::Input;
+use crate::problem::{Problem, Reply};
+use crate::state::{App, Shared};
+
+/// A person to register (documents 000 and 003); on a fresh server, with the company that comes with the first account.
+#[derive(Debug, Deserialize, ToSchema)]
+pub(crate) struct NewPerson {
+    /// Their name.
+    name: String,
+    /// Their e-mail address: what they sign in with.
+    email: String,
+    /// Their password, 8 to 128 characters.
+    password: String,
+    /// Their initials; made from the name when absent.
+    initials: Option<String>,
+    /// One of admin, manager, supervisor, marketing, agent, caller, telecaller, officer.
+    #[serde(default = "caller")]
+    #[schema(value_type = String, default = "caller")]
+    role: Role,
+    /// Their own telephone.
+    phone: Option<String>,
+    /// The dialling prefix shown beside it, such as `+1`.
+    #[serde(alias = "countryCode")]
+    country_code: Option<String>,
+    /// Their department.
+    department: Option<String>,
+    /// Whom they report to.
+    #[serde(alias = "reportingTo", alias = "supervisor", alias = "supervisorId")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    reporting_to: Option<UserId>,
+    /// The first company's name; of the first account only.
+    #[serde(rename = "companyName", alias = "company_name")]
+    company_name: Option<String>,
+    /// The first company's IANA time zone; of the first account only.
+    timezone: Option<String>,
+    /// The first company's country; of the first account only.
+    country: Option<String>,
+    /// The company to join when registration is open and there are several.
+    #[serde(rename = "companyId", alias = "company_id")]
+    #[schema(value_type = Option<uuid::Uuid>)]
+    company_id: Option<CompanyId>,
+}
+
+const fn caller() -> Role {
+    Role::Caller
+}
+
+impl NewPerson {
+    /// Checks what is cheap to check, then hashes the password.
+    ///
+    /// # Errors
+    /// 400 names the field.
+    pub(crate) async fn checked(self, app: &App) -> Reply<NewUser> {
+        user::person_name(&self.name).map_err(Failure::Refused)?;
+        user::email(&self.email).map_err(Failure::Refused)?;
+        Ok(NewUser {
+            password: app.passwords.hash(self.password).await?,
+            name: self.name,
+            email: self.email,
+            initials: self.initials,
+            role: self.role,
+            phone: self.phone,
+            country_code: self.country_code,
+            department: self.department,
+            reporting_to: self.reporting_to,
+        })
+    }
+}
+
+/// Somebody was registered.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Registered {
+    /// Always true.
+    success: bool,
+    /// What was done.
+    message: &'static str,
+    /// An access token, when somebody registered themself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    /// A refresh token, when somebody registered themself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    /// Seconds until the access token ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    /// Who.
+    user: UserView,
+}
+
+impl Registered {
+    fn by_another(user: &User) -> Self {
+        let message = "User registered successfully";
+        Self { success: true, message, token: None, refresh_token: None, expires_in: None, user: UserView::of(user) }
+    }
+
+    async fn by_themself(app: &App, user: &User) -> Reply<Self> {
+        let (pair, user) = session::open(app, user).await?;
+        Ok(Self {
+            token: Some(pair.token),
+            refresh_token: Some(pair.refresh_token),
+            expires_in: Some(app.tokens.life_seconds()),
+            ..Self::by_another(&user)
+        })
+    }
+}
+
+/// Register a person.
+///
+/// The first account ever becomes the platform admin of the first company. After that admins and managers register people;
+/// where the operator has opened registration, agents register themselves.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", security((), ("bearer" = [])), request_body = NewPerson,
+    responses((status = 201, body = Registered)))]
+pub(crate) async fn register(
+    State(app): State<Shared>,
+    axum::Extension(identity): axum::Extension<Identity>,
+    Input(body): Input<NewPerson>,
+) -> Reply<(StatusCode, Json<Registered>)> {
+    let registered = match identity {
+        Identity::Known(authed) => {
+            authed.demand(Permission::ManagePeople)?;
+            let new = body.checked(&app).await?;
+            let user = app.engine.execute(&authed.actor, &RegisterUser { new, open: false }).await?;
+            Registered::by_another(&user)
+        }
+        Identity::Refused => return Err(Problem::bad_token()),
+        Identity::Anonymous => {
+            let user = by_oneself(&app, body).await?;
+            Registered::by_themself(&app, &user).await?
+        }
+    };
+    Ok((StatusCode::CREATED, Json(registered)))
+}
+
+async fn by_oneself(app: &App, body: NewPerson) -> Reply<User> {
+    if !any_user(app).await? {
+        let (name, timezone, country) = (body.company_name.clone(), body.timezone.clone(), body.country.clone());
+        let admin = body.checked(app).await?;
+        let company = FirstCompany { name, timezone, country };
+        return first_account(app, company, admin).await.map(|(_, user)| user);
+    }
+    if !app.settings.open_registration {
+        // Closed to strangers: they are told to sign in first, as document 003 has it.
+        return Err(Problem::no_token());
+    }
+    let company = joined(app, body.company_id).await?;
+    let new = body.checked(app).await?;
+    // Whom somebody reports to is not for themself to say.
+    let new = NewUser { reporting_to: None, department: None, ..new };
+    Ok(app.engine.execute(&Actor::system_for(company), &RegisterUser { new, open: true }).await?)
+}
+
+async fn any_user(app: &App) -> Reply<bool> {
+    let mut tx = app.engine.read(&Actor::system()).await?;
+    Ok(tx.any_user().await?)
+}
+
+/// The company that somebody joins by registering themself: the named one, or the only one.
+async fn joined(app: &App, named: Option<CompanyId>) -> Reply<CompanyId> {
+    let mut tx = app.engine.read(&Actor::system()).await?;
+    let company = match named {
+        Some(id) => tx.company(id).await?,
+        None => {
+            let mut listing = tx.companies(Page { offset: 0, limit: 2 }).await?;
+            if listing.total > 1 {
+                return Err(Problem::field("companyId", "there are several companies: name the one to join"));
+            }
+            listing.items.pop()
+        }
+    };
+    company.filter(|company| company.is_active).map(|company| company.id).ok_or_else(|| Problem::not_found("company"))
+}
+
+/// What is known of the first company; what is missing comes from the settings.
+#[derive(Debug, Default)]
+pub(crate) struct FirstCompany {
+    pub(crate) name: Option<String>,
+    pub(crate) timezone: Option<String>,
+    pub(crate) country: Option<String>,
+}
+
+/// Makes the first company and its platform admin.
+///
+/// # Errors
+/// 409 when there is an account already.
+pub(crate) async fn first_account(app: &App, company: FirstCompany, admin: NewUser) -> Reply<(Company, User)> {
+    let settings = &app.settings;
+    let command = SetUp {
+        company_name: company.name.unwrap_or_else(|| settings.company.clone()),
+        timezone: company.timezone.unwrap_or_else(|| settings.timezone.clone()),
+        country: company.country.unwrap_or_else(|| settings.country.to_string()),
+        admin,
+    };
+    let made = app.engine.execute(&Actor::system(), &command).await?;
+    app.setup.spend();
+    tracing::info!("the first account was made, set-up is over");
+    Ok(made)
+}
+

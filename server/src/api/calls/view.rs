@@ -1,0 +1,207 @@
+//! Calls as clients see them.
+
+use chrono::{DateTime, Utc};
+use dialplane_core::call::{Call, CallEvent, Hangup, Leg, LegKind, LegState, Side};
+use dialplane_core::id::UserId;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::api::users::Person;
+use crate::http::answer::answer;
+use crate::http::paging::Pagination;
+
+/// Something that is known by its id only.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reference {
+    id: Uuid,
+    /// The same as `id`.
+    #[serde(rename = "_id")]
+    crm_id: Uuid,
+}
+
+impl Reference {
+    fn to(id: Uuid) -> Self {
+        Self { id, crm_id: id }
+    }
+}
+
+/// Why a call ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HangupView {
+    /// caller, callee or system.
+    side: &'static str,
+    /// The cause in one word, such as normal_clearing.
+    cause: &'static str,
+    /// The cause by ITU-T Q.850.
+    q850: u8,
+    sip_status: Option<u16>,
+}
+
+/// One end of a call.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LegView {
+    id: u32,
+    /// sip, webrtc or carrier.
+    kind: &'static str,
+    party: String,
+    agent_id: Option<Uuid>,
+    /// calling, ringing, answered, held or ended.
+    state: &'static str,
+    codec: Option<String>,
+    sip_status: Option<u16>,
+}
+
+/// One entry of a call's timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventView {
+    seq: u32,
+    at: DateTime<Utc>,
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
+}
+
+/// A call.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CallView {
+    id: Uuid,
+    /// The same as `id`.
+    #[serde(rename = "_id")]
+    crm_id: Uuid,
+    /// inbound, outbound or internal.
+    direction: &'static str,
+    /// The same as `direction`.
+    call_type: &'static str,
+    status: &'static str,
+    from: String,
+    to: String,
+    /// The agent.
+    telecaller: Option<Person>,
+    lead: Option<Reference>,
+    queue: Option<Reference>,
+    phone_number_id: Option<Uuid>,
+    start_time: DateTime<Utc>,
+    answer_time: Option<DateTime<Utc>>,
+    end_time: Option<DateTime<Utc>>,
+    /// Seconds talked.
+    duration: u32,
+    wait_seconds: u32,
+    hangup: Option<HangupView>,
+    outcome: Option<String>,
+    /// The same as `notes`, in document 002's word.
+    comments: Option<String>,
+    notes: Option<String>,
+    recording_url: Option<String>,
+    version: u32,
+}
+
+/// A call with its ends and its timeline.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CallDetail {
+    #[serde(flatten)]
+    pub(crate) call: CallView,
+    pub(crate) legs: Vec<LegView>,
+    pub(crate) events: Vec<EventView>,
+}
+
+fn side(side: Side) -> &'static str {
+    match side {
+        Side::Caller => "caller",
+        Side::Callee => "callee",
+        Side::System => "system",
+    }
+}
+
+impl HangupView {
+    fn of(hangup: &Hangup) -> Self {
+        let cause = hangup.cause;
+        Self { side: side(hangup.side), cause: cause.as_str(), q850: cause.q850(), sip_status: hangup.sip_status }
+    }
+}
+
+impl LegView {
+    pub(crate) fn of(leg: &Leg) -> Self {
+        Self {
+            id: leg.id,
+            kind: match leg.kind {
+                LegKind::Sip => "sip",
+                LegKind::Webrtc => "webrtc",
+                LegKind::Carrier => "carrier",
+            },
+            party: leg.party.clone(),
+            agent_id: leg.agent.map(|id| id.as_uuid()),
+            state: match leg.state {
+                LegState::Calling => "calling",
+                LegState::Ringing => "ringing",
+                LegState::Answered => "answered",
+                LegState::Held => "held",
+                LegState::Ended => "ended",
+            },
+            codec: leg.codec.clone(),
+            sip_status: leg.sip_status,
+        }
+    }
+}
+
+impl EventView {
+    pub(crate) fn of(event: CallEvent) -> Self {
+        Self { seq: event.seq, at: event.at, kind: event.kind, data: event.data }
+    }
+}
+
+
+impl CallView {
+    /// The call, with its agent by name when they are still there.
+    pub(crate) fn of(call: &Call, people: &BTreeMap<UserId, Person>) -> Self {
+        Self {
+            id: call.id.as_uuid(),
+            crm_id: call.id.as_uuid(),
+            direction: call.direction.as_str(),
+            call_type: call.direction.as_str(),
+            status: call.status.as_str(),
+            from: call.from.expose().clone(),
+            to: call.to.expose().clone(),
+            telecaller: call.agent.and_then(|id| people.get(&id).cloned()),
+            lead: call.lead.map(|id| Reference::to(id.as_uuid())),
+            queue: call.queue.map(|id| Reference::to(id.as_uuid())),
+            phone_number_id: call.number.map(|id| id.as_uuid()),
+            start_time: call.started_at,
+            answer_time: call.answered_at,
+            end_time: call.ended_at,
+            duration: call.talk_seconds(),
+            wait_seconds: call.wait_seconds(),
+            hangup: call.hangup.as_ref().map(HangupView::of),
+            outcome: call.outcome.clone(),
+            comments: call.notes.clone(),
+            notes: call.notes.clone(),
+            recording_url: None,
+            version: call.version,
+        }
+    }
+}
+
+answer! { /** One call. */ CallAnswer { call: CallView } }
+answer! { /** One call, in full. */ CallDetailAnswer { call: CallDetail } }
+answer! {
+    /// A page of calls.
+    CallsAnswer {
+        calls: Vec<CallView>,
+        pagination: Pagination,
+        /// What to give as `cursor` for the calls after these; absent at the end.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next_cursor: Option<String>,
+    }
+}
+answer! {
+    /// A call that has been placed.
+    CallPlaced {
+        call: CallView,
+        /// Calls left on the number today.
+        remaining_today: u32,
+    }
+}

@@ -1,0 +1,90 @@
+//! The HTTP interface: its routes, its layers and its description.
+
+mod agents;
+mod auth;
+mod callers;
+mod calls;
+mod companies;
+mod extensions;
+mod inbound_routes;
+mod openapi;
+mod operations;
+mod pages;
+mod phone_numbers;
+mod queues;
+mod setup;
+mod trunks;
+mod users;
+
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+pub(crate) use openapi::document;
+
+use crate::http::{guard, headers, idempotency, measure, request_id};
+use crate::problem::Problem;
+use crate::state::Shared;
+
+/// The longest time a request may take. Uploads over slow lines need most of it.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The routes below `/api`, with their description.
+fn resources() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .merge(setup::routes())
+        .merge(auth::routes())
+        .merge(companies::routes())
+        .merge(users::routes())
+        .merge(callers::routes())
+        .merge(agents::routes())
+        .merge(phone_numbers::routes())
+        .merge(extensions::routes())
+        .merge(trunks::routes())
+        .merge(inbound_routes::routes())
+        .merge(queues::routes())
+        .merge(calls::routes())
+}
+
+/// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.
+pub(crate) fn router(app: &Shared) -> Router {
+    let (resources, _) = resources().split_for_parts();
+    let resources = resources
+        .layer(from_fn_with_state(Shared::clone(app), idempotency::layer))
+        .layer(from_fn_with_state(Shared::clone(app), guard::layer));
+    let (operations, _) = operations::routes().split_for_parts();
+    let description = document();
+    let mut router = Router::new()
+        .nest("/api", resources.clone())
+        .nest("/api/v1", resources)
+        .merge(operations)
+        .merge(pages::routes())
+        .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/openapi.json", description.clone()))
+        .route("/api/v1/openapi.json", axum::routing::get(move || async move { Json(description) }))
+        .fallback(|| async { Problem::no_route() })
+        .method_not_allowed_fallback(|| async { Problem::method() })
+        .layer(from_fn(deadline))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(measure::layer));
+    if let Some(cors) = headers::cors(&app.settings.cors_origins) {
+        router = router.layer(cors);
+    }
+    router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app))
+}
+
+async fn deadline(request: Request, next: Next) -> Response {
+    let late = || Problem::unavailable("timeout", "the request took too long", 1).into_response();
+    tokio::time::timeout(DEADLINE, next.run(request)).await.unwrap_or_else(|_| late())
+}
+
+/// A panic is a fault of ours: it is logged with its text, and the client learns nothing but that.
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+    Problem::internal(&text.as_deref().unwrap_or("a panic")).into_response()
+}

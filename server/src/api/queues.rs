@@ -1,0 +1,209 @@
+//! `/queues`: waiting calls and who takes them.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
+use dialplane_core::Permission;
+use dialplane_core::command::telephony::{CreateQueue, DeleteQueue, UpdateQueue};
+use dialplane_core::error::Failure;
+use dialplane_core::id::{QueueKind, UserId};
+use dialplane_core::queue::{Member, Queue, QueueRefused, QueueSettings, Strategy};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use crate::http::answer::{Done, answer};
+use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::guard::Authed;
+use crate::http::input::{Input, PathId};
+use crate::problem::{Problem, Reply};
+use crate::state::Shared;
+
+/// Seconds an agent's phone rings when nothing is said.
+const RING_SECONDS: u32 = 20;
+
+/// The routes.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new()
+        .routes(routes!(list_queues, create_queue))
+        .routes(routes!(get_queue, update_queue, delete_queue))
+}
+
+/// A member of a queue.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberView {
+    /// The agent.
+    #[serde(alias = "agent_id")]
+    #[schema(value_type = Uuid)]
+    agent_id: UserId,
+    /// Lower tiers are asked first.
+    #[serde(default = "first")]
+    tier: u16,
+    /// The place within the tier.
+    #[serde(default = "first")]
+    position: u16,
+}
+
+const fn first() -> u16 {
+    1
+}
+
+/// A queue.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueueView {
+    id: Uuid,
+    name: String,
+    /// longest_idle or top_down.
+    strategy: &'static str,
+    ring_seconds: u32,
+    wrap_up_seconds: u32,
+    /// 0 means as long as callers like.
+    max_wait_seconds: u32,
+    members: Vec<MemberView>,
+    version: u32,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl QueueView {
+    fn of(queue: &Queue) -> Self {
+        let settings = &queue.settings;
+        let member = |m: &Member| MemberView { agent_id: m.agent_id, tier: m.tier, position: m.position };
+        Self {
+            id: queue.id.as_uuid(),
+            name: settings.name.clone(),
+            strategy: match settings.strategy {
+                Strategy::LongestIdle => "longest_idle",
+                Strategy::TopDown => "top_down",
+            },
+            ring_seconds: settings.ring_seconds,
+            wrap_up_seconds: settings.wrap_up_seconds,
+            max_wait_seconds: settings.max_wait_seconds,
+            members: settings.members.iter().map(member).collect(),
+            version: queue.version,
+            created_at: queue.created_at,
+            updated_at: queue.updated_at,
+        }
+    }
+}
+
+answer! { /** One queue. */ QueueAnswer { queue: QueueView } }
+answer! { /** The queues. */ QueuesAnswer { queues: Vec<QueueView> } }
+
+/// A queue to create or change; on a change what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueueInput {
+    /// Its name.
+    name: Option<String>,
+    /// longest_idle (usual) or top_down.
+    strategy: Option<String>,
+    /// Seconds an agent's phone rings, 5 to 120; 20 when absent.
+    #[serde(alias = "ring_seconds")]
+    ring_seconds: Option<u32>,
+    /// Seconds after a call in which an agent is offered none.
+    #[serde(alias = "wrap_up_seconds")]
+    wrap_up_seconds: Option<u32>,
+    /// Seconds a caller waits at most; 0 means as long as they like.
+    #[serde(alias = "max_wait_seconds")]
+    max_wait_seconds: Option<u32>,
+    /// Who takes its calls.
+    members: Option<Vec<MemberView>>,
+}
+
+impl QueueInput {
+    fn settings(self, old: Option<&QueueSettings>) -> Reply<QueueSettings> {
+        let strategy = self.strategy.map(|text| text.parse()).transpose().map_err(Failure::<QueueRefused>::Refused)?;
+        let member = |m: MemberView| Member { agent_id: m.agent_id, tier: m.tier, position: m.position };
+        Ok(QueueSettings {
+            name: self
+                .name
+                .or_else(|| old.map(|old| old.name.clone()))
+                .ok_or_else(|| Problem::field("name", "this is required"))?,
+            strategy: strategy.or(old.map(|old| old.strategy)).unwrap_or_default(),
+            ring_seconds: self.ring_seconds.or(old.map(|old| old.ring_seconds)).unwrap_or(RING_SECONDS),
+            wrap_up_seconds: self.wrap_up_seconds.or(old.map(|old| old.wrap_up_seconds)).unwrap_or(0),
+            max_wait_seconds: self.max_wait_seconds.or(old.map(|old| old.max_wait_seconds)).unwrap_or(0),
+            members: match self.members {
+                Some(members) => members.into_iter().map(member).collect(),
+                None => old.map(|old| old.members.clone()).unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// The company's queues; an agent sees those they are a member of.
+#[utoipa::path(get, path = "/queues", tag = "queues", responses((status = 200, body = QueuesAnswer)))]
+pub(crate) async fn list_queues(State(app): State<Shared>, authed: Authed) -> Reply<Json<QueuesAnswer>> {
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let queues = tx.queues().await?;
+    Ok(Json(QueuesAnswer::new(queues.iter().filter(|queue| sees(&authed, queue)).map(QueueView::of).collect())))
+}
+
+fn sees(authed: &Authed, queue: &Queue) -> bool {
+    authed.actor.may(Permission::ManageQueues)
+        || queue.settings.members.iter().any(|member| member.agent_id == authed.user.id)
+}
+
+/// Create a queue. For admins and managers.
+#[utoipa::path(post, path = "/queues", tag = "queues", request_body = QueueInput, responses((status = 201, body = QueueAnswer)))]
+pub(crate) async fn create_queue(
+    State(app): State<Shared>,
+    authed: Authed,
+    Input(body): Input<QueueInput>,
+) -> Reply<(StatusCode, Versioned<QueueAnswer>)> {
+    authed.demand(Permission::ManageQueues)?;
+    let queue = app.engine.execute(&authed.actor, &CreateQueue { settings: body.settings(None)? }).await?;
+    Ok((StatusCode::CREATED, versioned(queue.version, QueueAnswer::new(QueueView::of(&queue)))))
+}
+
+/// A queue; an agent sees those they are a member of.
+#[utoipa::path(get, path = "/queues/{id}", tag = "queues", params(("id" = Uuid, Path, description = "the queue")),
+    responses((status = 200, body = QueueAnswer)))]
+pub(crate) async fn get_queue(
+    State(app): State<Shared>,
+    authed: Authed,
+    PathId(id): PathId<QueueKind>,
+) -> Reply<Versioned<QueueAnswer>> {
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let queue = tx.queue(id).await?.filter(|queue| sees(&authed, queue)).ok_or_else(|| Problem::not_found("queue"))?;
+    Ok(versioned(queue.version, QueueAnswer::new(QueueView::of(&queue))))
+}
+
+/// Change a queue: what is absent stays. For admins and managers.
+#[utoipa::path(put, path = "/queues/{id}", tag = "queues", params(("id" = Uuid, Path, description = "the queue")),
+    request_body = QueueInput, responses((status = 200, body = QueueAnswer)))]
+pub(crate) async fn update_queue(
+    State(app): State<Shared>,
+    authed: Authed,
+    PathId(id): PathId<QueueKind>,
+    IfMatch(expected): IfMatch,
+    Input(body): Input<QueueInput>,
+) -> Reply<Versioned<QueueAnswer>> {
+    authed.demand(Permission::ManageQueues)?;
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let old = tx.queue(id).await?.ok_or_else(|| Problem::not_found("queue"))?;
+    drop(tx);
+    let settings = body.settings(Some(&old.settings))?;
+    // What was absent was read just now: the change holds for that version only.
+    let expected_version = Some(expected.unwrap_or(old.version));
+    let queue = app.engine.execute(&authed.actor, &UpdateQueue { queue: id, settings, expected_version }).await?;
+    Ok(versioned(queue.version, QueueAnswer::new(QueueView::of(&queue))))
+}
+
+/// Delete a queue that no route leads to. For admins and managers.
+#[utoipa::path(delete, path = "/queues/{id}", tag = "queues", params(("id" = Uuid, Path, description = "the queue")),
+    responses((status = 200, body = Done)))]
+pub(crate) async fn delete_queue(
+    State(app): State<Shared>,
+    authed: Authed,
+    PathId(queue): PathId<QueueKind>,
+) -> Reply<Json<Done>> {
+    app.engine.execute(&authed.actor, &DeleteQueue { queue }).await?;
+    Ok(Done::say("Queue deleted successfully"))
+}

@@ -1,0 +1,142 @@
+//! Reading users.
+
+use axum::Json;
+use axum::extract::State;
+use dialplane_core::id::{CompanyKind, UserId, UserKind};
+use dialplane_core::people::{Role, RoleKind};
+use dialplane_core::store::{Page, Tx, UserFilter};
+use dialplane_core::{Actor, Permission};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::view::{Performance, Person, UserDetail, UserDetailAnswer, UserView, UsersAnswer};
+use crate::api::companies::inside;
+use crate::http::etag::{Versioned, versioned};
+use crate::http::guard::Authed;
+use crate::http::input::{Params, PathId};
+use crate::http::paging::Paging;
+use crate::problem::{Problem, Reply};
+use crate::state::{App, Shared};
+
+/// What a list of users can be narrowed by.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UserQuery {
+    /// The role word, such as `telecaller`.
+    #[param(value_type = Option<String>)]
+    role: Option<Role>,
+    /// The kind of role: admin, manager, marketing or agent.
+    #[param(value_type = Option<String>)]
+    kind: Option<RoleKind>,
+    /// The department, exactly.
+    department: Option<String>,
+    /// Whether they are active.
+    #[serde(alias = "is_active")]
+    is_active: Option<bool>,
+    /// Whom they report to.
+    #[serde(alias = "reporting_to", alias = "supervisor")]
+    #[param(value_type = Option<Uuid>)]
+    reporting_to: Option<UserId>,
+}
+
+impl UserQuery {
+    fn filter(self) -> UserFilter {
+        UserFilter {
+            role: self.role,
+            kind: self.kind,
+            department: self.department,
+            active: self.is_active,
+            reporting_to: self.reporting_to,
+        }
+    }
+
+    /// Only agents.
+    pub(crate) fn agents(self) -> Self {
+        Self { kind: Some(RoleKind::Agent), ..self }
+    }
+}
+
+/// A page of users with the figures of their calls.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) async fn listed(app: &App, actor: &Actor, query: UserQuery, paging: Paging) -> Reply<UsersAnswer> {
+    let mut tx = app.engine.read(actor).await?;
+    let listing = tx.users(&query.filter(), paging.page()).await?;
+    let mut users = Vec::with_capacity(listing.items.len());
+    for user in &listing.items {
+        let caller = if user.is_agent() { tx.caller(user.id).await? } else { None };
+        users.push(match caller {
+            Some(caller) => UserView::with_figures(user, &caller.figures),
+            None => UserView::of(user),
+        });
+    }
+    Ok(UsersAnswer::new(users, paging.of(listing.total)))
+}
+
+/// The company's people. For admins and managers.
+#[utoipa::path(get, path = "/users", tag = "users", params(UserQuery, Paging), responses((status = 200, body = UsersAnswer)))]
+pub(crate) async fn list_users(
+    State(app): State<Shared>,
+    authed: Authed,
+    Params(query): Params<UserQuery>,
+    Params(paging): Params<Paging>,
+) -> Reply<Json<UsersAnswer>> {
+    authed.demand(Permission::ViewPeople)?;
+    listed(&app, &authed.actor, query, paging).await.map(Json)
+}
+
+/// The people of a company: one's own, or for platform admins any.
+#[utoipa::path(get, path = "/users/company/{companyId}", tag = "users",
+    params(("companyId" = Uuid, Path, description = "the company"), UserQuery, Paging),
+    responses((status = 200, body = UsersAnswer)))]
+pub(crate) async fn list_company_users(
+    State(app): State<Shared>,
+    authed: Authed,
+    PathId(company): PathId<CompanyKind>,
+    Params(query): Params<UserQuery>,
+    Params(paging): Params<Paging>,
+) -> Reply<Json<UsersAnswer>> {
+    let actor = inside(&authed, company)?;
+    authed.demand(Permission::ViewPeople)?;
+    app.engine.read(&actor).await?.company(company).await?.ok_or_else(|| Problem::not_found("company"))?;
+    listed(&app, &actor, query, paging).await.map(Json)
+}
+
+/// A user in full: oneself, or for admins and managers anybody of the company.
+#[utoipa::path(get, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "the user")),
+    responses((status = 200, body = UserDetailAnswer)))]
+pub(crate) async fn get_user(
+    State(app): State<Shared>,
+    authed: Authed,
+    PathId(id): PathId<UserKind>,
+) -> Reply<Versioned<UserDetailAnswer>> {
+    if !authed.actor.may_for(id, Permission::ViewPeople) {
+        return Err(Problem::forbidden());
+    }
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let user = tx.user(id).await?.ok_or_else(|| Problem::not_found("user"))?;
+    let figures = tx.caller(id).await?.map(|caller| caller.figures).unwrap_or_default();
+    let detail = UserDetail {
+        user: UserView::of(&user),
+        supervisor: person(&mut *tx, user.reporting_to).await?,
+        team_members: team(&mut tx, id).await?,
+        performance: Performance::of(&figures),
+    };
+    Ok(versioned(user.version, UserDetailAnswer::new(detail)))
+}
+
+/// A user by name, when they are still there.
+async fn person(repo: &mut dyn Tx, id: Option<UserId>) -> Reply<Option<Person>> {
+    match id {
+        Some(id) => Ok(repo.user(id).await?.as_ref().map(Person::of)),
+        None => Ok(None),
+    }
+}
+
+async fn team(tx: &mut Box<dyn Tx + '_>, supervisor: UserId) -> Reply<Vec<Person>> {
+    let filter = UserFilter { reporting_to: Some(supervisor), ..UserFilter::default() };
+    let listing = tx.users(&filter, Page { offset: 0, limit: Page::LIMIT_MAX }).await?;
+    Ok(listing.items.iter().map(Person::of).collect())
+}

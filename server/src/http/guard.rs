@@ -1,0 +1,150 @@
+//! Who asks: the access token becomes an actor, checked against the store on every request, so that a change of role, a
+//! disabled account or a logout acts at once.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use dialplane_core::company::Company;
+use dialplane_core::id::CompanyId;
+use dialplane_core::people::User;
+use dialplane_core::{Actor, Permission};
+
+use super::rate_limit::Key;
+use crate::problem::{Problem, Reply};
+use crate::state::{App, Shared};
+
+/// A platform admin names the company to act in by this header; without it they act in their own.
+const COMPANY_HEADER: &str = "x-company-id";
+
+/// A signed-in user.
+#[derive(Debug, Clone)]
+pub(crate) struct Authed {
+    /// With which rights, in which company.
+    pub(crate) actor: Actor,
+    /// Who.
+    pub(crate) user: User,
+    /// The company acted in: its zone is the day, its country the default of numbers.
+    pub(crate) company: Company,
+}
+
+/// What is known of whoever asks.
+#[derive(Debug, Clone)]
+pub(crate) enum Identity {
+    /// No token.
+    Anonymous,
+    /// A token that is not valid.
+    Refused,
+    /// A signed-in user.
+    Known(Arc<Authed>),
+}
+
+impl Authed {
+    /// The id of the company acted in.
+    pub(crate) const fn company_id(&self) -> CompanyId {
+        self.company.id
+    }
+
+    /// Demands a permission.
+    ///
+    /// # Errors
+    /// 403.
+    pub(crate) fn demand(&self, permission: Permission) -> Reply<()> {
+        if self.actor.may(permission) { Ok(()) } else { Err(Problem::forbidden()) }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Authed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match parts.extensions.get::<Identity>() {
+            Some(Identity::Known(authed)) => Ok(Self::clone(authed)),
+            Some(Identity::Refused) => Err(Problem::bad_token()),
+            Some(Identity::Anonymous) | None => Err(Problem::no_token()),
+        }
+    }
+}
+
+/// The address of the client; behind a trusted proxy the one that the proxy saw.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl FromRequestParts<Shared> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Shared) -> Result<Self, Problem> {
+        Ok(Self(client_address(app, &parts.headers, parts.extensions.get::<ConnectInfo<SocketAddr>>())))
+    }
+}
+
+fn client_address(app: &App, headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
+    let forwarded = || {
+        // Only the last entry was written by the proxy; those before it are the client's own claims.
+        let text = headers.get_all("x-forwarded-for").iter().last()?.to_str().ok()?;
+        text.rsplit(',').next()?.trim().parse().ok()
+    };
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| address.ip());
+    if app.settings.trust_proxy { forwarded().unwrap_or(peer) } else { peer }
+}
+
+/// The token of `Authorization: Bearer …`; the scheme is compared without case (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().unwrap_or_default();
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    Some(if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" })
+}
+
+/// Finds out who asks, counts the request against their limit, and passes both on.
+pub(crate) async fn layer(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
+    let address = client_address(&app, request.headers(), request.extensions().get());
+    match identify(&app, request.headers(), address).await {
+        Ok(identity) => {
+            request.extensions_mut().insert(identity);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Reply<Identity> {
+    let Some(token) = bearer(headers) else {
+        app.limiter.count(Key::Anonymous(address))?;
+        return Ok(Identity::Anonymous);
+    };
+    let Some((actor, user, company)) = authenticate(app, token).await? else {
+        app.limiter.count(Key::Anonymous(address))?;
+        return Ok(Identity::Refused);
+    };
+    app.limiter.count(Key::Account(user.id))?;
+    let authed = Authed { actor, user, company };
+    Ok(Identity::Known(Arc::new(elsewhere(app, headers, authed).await?)))
+}
+
+/// Verifies a token and reads its user as they are now.
+async fn authenticate(app: &App, token: &str) -> Reply<Option<(Actor, User, Company)>> {
+    let Some(claims) = app.tokens.verify(token, app.engine.now()) else { return Ok(None) };
+    let mut tx = app.engine.read(&Actor::system_for(claims.company)).await?;
+    let (user, company) = (tx.user(claims.user).await?, tx.company(claims.company).await?);
+    let (Some(user), Some(company)) = (user, company) else { return Ok(None) };
+    if !user.is_active || !company.is_active || user.token_version != claims.version {
+        return Ok(None);
+    }
+    let actor = Actor::user(user.id, user.company, user.role.kind(), user.is_platform);
+    Ok(Some((actor, user, company)))
+}
+
+/// Moves a platform admin into the company they name; to everybody else other companies do not exist.
+async fn elsewhere(app: &App, headers: &HeaderMap, authed: Authed) -> Reply<Authed> {
+    let Some(value) = headers.get(COMPANY_HEADER) else { return Ok(authed) };
+    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    let id: CompanyId = id.ok_or_else(|| Problem::field("X-Company-Id", "expected an id, which is a UUID"))?;
+    let actor = authed.actor.inside(id).ok_or_else(|| Problem::not_found("company"))?;
+    let mut tx = app.engine.read(&actor).await?;
+    let company = tx.company(id).await?.ok_or_else(|| Problem::not_found("company"))?;
+    Ok(Authed { actor, company, ..authed })
+}

@@ -1,0 +1,12 @@
+//! What every request passes: its id, limits, headers, identity; and how bodies, queries and paths are read.
+
+pub(crate) mod answer;
+pub(crate) mod etag;
+pub(crate) mod guard;
+pub(crate) mod headers;
+pub(crate) mod idempotency;
+pub(crate) mod input;
+pub(crate) mod measure;
+pub(crate) mod paging;
+pub(crate) mod rate_limit;
+pub(crate) mod request_id;

@@ -1,0 +1,261 @@
+//! Settings: flags before environment before `dialplane.toml` before defaults, each value with its origin.
+
+mod sources;
+mod table;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use sources::Sources;
+
+use dialplane_core::phone::Country;
+
+/// A setting cannot be used. Names the setting and where its value came from, never the value of a secret.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    /// A value is out of range or cannot be read.
+    #[error("setting {key} (from {origin}): {message}")]
+    Invalid {
+        /// The key.
+        key: &'static str,
+        /// Where it came from.
+        origin: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// The settings file names something that is no setting.
+    #[error("{path}: there is no setting called {key}")]
+    Unknown {
+        /// The file.
+        path: String,
+        /// The name.
+        key: String,
+    },
+    /// The settings file cannot be read.
+    #[error("{path}: {message}")]
+    File {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// Which database is used.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Database {
+    /// A file of SQLite's.
+    Sqlite(PathBuf),
+    /// A server that speaks PostgreSQL's protocol; the URL holds a password.
+    Postgres(String),
+    /// In memory: everything is gone when the process ends.
+    Memory,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(_) => f.write_str("postgres"),
+            Self::Memory => f.write_str("memory"),
+        }
+    }
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Who is created when there is no user.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstAdmin {
+    pub(crate) email: String,
+    pub(crate) password: Secret,
+}
+
+/// How requests are limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimits {
+    /// Whether they are.
+    pub(crate) on: bool,
+    /// The window of the anonymous, sign-in and upload limits.
+    pub(crate) window: Duration,
+    /// Anonymous requests of one address in a window.
+    pub(crate) anonymous: u32,
+}
+
+/// The format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The settings, read and checked.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) http: SocketAddr,
+    pub(crate) sip: SocketAddr,
+    pub(crate) rtp_ports: (u16, u16),
+    pub(crate) public_address: Option<String>,
+    pub(crate) public_url: Option<String>,
+    pub(crate) data_dir: PathBuf,
+    pub(crate) database: Database,
+    pub(crate) company: String,
+    pub(crate) timezone: String,
+    pub(crate) country: Country,
+    pub(crate) first_admin: Option<FirstAdmin>,
+    pub(crate) open_registration: bool,
+    pub(crate) jwt_secret: Option<Secret>,
+    pub(crate) access_life: Duration,
+    pub(crate) refresh_life: Duration,
+    pub(crate) rate_limits: RateLimits,
+    pub(crate) max_upload_bytes: usize,
+    pub(crate) cors_origins: Vec<String>,
+    pub(crate) trust_proxy: bool,
+    pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+}
+
+impl Settings {
+    /// Reads and checks what the sources say.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting and its origin.
+    pub(crate) fn read(sources: &Sources) -> Result<Self, SettingsError> {
+        let data_dir = PathBuf::from(sources.get("data_dir").text.as_str());
+        Ok(Self {
+            http: sources.parse("http", value::address)?,
+            sip: sources.parse("sip", value::address)?,
+            rtp_ports: sources.parse("rtp_ports", value::port_range)?,
+            public_address: sources.optional("public_address", value::host)?,
+            public_url: sources.optional("public_url", value::base_url)?,
+            database: database(sources, &data_dir)?,
+            company: sources.parse("company", value::company_name)?,
+            timezone: sources.parse("timezone", value::timezone)?,
+            country: sources.parse("country", value::country)?,
+            first_admin: first_admin(sources)?,
+            open_registration: sources.parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,
+            jwt_secret: sources.optional("jwt_secret", value::jwt_secret)?,
+            access_life: sources.parse("access_token_life", |text| value::duration(text, 1, 86_400))?,
+            refresh_life: sources.parse("refresh_token_life", |text| value::duration(text, 60, 365 * 86_400))?,
+            rate_limits: RateLimits {
+                on: sources.parse("rate_limits", value::switch)?,
+                window: Duration::from_millis(sources.parse("rate_limit_window_ms", |t| value::number(t, 1_000, 86_400_000))?),
+                anonymous: sources.parse("rate_limit_max_requests", |t| value::number(t, 1, 1_000_000))? as u32,
+            },
+            max_upload_bytes: sources.parse("max_upload_bytes", |text| value::number(text, 1_024, 1 << 30))? as usize,
+            cors_origins: sources.parse("cors_origins", value::origins)?,
+            trust_proxy: sources.parse("trust_proxy", value::switch)?,
+            log: sources.parse("log", value::log_filter)?,
+            log_format: sources
+                .parse("log_format", |text| value::word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]))?,
+            data_dir,
+        })
+    }
+
+    /// The address that phones register at and that appears in SIP addresses.
+    pub(crate) fn sip_domain(&self) -> String {
+        self.public_address.clone().unwrap_or_else(|| self.sip.to_string())
+    }
+
+    /// The base of links: the public URL, or the address that is listened on.
+    pub(crate) fn base_url(&self, listening: SocketAddr) -> String {
+        self.public_url.clone().unwrap_or_else(|| {
+            let shown = if listening.ip().is_unspecified() {
+                SocketAddr::new(std::net::Ipv4Addr::LOCALHOST.into(), listening.port())
+            } else {
+                listening
+            };
+            format!("http://{shown}")
+        })
+    }
+}
+
+fn database(sources: &Sources, data_dir: &Path) -> Result<Database, SettingsError> {
+    Ok(sources.optional("database", value::database)?.unwrap_or_else(|| Database::Sqlite(data_dir.join("dialplane.db"))))
+}
+
+fn first_admin(sources: &Sources) -> Result<Option<FirstAdmin>, SettingsError> {
+    let email = sources.optional("admin_email", value::email)?;
+    let password = sources.optional("admin_password", value::password)?;
+    match (email, password) {
+        (Some(email), Some(password)) => Ok(Some(FirstAdmin { email, password })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(sources.invalid("admin_password", "is needed beside admin_email".to_owned())),
+        (None, Some(_)) => Err(sources.invalid("admin_email", "is needed beside admin_password".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(flags: &[(&'static str, &str)], env: &[(&str, &str)], file: &str) -> Result<Settings, SettingsError> {
+        let flags = flags.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Settings::read(&Sources::new(flags, lookup, Some(("dialplane.toml", file)))?)
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_beats_the_file_beats_the_default() {
+        let file = "http = \"127.0.0.1:1\"\nsip = \"127.0.0.1:2\"\nrtp_ports = \"30000-30010\"";
+        let env = [("DIALPLANE_HTTP", "127.0.0.1:3"), ("DIALPLANE_SIP", "127.0.0.1:4"), ("PORT", "9")];
+        let settings = read(&[("http", "127.0.0.1:5")], &env, file).unwrap();
+        assert_eq!(settings.http.port(), 5);
+        assert_eq!(settings.sip.port(), 4);
+        assert_eq!(settings.rtp_ports, (30_000, 30_010));
+        assert_eq!(settings.access_life, Duration::from_secs(900));
+    }
+
+    #[test]
+    fn the_names_of_the_documents_are_aliases_that_our_own_name_beats() {
+        let env = [
+            ("PORT", "3000"),
+            ("HOST", "localhost"),
+            ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
+            ("JWT_EXPIRES_IN", "24h"),
+            ("DB_HOST", "db.example"),
+            ("DB_NAME", "calldocker"),
+            ("DB_USER", "post gres"),
+            ("DB_PASSWORD", "p@ss"),
+            ("MAX_FILE_SIZE", "2048"),
+            ("DIALPLANE_MAX_UPLOAD_BYTES", "4096"),
+        ];
+        let settings = read(&[], &env, "").unwrap();
+        assert_eq!(settings.http.to_string(), "127.0.0.1:3000");
+        assert_eq!(settings.access_life, Duration::from_secs(86_400));
+        let url = "postgres://post%20gres:p%40ss@db.example:5432/calldocker";
+        assert_eq!(settings.database, Database::Postgres(url.to_owned()));
+        assert_eq!(settings.max_upload_bytes, 4_096);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_setting_and_origin_and_never_a_secret() {
+        let error = read(&[], &[("PORT", "seventy")], "").unwrap_err().to_string();
+        assert!(error.contains("http") && error.contains("PORT"), "{error}");
+        let error = read(&[], &[("JWT_SECRET", "tooshort")], "").unwrap_err().to_string();
+        assert!(error.contains("jwt_secret") && !error.contains("tooshort"), "{error}");
+        let error = read(&[], &[], "htp = \"x\"").unwrap_err().to_string();
+        assert!(error.contains("htp"), "{error}");
+        assert!(read(&[], &[("DIALPLANE_ADMIN_EMAIL", "a@b.c")], "").is_err());
+    }
+}

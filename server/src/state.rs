@@ -1,0 +1,108 @@
+//! What all handlers share.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use dialplane_core::Engine;
+use dialplane_core::engine::CommitObserver;
+use dialplane_core::event::Envelope;
+use dialplane_core::people::session::SessionLife;
+use dialplane_core::store::Store;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{Notify, broadcast};
+
+use crate::auth::jwt::Tokens;
+use crate::auth::passwords::Passwords;
+use crate::auth::secrets::Secrets;
+use crate::auth::setup_link::SetupLink;
+use crate::call_control::CallControl;
+use crate::http::idempotency::Replays;
+use crate::http::rate_limit::Limiter;
+use crate::settings::Settings;
+
+/// Events that a slow listener may lag behind before it misses some.
+const BUS_CAPACITY: usize = 4_096;
+/// A login ends after this many days, however often it is refreshed.
+const SESSION_DAYS_MAX: i64 = 30;
+
+/// The state of the server.
+pub(crate) struct App {
+    pub(crate) engine: Engine,
+    pub(crate) settings: Settings,
+    /// The generated secrets; signalling takes the one of nonces from here.
+    #[allow(dead_code, reason = "read by the telephony edge")]
+    pub(crate) secrets: Secrets,
+    pub(crate) tokens: Tokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) limiter: Limiter,
+    pub(crate) replays: Replays,
+    pub(crate) setup: SetupLink,
+    /// What carries calls, once it has started.
+    pub(crate) calls: OnceLock<Arc<dyn CallControl>>,
+    /// Delivered events, for whoever listens in this process.
+    pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
+    /// Wakes the delivery of events.
+    pub(crate) outbox: Arc<Notify>,
+    pub(crate) metrics: PrometheusHandle,
+    pub(crate) started: Instant,
+    draining: AtomicBool,
+}
+
+/// The state as handlers take it.
+pub(crate) type Shared = Arc<App>;
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// Wakes the outbox when a command has emitted events.
+struct Waker(Arc<Notify>);
+
+impl CommitObserver for Waker {
+    fn committed(&self, _: &[Envelope]) {
+        self.0.notify_one();
+    }
+}
+
+impl App {
+    /// The state on an open store.
+    pub(crate) fn new(store: Arc<dyn Store>, settings: Settings, secrets: Secrets, metrics: PrometheusHandle) -> Shared {
+        let outbox = Arc::new(Notify::new());
+        let signing = settings.jwt_secret.as_ref().unwrap_or(&secrets.jwt);
+        Arc::new(Self {
+            engine: Engine::on(store).with_observer(Arc::new(Waker(Arc::clone(&outbox)))),
+            tokens: Tokens::new(signing.expose().as_bytes(), settings.access_life),
+            passwords: Passwords::new(),
+            limiter: Limiter::new(settings.rate_limits),
+            replays: Replays::default(),
+            setup: SetupLink::default(),
+            calls: OnceLock::new(),
+            bus: broadcast::Sender::new(BUS_CAPACITY),
+            outbox,
+            metrics,
+            started: Instant::now(),
+            draining: AtomicBool::new(false),
+            settings,
+            secrets,
+        })
+    }
+
+    /// How long sessions live.
+    pub(crate) fn session_life(&self) -> SessionLife {
+        let idle = chrono::TimeDelta::from_std(self.settings.refresh_life).unwrap_or(chrono::TimeDelta::days(7));
+        SessionLife { idle, absolute: chrono::TimeDelta::days(SESSION_DAYS_MAX).max(idle) }
+    }
+
+    /// Takes no new work from now on.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether the server is stopping.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+}

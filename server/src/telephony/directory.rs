@@ -1,0 +1,230 @@
+//! The edge's directory: read from the store at the start, read again when something in it has changed.
+
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use dialplane_core::event::{Envelope, Event};
+use dialplane_core::id::CompanyId;
+use dialplane_core::people::User;
+use dialplane_core::phone::{Trunk, TrunkTransport};
+use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
+use dialplane_core::store::Access;
+use dialplane_core::{Actor, Permission};
+use dialplane_signaling::edge::{
+    AgentEntry, CompanyEntry, Directory, EdgeHandle, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry,
+};
+use dialplane_signaling::sip::digest::{Algorithm, Ha1};
+use dialplane_signaling::sip::flow::Protocol;
+use tokio::sync::watch;
+
+use crate::state::{App, Shared};
+
+/// How long a name server may take.
+const RESOLVE: Duration = Duration::from_secs(2);
+/// How often the directory is read without being told to: for changes by other processes, and names whose address moved.
+const LOOK: Duration = Duration::from_secs(10);
+/// How long an answer to a client waits for the change to reach the edge.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Counts changes that concern the directory, and how far they have reached the edge. A client that was told of a new
+/// extension may register its phone in the next instant, so answers wait for the edge.
+#[derive(Debug)]
+pub(crate) struct DirectoryWatch {
+    wanted: watch::Sender<u64>,
+    loaded: watch::Sender<u64>,
+}
+
+impl Default for DirectoryWatch {
+    fn default() -> Self {
+        Self { wanted: watch::Sender::new(0), loaded: watch::Sender::new(0) }
+    }
+}
+
+impl DirectoryWatch {
+    /// Takes note of what was committed.
+    pub(crate) fn committed(&self, events: &[Envelope]) {
+        if events.iter().any(|envelope| concerns(&envelope.event)) {
+            self.wanted.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Waits until every change so far has reached the edge; not for ever, since the change itself is safe in the store. At once
+    /// where no edge runs.
+    pub(crate) async fn settle(&self) {
+        let wanted = *self.wanted.borrow();
+        if self.wanted.receiver_count() == 0 {
+            return;
+        }
+        let mut loaded = self.loaded.subscribe();
+        let reached = loaded.wait_for(|count| *count >= wanted);
+        if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+            tracing::warn!("a change has not reached call control yet");
+        }
+    }
+}
+
+const fn concerns(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::CompanyCreated { .. }
+            | Event::CompanyUpdated { .. }
+            | Event::UserCreated { .. }
+            | Event::UserUpdated { .. }
+            | Event::UserDeleted { .. }
+            | Event::AvailabilityChanged { .. }
+            | Event::NumbersAdded { .. }
+            | Event::NumberDeleted { .. }
+            | Event::TelephonyUpdated { .. }
+            | Event::QueueUpdated { .. }
+    )
+}
+
+/// Keeps the edge's directory current until the edge stops.
+pub(super) async fn keep_current(app: Shared, edge: EdgeHandle) {
+    let mut wanted = app.directory.wanted.subscribe();
+    loop {
+        // Changes during the reading are seen by the next round, as the count was taken before it.
+        let count = *wanted.borrow_and_update();
+        match load(&app).await {
+            Ok(directory) => {
+                if edge.replace(std::sync::Arc::new(directory)).await.is_err() {
+                    return;
+                }
+                app.directory.loaded.send_replace(count);
+            }
+            Err(error) => tracing::warn!(%error, "the directory could not be read, trying again"),
+        }
+        let changed = tokio::time::timeout(LOOK, wanted.changed()).await;
+        if matches!(changed, Ok(Err(_))) {
+            return;
+        }
+    }
+}
+
+/// Reads the directory in one consistent unit of work.
+pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
+    let store: &dyn Store = app.engine.store();
+    let mut tx = store.begin(Actor::system().scope(), Access::Read).await?;
+    let mut directory = Directory::default();
+    let active = add_companies(&mut *tx, &mut directory).await?;
+    let users = add_agents(&mut *tx, &mut directory, &active).await?;
+    for extension in tx.extensions().await? {
+        let Some(user) = users.get(&extension.user) else { continue };
+        let (Some(md5), Some(sha256)) = (
+            Ha1::from_hex(Algorithm::Md5, &extension.secret.md5),
+            Ha1::from_hex(Algorithm::Sha256, &extension.secret.sha256),
+        ) else {
+            tracing::error!(extension = ?extension.id, "the stored secret of an extension cannot be read");
+            continue;
+        };
+        directory.add_extension(ExtensionEntry {
+            id: extension.id,
+            company: user.company,
+            user: user.id,
+            number: extension.number,
+            username: extension.username,
+            version: extension.version,
+            md5,
+            sha256,
+        });
+    }
+    for queue in tx.queues().await? {
+        directory.add_queue(queue.id, QueueEntry { company: queue.company, settings: queue.settings });
+    }
+    add_routes(&mut *tx, &mut directory).await?;
+    let trunks = tx.trunks().await?;
+    tx.rollback().await?;
+    // Names are resolved after the unit of work: a slow name server must not hold it.
+    for trunk in trunks {
+        let address = resolve(&trunk).await;
+        let protocol = match trunk.transport {
+            TrunkTransport::Udp => Protocol::Udp,
+            TrunkTransport::Tcp => Protocol::Tcp,
+        };
+        directory.add_trunk(TrunkEntry {
+            id: trunk.id,
+            company: trunk.company,
+            protocol,
+            host: trunk.host,
+            port: trunk.port,
+            address,
+            auth: trunk.auth,
+        });
+    }
+    Ok(directory)
+}
+
+async fn add_companies(tx: &mut dyn Tx, directory: &mut Directory) -> Result<HashSet<CompanyId>, StoreError> {
+    let mut active = HashSet::new();
+    for number in 1.. {
+        let page = Page::number(number, Page::LIMIT_MAX);
+        let listing = tx.companies(page).await?;
+        let last = listing.items.len() < Page::LIMIT_MAX as usize;
+        for company in listing.items.into_iter().filter(|company| company.is_active) {
+            active.insert(company.id);
+            directory.add_company(company.id, CompanyEntry { default_country: company.default_country });
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(active)
+}
+
+async fn add_agents(
+    tx: &mut dyn Tx,
+    directory: &mut Directory,
+    active: &HashSet<CompanyId>,
+) -> Result<HashMap<dialplane_core::id::UserId, User>, StoreError> {
+    let filter = UserFilter { active: Some(true), ..UserFilter::default() };
+    let mut users = HashMap::new();
+    for number in 1.. {
+        let listing = tx.users(&filter, Page::number(number, Page::LIMIT_MAX)).await?;
+        let last = listing.items.len() < Page::LIMIT_MAX as usize;
+        for user in listing.items {
+            if active.contains(&user.company) && Permission::TakeCalls.held_by(user.role.kind()) {
+                let entry = AgentEntry { company: user.company, availability: user.availability };
+                directory.add_agent(user.id, entry);
+                users.insert(user.id, user);
+            }
+        }
+        if last {
+            break;
+        }
+    }
+    Ok(users)
+}
+
+async fn add_routes(tx: &mut dyn Tx, directory: &mut Directory) -> Result<(), StoreError> {
+    let routes = tx.inbound_routes().await?;
+    if routes.is_empty() {
+        return Ok(());
+    }
+    let mut owned = HashMap::new();
+    for number in 1.. {
+        let listing = tx.numbers(&NumberFilter::default(), Page::number(number, Page::LIMIT_MAX)).await?;
+        let last = listing.items.len() < Page::LIMIT_MAX as usize;
+        owned.extend(listing.items.into_iter().map(|row| ((row.number.company, row.number.number), row.number.id)));
+        if last {
+            break;
+        }
+    }
+    for route in routes {
+        let number = owned.get(&(route.company, route.number.clone())).copied();
+        directory.add_route(&route.number, RouteEntry { company: route.company, target: route.target, number });
+    }
+    Ok(())
+}
+
+async fn resolve(trunk: &Trunk) -> Option<SocketAddr> {
+    if let Ok(ip) = trunk.host.parse::<IpAddr>() {
+        return Some(SocketAddr::new(ip, trunk.port));
+    }
+    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((trunk.host.as_str(), trunk.port))).await;
+    let address = found.ok().and_then(Result::ok).and_then(|mut addresses| addresses.next());
+    if address.is_none() {
+        tracing::warn!(trunk = ?trunk.id, "the host of a trunk cannot be resolved");
+    }
+    address
+}

@@ -1,0 +1,212 @@
+//! Call control in the server: starts the edge, keeps its directory current, asks the engine for it and records its calls.
+
+mod directory;
+mod host;
+mod node;
+mod recorder;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dialplane_core::Actor;
+use dialplane_core::clock::SystemClock;
+use dialplane_core::command::call::{CloseLostCalls, Initiated};
+use dialplane_core::id::{CallId, CompanyId, NodeId, SystemIds};
+use dialplane_core::store::StoreError;
+use dialplane_signaling::edge::{
+    Edge, EdgeConfig, EdgeError, EdgeHandle, Gauges, Origination, OutboundGrant, StartError, Surroundings,
+};
+use dialplane_signaling::media::relay::RelayConfig;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::call_control::{CallControl, ControlError};
+use crate::settings::Settings;
+use crate::state::Shared;
+
+pub(crate) use directory::DirectoryWatch;
+
+/// Calls at once. Each takes four sockets for its audio.
+const CALLS_MAX: usize = 20_000;
+/// How long a nonce may be used before phones are asked for a fresh one.
+const NONCE_LIFE: Duration = Duration::from_secs(300);
+/// Seconds a phone or a carrier is rung where no queue says otherwise.
+const RING: Duration = Duration::from_secs(45);
+/// Longer than one ring, so that the ring time decides.
+const SETUP: Duration = Duration::from_secs(180);
+/// A call without audio from either side is ended after this.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long calls in progress may go on once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(0);
+/// How long the end of all calls may take.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Why call control did not start.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TelephonyError {
+    /// The sockets could not be opened.
+    #[error(transparent)]
+    Edge(#[from] StartError),
+    /// The store failed.
+    #[error("the store failed: {0}")]
+    Store(#[from] StoreError),
+    /// The file that names this process cannot be kept.
+    #[error("{0}")]
+    Node(#[from] node::NodeError),
+    /// The calls of an earlier run could not be closed.
+    #[error("the calls of an earlier run could not be closed: {0}")]
+    Recovery(String),
+}
+
+/// Running call control.
+pub(crate) struct Telephony {
+    node: NodeId,
+    edge: EdgeHandle,
+    tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
+    /// Held as long as the process lives: it keeps another one from taking the same name.
+    _lock: node::NodeLock,
+}
+
+impl Telephony {
+    /// Closes what an earlier run left open, opens the sockets and serves.
+    ///
+    /// # Errors
+    /// [`TelephonyError`].
+    pub(crate) async fn start(app: &Shared) -> Result<Arc<Self>, TelephonyError> {
+        let (node, lock) = node::claim(&app.settings.data_dir)?;
+        close_lost_calls(app, node).await?;
+        let directory = Arc::new(directory::load(app).await?);
+        let (reports, batches) = mpsc::channel(1);
+        let surroundings = Surroundings {
+            host: Arc::new(host::EngineHost::new(app.engine.clone(), node)),
+            reports,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds::default()),
+        };
+        let config = config(&app.settings, app.secrets.nonce, node);
+        let (edge, handle) = Edge::start(config, directory, surroundings)?;
+        let tasks = vec![
+            tokio::spawn(edge.run()),
+            tokio::spawn(recorder::run(app.engine.clone(), batches)),
+            tokio::spawn(directory::keep_current(app.clone(), handle.clone())),
+        ];
+        Ok(Arc::new(Self { node, edge: handle, tasks: tokio::sync::Mutex::new(tasks), _lock: lock }))
+    }
+
+    /// The edge.
+    pub(crate) const fn edge(&self) -> &EdgeHandle {
+        &self.edge
+    }
+}
+
+fn config(settings: &Settings, nonce_key: [u8; 32], node: NodeId) -> EdgeConfig {
+    let listening = settings.sip.ip();
+    let public: Option<IpAddr> = settings.public_address.as_deref().and_then(|host| host.parse().ok());
+    let (first, last) = settings.rtp_ports;
+    let mut seed = [0; 8];
+    dialplane_core::id::IdSource::fill(&SystemIds::default(), &mut seed);
+    // Bound to all addresses, peers must be told one that they can reach.
+    let host = settings.public_address.clone().or_else(|| {
+        listening.is_unspecified().then(|| {
+            tracing::warn!("SIP listens on all addresses and no public address is set: peers are told 127.0.0.1");
+            Ipv4Addr::LOCALHOST.to_string()
+        })
+    });
+    let advertised = public.or_else(|| listening.is_unspecified().then_some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    let relay = RelayConfig {
+        bind: listening,
+        advertised,
+        ports: first..=last,
+        first_port_seed: u64::from_be_bytes(seed),
+        max_sessions: CALLS_MAX,
+        idle_after: Some(SILENCE),
+        ..RelayConfig::default()
+    };
+    EdgeConfig {
+        sip: settings.sip,
+        public_host: host,
+        relay,
+        nonce_key,
+        nonce_life: NONCE_LIFE,
+        calls_max: CALLS_MAX,
+        setup: SETUP,
+        ring: RING,
+        software: concat!("Dialplane/", env!("CARGO_PKG_VERSION")).to_owned(),
+        node: Some(node),
+    }
+}
+
+async fn close_lost_calls(app: &Shared, node: NodeId) -> Result<(), TelephonyError> {
+    loop {
+        let closed = app.engine.execute(&Actor::system(), &CloseLostCalls { node: Some(node) }).await;
+        match closed.map_err(|failure| TelephonyError::Recovery(failure.to_string()))? {
+            0 => return Ok(()),
+            count => tracing::warn!(count, "calls that an earlier run left open were closed"),
+        }
+    }
+}
+
+#[async_trait]
+impl CallControl for Telephony {
+    fn node(&self) -> NodeId {
+        self.node
+    }
+
+    async fn originate(&self, initiated: Initiated) -> Result<(), ControlError> {
+        let Initiated { call, allowed, trunk } = initiated;
+        let grant = OutboundGrant {
+            caller: allowed.number.number,
+            number: allowed.number.id,
+            destination: allowed.destination,
+            trunk: trunk.map(|trunk| trunk.id),
+        };
+        let agent = allowed.assignment.agent;
+        let origination = Origination { call: call.id, company: call.company, agent, grant };
+        self.edge.originate(origination).await.map_err(control_error)
+    }
+
+    async fn hang_up(&self, company: CompanyId, call: CallId) -> Result<(), ControlError> {
+        self.edge.hang_up(company, call).await.map_err(control_error)
+    }
+
+    async fn shut_down(&self) {
+        self.edge.stop(GRACE).await;
+        let mut tasks = self.tasks.lock().await;
+        // The edge returns when its last report is handed out, the recorder when it is written; the directory's keeper is idle.
+        if let Some(keeper) = tasks.pop() {
+            keeper.abort();
+        }
+        for task in tasks.drain(..) {
+            if tokio::time::timeout(FAREWELL, task).await.is_err() {
+                tracing::error!("call control did not stop in time");
+            }
+        }
+    }
+}
+
+const fn control_error(error: EdgeError) -> ControlError {
+    match error {
+        EdgeError::Stopped => ControlError::Stopping,
+        EdgeError::NoSuchCall => ControlError::NoSuchCall,
+        EdgeError::Full => ControlError::Congested,
+    }
+}
+
+/// Writes the edge's counts into the metrics.
+pub(crate) fn publish_gauges(edge: &EdgeHandle) {
+    let counts = edge.gauges();
+    let set = |name: &'static str, count: &std::sync::atomic::AtomicUsize| {
+        metrics::gauge!(name).set(Gauges::read(count) as f64);
+    };
+    set("dialplane_calls_active", &counts.calls);
+    set("dialplane_legs_active", &counts.legs);
+    set("dialplane_sip_transactions_active", &counts.transactions);
+    set("dialplane_sip_dialogs_active", &counts.dialogs);
+    set("dialplane_media_sessions_active", &counts.media_sessions);
+    set("dialplane_registrations_active", &counts.registrations);
+    set("dialplane_queue_waiting", &counts.waiting);
+    metrics::counter!("dialplane_calls_total").absolute(Gauges::read(&counts.calls_total) as u64);
+    metrics::counter!("dialplane_sip_auth_failures_total").absolute(Gauges::read(&counts.auth_failures_total) as u64);
+}

@@ -1,0 +1,110 @@
+//! How the statements are carried out on tables of some size: by which index, and over how many rows. The figures are the
+//! server's own counts of scans in the transaction, so that it is the store's very statements that are looked at.
+
+use dialplane_core::id::{CompanyId, Id};
+use dialplane_core::scope::Scope;
+use dialplane_core::store::{CallFilter, CallStore, Outbox, Page, UserFilter, UserStore};
+use dialplane_storage_postgres::PgRepo;
+use sqlx::{Connection, Executor, PgConnection, Row};
+use uuid::Uuid;
+
+use crate::database::Database;
+use crate::rows::{Rows, now};
+
+/// Calls of the large company. Enough for the planner to prefer an index where one fits.
+const CALLS: i64 = 20_000;
+
+/// Fills the tables: one company with many rows, and others around it.
+async fn fill(connection: &mut PgConnection, company: CompanyId, others: CompanyId, agent: Uuid) {
+    let calls = "INSERT INTO calls (id, company_id, direction, status, \"from\", \"to\", agent_id, queue_id, number_id, lead_id, \
+         started_at, legs, events, version, updated_at) \
+         SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $2 ELSE $1 END, 'inbound', \
+         CASE WHEN i % 2000 = 0 THEN 'ringing' WHEN i % 500 = 0 THEN 'abandoned' ELSE 'completed' END, '+1', '+2', \
+         CASE WHEN i % 400 = 1 THEN $3 ELSE gen_random_uuid() END, CASE WHEN i % 400 = 2 THEN $3 END, \
+         CASE WHEN i % 400 = 3 THEN $3 END, CASE WHEN i % 400 = 4 THEN $3 END, \
+         $4::timestamptz + i * interval '1 minute', '[]', 0, 1, now() FROM generate_series(1, $5) AS i";
+    let calls = sqlx::query(calls).bind(company.as_uuid()).bind(others.as_uuid()).bind(agent).bind(now()).bind(CALLS);
+    calls.execute(&mut *connection).await.expect("calls are stored");
+    let events = "INSERT INTO outbox (id, company_id, at, actor, version, event, delivered_at) \
+         SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $1 ELSE $2 END, now(), 'system', 1, \
+         '{\"type\": \"company.updated\"}', CASE WHEN i % 1000 > 0 THEN now() END FROM generate_series(1, $3) AS i";
+    let events = sqlx::query(events).bind(company.as_uuid()).bind(others.as_uuid()).bind(CALLS);
+    events.execute(&mut *connection).await.expect("events are stored");
+    let users = "INSERT INTO users SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $1 ELSE $2 END, 'n', i || '@x', 'p', 'i', \
+         'agent', NULL, NULL, NULL, NULL, true, false, 'offline', 0, 1, now(), now() FROM generate_series(1, 5000) AS i";
+    let users = sqlx::query(users).bind(company.as_uuid()).bind(others.as_uuid());
+    users.execute(&mut *connection).await.expect("users are stored");
+    connection.execute("VACUUM (ANALYZE) calls, outbox, users").await.expect("statistics are gathered");
+}
+
+/// What a transaction has scanned: tables from end to end, and how many entries of which index.
+async fn scanned(connection: &mut PgConnection) -> (Vec<String>, Vec<(String, i64)>) {
+    let tables = "SELECT relname::text FROM pg_stat_xact_user_tables WHERE seq_scan > 0 AND relname IN ('calls', 'outbox', 'users')";
+    let tables = sqlx::query(tables).fetch_all(&mut *connection).await.expect("the server counts scans");
+    let indexes = "SELECT c.relname::text, pg_stat_get_xact_tuples_returned(c.oid) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid \
+         JOIN pg_class t ON t.oid = i.indrelid WHERE t.relname IN ('calls', 'outbox', 'users') AND pg_stat_get_xact_numscans(c.oid) > 0";
+    let indexes = sqlx::query(indexes).fetch_all(&mut *connection).await.expect("the server counts scans");
+    (tables.iter().map(|row| row.get(0)).collect(), indexes.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Runs `$work` often enough for a generic plan to be chosen where the planner likes one, and checks the last run.
+macro_rules! expect_index {
+    ($connection:expr, $scope:expr, $index:literal, $most:expr, |$repo:ident| $work:expr) => {
+        for round in 0..7 {
+            let mut transaction = $connection.begin().await.unwrap();
+            let mut $repo = PgRepo::join(&mut transaction, $scope);
+            $work.await.unwrap();
+            let (tables, indexes) = scanned(&mut transaction).await;
+            assert!(tables.is_empty(), "round {round}: {tables:?} scanned from end to end");
+            let entries = indexes.iter().find(|(name, _)| name == $index).map(|(_, entries)| *entries);
+            assert!(
+                entries.is_some_and(|entries| entries <= $most),
+                "round {round}: {} not as expected: {indexes:?}",
+                $index
+            );
+            transaction.rollback().await.unwrap();
+        }
+    };
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_and_claims_go_by_their_index_and_touch_little_more_than_they_give() {
+    let database = Database::fresh().await;
+    drop(database.store().await);
+    let rows = Rows::default();
+    let (company, others): (CompanyId, CompanyId) = (rows.id(), rows.id());
+    let agent: Uuid = rows.id::<()>().as_uuid();
+    let mut connection = database.connection().await;
+    fill(&mut connection, company, others, agent).await;
+    let scope = Scope::Company(company);
+    let page = Page { offset: 0, limit: 50 };
+    let all = CALLS;
+
+    // A page; its total goes over the same index, without the table.
+    let none = CallFilter::default();
+    expect_index!(connection, scope, "calls_by_company", all, |repo| repo.calls(&none, page));
+    let deep = CallFilter { before: Some(Id::from_uuid(Uuid::from_u128(1 << 122))), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_company", all, |repo| repo.calls(&deep, page));
+    let by_agent = CallFilter { agent: Some(Id::from_uuid(agent)), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_agent", 200, |repo| repo.calls(&by_agent, page));
+    let by_queue = CallFilter { queue: Some(Id::from_uuid(agent)), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_queue", 200, |repo| repo.calls(&by_queue, page));
+    let by_number = CallFilter { number: Some(Id::from_uuid(agent)), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_number", 200, |repo| repo.calls(&by_number, page));
+    let by_lead = CallFilter { lead: Some(Id::from_uuid(agent)), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_lead", 200, |repo| repo.calls(&by_lead, page));
+    let abandoned = CallFilter { status: "abandoned".parse().ok(), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_status", 200, |repo| repo.calls(&abandoned, page));
+    let ringing = CallFilter { status: "ringing".parse().ok(), ..none.clone() };
+    expect_index!(connection, scope, "calls_open", 50, |repo| repo.calls(&ringing, page));
+    let hour = CallFilter { from: Some(now()), to: Some(now() + chrono::TimeDelta::hours(1)), ..none.clone() };
+    expect_index!(connection, scope, "calls_by_start", 200, |repo| repo.calls(&hour, page));
+    expect_index!(connection, Scope::System, "calls_open", 50, |repo| repo.open_calls(None));
+
+    expect_index!(connection, scope, "users_by_company", 1_000, |repo| repo.users(&UserFilter::default(), page));
+    expect_index!(connection, scope, "users_email", 1, |repo| repo.user_by_email("7@x"));
+
+    // Undelivered events are found among the delivered ones, and a client's place among all.
+    expect_index!(connection, Scope::System, "outbox_due", 40, |repo| repo.claim_events(now(), now(), 10));
+    expect_index!(connection, scope, "outbox_by_company", 120, |repo| repo.events_after(100, 100));
+}
