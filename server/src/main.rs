@@ -4,7 +4,6 @@
 
 mod api;
 mod auth;
-mod call_control;
 mod cli;
 mod http;
 mod jobs;
@@ -12,6 +11,7 @@ mod problem;
 mod settings;
 mod state;
 mod storage;
+mod telephony;
 
 use std::process::ExitCode;
 

@@ -121,7 +121,11 @@ impl Problem {
 
     /// The body is of a type this route does not read.
     pub(crate) fn media_type(expected: &str) -> Self {
-        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", format!("expected Content-Type {expected}"))
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("expected Content-Type {expected}"),
+        )
     }
 
     /// Too many attempts.

@@ -16,10 +16,10 @@ use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
-use crate::call_control::CallControl;
 use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
 use crate::settings::Settings;
+use crate::telephony::{DirectoryWatch, Telephony};
 
 /// Events that a slow listener may lag behind before it misses some.
 const BUS_CAPACITY: usize = 4_096;
@@ -31,7 +31,6 @@ pub(crate) struct App {
     pub(crate) engine: Engine,
     pub(crate) settings: Settings,
     /// The generated secrets; signalling takes the one of nonces from here.
-    #[allow(dead_code, reason = "read by the telephony edge")]
     pub(crate) secrets: Secrets,
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
@@ -39,11 +38,13 @@ pub(crate) struct App {
     pub(crate) replays: Replays,
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
-    pub(crate) calls: OnceLock<Arc<dyn CallControl>>,
+    pub(crate) calls: OnceLock<Arc<Telephony>>,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
+    /// Counts the changes that call control must know of.
+    pub(crate) directory: Arc<DirectoryWatch>,
     pub(crate) metrics: PrometheusHandle,
     pub(crate) started: Instant,
     draining: AtomicBool,
@@ -58,22 +59,33 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// Wakes the outbox when a command has emitted events.
-struct Waker(Arc<Notify>);
+/// Wakes the outbox and call control when a command has emitted events.
+struct Waker {
+    outbox: Arc<Notify>,
+    directory: Arc<DirectoryWatch>,
+}
 
 impl CommitObserver for Waker {
-    fn committed(&self, _: &[Envelope]) {
-        self.0.notify_one();
+    fn committed(&self, events: &[Envelope]) {
+        self.outbox.notify_one();
+        self.directory.committed(events);
     }
 }
 
 impl App {
     /// The state on an open store.
-    pub(crate) fn new(store: Arc<dyn Store>, settings: Settings, secrets: Secrets, metrics: PrometheusHandle) -> Shared {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        settings: Settings,
+        secrets: Secrets,
+        metrics: PrometheusHandle,
+    ) -> Shared {
         let outbox = Arc::new(Notify::new());
+        let directory = Arc::new(DirectoryWatch::default());
+        let waker = Waker { outbox: Arc::clone(&outbox), directory: Arc::clone(&directory) };
         let signing = settings.jwt_secret.as_ref().unwrap_or(&secrets.jwt);
         Arc::new(Self {
-            engine: Engine::on(store).with_observer(Arc::new(Waker(Arc::clone(&outbox)))),
+            engine: Engine::on(store).with_observer(Arc::new(waker)),
             tokens: Tokens::new(signing.expose().as_bytes(), settings.access_life),
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
@@ -82,6 +94,7 @@ impl App {
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             outbox,
+            directory,
             metrics,
             started: Instant::now(),
             draining: AtomicBool::new(false),

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use dialplane_core::store::Store;
 use dialplane_core::store::memory::MemoryStore;
+use dialplane_storage_postgres::PostgresStore;
+use dialplane_storage_sqlite::SqliteStore;
 
 use crate::auth::secrets::{SecretsError, make_directory};
 use crate::settings::Database;
@@ -30,8 +32,12 @@ pub(crate) async fn open(database: &Database) -> Result<Arc<dyn Store>, StorageE
             if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 make_directory(directory)?;
             }
-            Err(StorageError::Backend("SQLite is not linked yet".to_owned()))
+            let store = SqliteStore::open(path).await.map_err(|error| StorageError::Backend(error.to_string()))?;
+            Ok(Arc::new(store))
         }
-        Database::Postgres(_) => Err(StorageError::Backend("PostgreSQL is not linked yet".to_owned())),
+        Database::Postgres(url) => {
+            let store = PostgresStore::connect(url).await.map_err(|error| StorageError::Backend(error.to_string()))?;
+            Ok(Arc::new(store))
+        }
     }
 }

@@ -83,7 +83,10 @@ pub(crate) async fn list_callers(
     } else {
         authed.demand(Permission::TakeCalls)?;
         let own = tx.caller(authed.user.id).await?;
-        Listing { total: u64::from(own.is_some()), items: own.into_iter().skip(paging.page().offset as usize).collect() }
+        Listing {
+            total: u64::from(own.is_some()),
+            items: own.into_iter().skip(paging.page().offset as usize).collect(),
+        }
     };
     let mut callers = Vec::with_capacity(listing.items.len());
     for caller in &listing.items {

@@ -25,9 +25,11 @@ use crate::state::Shared;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(list_companies, create_company))
-        .routes(routes!(get_company, update_company, delete_company))
+    OpenApiRouter::new().routes(routes!(list_companies, create_company)).routes(routes!(
+        get_company,
+        update_company,
+        delete_company
+    ))
 }
 
 /// A company.

@@ -25,9 +25,11 @@ use crate::state::Shared;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(list_inbound_routes, create_inbound_route))
-        .routes(routes!(get_inbound_route, update_inbound_route, delete_inbound_route))
+    OpenApiRouter::new().routes(routes!(list_inbound_routes, create_inbound_route)).routes(routes!(
+        get_inbound_route,
+        update_inbound_route,
+        delete_inbound_route
+    ))
 }
 
 /// Where an inbound call leads.

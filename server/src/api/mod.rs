@@ -18,7 +18,7 @@ mod users;
 
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -55,6 +55,7 @@ fn resources() -> OpenApiRouter<Shared> {
 pub(crate) fn router(app: &Shared) -> Router {
     let (resources, _) = resources().split_for_parts();
     let resources = resources
+        .layer(from_fn_with_state(Shared::clone(app), settled))
         .layer(from_fn_with_state(Shared::clone(app), idempotency::layer))
         .layer(from_fn_with_state(Shared::clone(app), guard::layer));
     let (operations, _) = operations::routes().split_for_parts();
@@ -75,6 +76,16 @@ pub(crate) fn router(app: &Shared) -> Router {
         router = router.layer(cors);
     }
     router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app))
+}
+
+/// Answers a change once call control knows of it: a phone may register in the instant after its extension was made.
+async fn settled(State(app): State<Shared>, request: Request, next: Next) -> Response {
+    let reads = request.method().is_safe();
+    let response = next.run(request).await;
+    if !reads && response.status().is_success() {
+        app.directory.settle().await;
+    }
+    response
 }
 
 async fn deadline(request: Request, next: Next) -> Response {

@@ -11,6 +11,7 @@ use utoipa_axum::routes;
 
 use crate::problem::{Problem, Reply};
 use crate::state::Shared;
+use crate::telephony::publish_gauges;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -59,6 +60,9 @@ pub(crate) async fn ready(State(app): State<Shared>) -> Reply<Json<Ready>> {
 /// Metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "operations", security(()), responses((status = 200, body = String)))]
 pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
+    if let Some(telephony) = app.calls.get() {
+        publish_gauges(telephony.edge());
+    }
     app.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

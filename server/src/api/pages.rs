@@ -13,7 +13,10 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/", get(|| async { html(include_str!("../pages/index.html")) }))
         .route("/setup", get(|| async { html(include_str!("../pages/setup.html")) }))
         .route("/assets/page.css", get(|| async { file("text/css; charset=utf-8", include_str!("../pages/page.css")) }))
-        .route("/assets/setup.js", get(|| async { file("text/javascript; charset=utf-8", include_str!("../pages/setup.js")) }))
+        .route(
+            "/assets/setup.js",
+            get(|| async { file("text/javascript; charset=utf-8", include_str!("../pages/setup.js")) }),
+        )
 }
 
 fn html(text: &'static str) -> impl IntoResponse {

@@ -27,9 +27,11 @@ const RING_SECONDS: u32 = 20;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(list_queues, create_queue))
-        .routes(routes!(get_queue, update_queue, delete_queue))
+    OpenApiRouter::new().routes(routes!(list_queues, create_queue)).routes(routes!(
+        get_queue,
+        update_queue,
+        delete_queue
+    ))
 }
 
 /// A member of a queue.

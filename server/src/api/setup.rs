@@ -89,7 +89,12 @@ pub(crate) async fn set_up(
     app.limiter.check(key)?;
     if !app.setup.admits(&body.token) {
         app.limiter.count(key)?;
-        return Err(Error::new(dialplane_core::Kind::Forbidden, "invalid_setup_token", "this set-up link is not valid").into());
+        return Err(Error::new(
+            dialplane_core::Kind::Forbidden,
+            "invalid_setup_token",
+            "this set-up link is not valid",
+        )
+        .into());
     }
     user::person_name(&body.name).map_err(Failure::Refused)?;
     user::email(&body.email).map_err(Failure::Refused)?;

@@ -28,9 +28,11 @@ const SIP_PORT: u16 = 5060;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new()
-        .routes(routes!(list_trunks, create_trunk))
-        .routes(routes!(get_trunk, update_trunk, delete_trunk))
+    OpenApiRouter::new().routes(routes!(list_trunks, create_trunk)).routes(routes!(
+        get_trunk,
+        update_trunk,
+        delete_trunk
+    ))
 }
 
 /// A trunk.
@@ -126,7 +128,8 @@ fn auth(input: AuthInput) -> Reply<TrunkAuth> {
 impl TrunkInput {
     /// The settings, with `old` for what is absent.
     fn settings(self, old: Option<&Trunk>, is_first: bool) -> Reply<TrunkSettings> {
-        let transport = self.transport.map(|text| text.parse()).transpose().map_err(Failure::<TrunkRefused>::Refused)?;
+        let transport =
+            self.transport.map(|text| text.parse()).transpose().map_err(Failure::<TrunkRefused>::Refused)?;
         let auth = match (self.auth, old) {
             (Some(input), _) => auth(input)?,
             (None, Some(old)) => old.auth.clone(),

@@ -45,7 +45,9 @@ pub(super) async fn create(settings: &Settings, create: Create, json: bool) -> R
     let new = admin(name, email, &password);
     let engine = Engine::on(database::open(settings).await?);
     let user = match first(&engine, settings, create.company.clone(), &new).await {
-        Err(Failure::Refused(refused)) if is_set_up(&refused) => another(&engine, create.company.as_deref(), new).await?,
+        Err(Failure::Refused(refused)) if is_set_up(&refused) => {
+            another(&engine, create.company.as_deref(), new).await?
+        }
         other => other.map_err(Error::from)?,
     };
     report(&user, json)

@@ -18,7 +18,9 @@ pub(super) async fn migrate(settings: &Settings, json: bool) -> Result<(), CliEr
     let store = open(settings).await?;
     store.ping().await.map_err(dialplane_core::Error::from)?;
     if json {
-        print::data(&print::line(&serde_json::json!({ "success": true, "database": format!("{:?}", settings.database) })))
+        print::data(&print::line(
+            &serde_json::json!({ "success": true, "database": format!("{:?}", settings.database) }),
+        ))
     } else {
         print::message(&format!("the schema of {:?} is up to date", settings.database));
         Ok(())

@@ -68,7 +68,8 @@ async fn check(settings: &Settings) -> Vec<Check> {
 /// A public listener whose own address is unknown cannot be named in links and session descriptions.
 fn reachable(settings: &Settings) -> Check {
     let named = settings.public_address.is_some() || !settings.sip.ip().is_unspecified();
-    let message = if named { settings.sip_domain() } else { "set public_address: sip listens on all addresses".to_owned() };
+    let message =
+        if named { settings.sip_domain() } else { "set public_address: sip listens on all addresses".to_owned() };
     Check { check: "public address", ok: named, message }
 }
 

@@ -107,6 +107,8 @@ pub(crate) enum CliError {
     Secrets(#[from] crate::auth::secrets::SecretsError),
     #[error(transparent)]
     Storage(#[from] crate::storage::StorageError),
+    #[error(transparent)]
+    Telephony(#[from] crate::telephony::TelephonyError),
     #[error("{0}")]
     Core(#[from] dialplane_core::Error),
     #[error("{what}: {source}")]

@@ -14,6 +14,7 @@ use super::{CliError, admin, database, print};
 use crate::auth::secrets;
 use crate::settings::{LogFormat, Settings};
 use crate::state::{App, Shared};
+use crate::telephony::Telephony;
 use crate::{api, jobs};
 
 /// How long requests and calls may take to end once the server stops.
@@ -33,8 +34,14 @@ pub(super) async fn serve(settings: Settings, unused: Vec<&'static str>, json: b
     let listener = TcpListener::bind(app.settings.http).await.map_err(bind)?;
     let address = listener.local_addr().map_err(bind)?;
     let stop = CancellationToken::new();
+    raise_descriptor_limit();
+    let telephony = Telephony::start(&app).await?;
+    let sip = telephony.edge().local();
+    if app.calls.set(telephony).is_err() {
+        tracing::error!("call control was started twice");
+    }
     let mut jobs = jobs::start(&app, &stop);
-    announce(&app, address, token.as_deref(), json)?;
+    announce(&app, address, sip, token.as_deref(), json)?;
     run(&app, listener, &stop).await?;
     stop.cancel();
     while jobs.join_next().await.is_some() {}
@@ -72,6 +79,19 @@ async fn run(app: &Shared, listener: TcpListener, stop: &CancellationToken) -> R
         tracing::warn!("requests did not end in time");
     }
     Ok(())
+}
+
+/// Each call takes four sockets: as many descriptors as the system allows.
+fn raise_descriptor_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, getrlimit, setrlimit};
+        let mut limit = getrlimit(Resource::Nofile);
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::debug!(%error, "the limit of descriptors was not raised");
+        }
+    }
 }
 
 /// Resolves when the process is asked to stop.
@@ -118,22 +138,24 @@ async fn first_run(app: &App) -> Result<Option<String>, CliError> {
 }
 
 /// Says where everything is: a banner for people, one line of JSON for programs.
-fn announce(app: &App, address: SocketAddr, token: Option<&str>, json: bool) -> Result<(), CliError> {
+fn announce(app: &App, address: SocketAddr, sip: SocketAddr, token: Option<&str>, json: bool) -> Result<(), CliError> {
     let base = app.settings.base_url(address);
     let setup = token.map(|token| format!("{base}/setup#{token}"));
     if token.is_some() && !address.ip().is_loopback() {
-        tracing::warn!("this server is reachable from outside and has no account yet: whoever registers first becomes its admin");
+        tracing::warn!(
+            "this server is reachable from outside and has no account yet: whoever registers first becomes its admin"
+        );
     }
     if json {
         return print::data(&print::line(&serde_json::json!({
-            "event": "ready", "http": address, "url": base, "sip": app.settings.sip, "setup": setup,
+            "event": "ready", "http": address, "url": base, "sip": sip, "setup": setup,
         })));
     }
     let database = format!("{:?}", app.settings.database);
     let mut lines = vec![
         format!("Dialplane {}", env!("CARGO_PKG_VERSION")),
         format!("  API        {base}/api  (described at {base}/docs)"),
-        format!("  SIP        {} over UDP and TCP", app.settings.sip),
+        format!("  SIP        {sip} over UDP and TCP"),
         format!("  Database   {database}"),
     ];
     if let Some(setup) = setup {

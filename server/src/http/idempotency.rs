@@ -82,7 +82,9 @@ impl Replays {
                 Err(Problem::conflict("idempotency_key_reused", "this Idempotency-Key was used for another request"))
             }
             Some(Entry { answer: Some(answer), .. }) => Ok(Begun::Again(answer.clone())),
-            Some(_) => Err(Problem::conflict("idempotency_in_progress", "the first request with this key is not answered yet")),
+            Some(_) => {
+                Err(Problem::conflict("idempotency_in_progress", "the first request with this key is not answered yet"))
+            }
             None => {
                 kept.entries.insert(key.clone(), Entry { began: now, request, answer: None });
                 kept.order.push_back((now, key.clone()));
@@ -170,7 +172,11 @@ pub(crate) async fn layer(State(app): State<Shared>, request: Request, next: Nex
 
 async fn once(app: &Shared, key: Key, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let limit = if parts.uri.path().ends_with("/bulk-upload") { app.settings.max_upload_bytes.saturating_add(64 * 1024) } else { JSON_MAX };
+    let limit = if parts.uri.path().ends_with("/bulk-upload") {
+        app.settings.max_upload_bytes.saturating_add(64 * 1024)
+    } else {
+        JSON_MAX
+    };
     let body = read_body(body, limit).await?;
     match app.replays.begin(Instant::now(), &key, Sha256::digest(&body).into())? {
         Begun::Again(answer) => {
@@ -198,7 +204,8 @@ async fn copied(response: Response) -> Result<(Response, Option<Answer>), Proble
     let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| Problem::internal(&error))?;
     let keep = (!passing && body.len() <= ANSWER_MAX).then(|| {
         let kept = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
-        let headers = kept.into_iter().filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone()))).collect();
+        let headers =
+            kept.into_iter().filter_map(|name| parts.headers.get(&name).map(|value| (name, value.clone()))).collect();
         Answer { status: parts.status, headers, body: body.clone() }
     });
     Ok((Response::from_parts(parts, Body::from(body)), keep))

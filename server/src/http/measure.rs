@@ -18,7 +18,8 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     tracing::debug!(%route, %status, ms = elapsed.as_millis() as u64, "answered");
     metrics::counter!("dialplane_http_requests_total", "method" => method, "route" => route.clone(), "status" => status)
         .increment(1);
-    metrics::histogram!("dialplane_http_request_seconds", "method" => method, "route" => route).record(elapsed.as_secs_f64());
+    metrics::histogram!("dialplane_http_request_seconds", "method" => method, "route" => route)
+        .record(elapsed.as_secs_f64());
     response
 }
 

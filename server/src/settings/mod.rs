@@ -153,21 +153,25 @@ impl Settings {
             timezone: sources.parse("timezone", value::timezone)?,
             country: sources.parse("country", value::country)?,
             first_admin: first_admin(sources)?,
-            open_registration: sources.parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,
+            open_registration: sources
+                .parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,
             jwt_secret: sources.optional("jwt_secret", value::jwt_secret)?,
             access_life: sources.parse("access_token_life", |text| value::duration(text, 1, 86_400))?,
             refresh_life: sources.parse("refresh_token_life", |text| value::duration(text, 60, 365 * 86_400))?,
             rate_limits: RateLimits {
                 on: sources.parse("rate_limits", value::switch)?,
-                window: Duration::from_millis(sources.parse("rate_limit_window_ms", |t| value::number(t, 1_000, 86_400_000))?),
+                window: Duration::from_millis(
+                    sources.parse("rate_limit_window_ms", |t| value::number(t, 1_000, 86_400_000))?,
+                ),
                 anonymous: sources.parse("rate_limit_max_requests", |t| value::number(t, 1, 1_000_000))? as u32,
             },
             max_upload_bytes: sources.parse("max_upload_bytes", |text| value::number(text, 1_024, 1 << 30))? as usize,
             cors_origins: sources.parse("cors_origins", value::origins)?,
             trust_proxy: sources.parse("trust_proxy", value::switch)?,
             log: sources.parse("log", value::log_filter)?,
-            log_format: sources
-                .parse("log_format", |text| value::word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)]))?,
+            log_format: sources.parse("log_format", |text| {
+                value::word(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])
+            })?,
             data_dir,
         })
     }
@@ -191,7 +195,9 @@ impl Settings {
 }
 
 fn database(sources: &Sources, data_dir: &Path) -> Result<Database, SettingsError> {
-    Ok(sources.optional("database", value::database)?.unwrap_or_else(|| Database::Sqlite(data_dir.join("dialplane.db"))))
+    Ok(sources
+        .optional("database", value::database)?
+        .unwrap_or_else(|| Database::Sqlite(data_dir.join("dialplane.db"))))
 }
 
 fn first_admin(sources: &Sources) -> Result<Option<FirstAdmin>, SettingsError> {

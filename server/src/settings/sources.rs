@@ -159,7 +159,8 @@ fn database(set: &dyn Fn(&str) -> Option<String>) -> Option<Value> {
     let port = set("DB_PORT").unwrap_or_else(|| "5432".to_owned());
     let name = set("DB_NAME").unwrap_or_else(|| "dialplane".to_owned());
     let user = escaped(&set("DB_USER").unwrap_or_else(|| "postgres".to_owned()));
-    let password = set("DB_PASSWORD").or_else(|| set("DB_PASS")).map(|p| format!(":{}", escaped(&p))).unwrap_or_default();
+    let password =
+        set("DB_PASSWORD").or_else(|| set("DB_PASS")).map(|p| format!(":{}", escaped(&p))).unwrap_or_default();
     let text = format!("postgres://{user}{password}@{host}:{port}/{}", escaped(&name));
     Some(Value { text, origin: "DB_HOST and its kin".to_owned() })
 }
@@ -185,7 +186,8 @@ fn read_file(path: &str, text: &str) -> Result<BTreeMap<&'static str, String>, S
         let Some(spec) = table::spec(&key) else {
             return Err(SettingsError::Unknown { path: path.to_owned(), key });
         };
-        let text = scalar(&value).ok_or_else(|| fail(format!("{key} is neither a text, a number, a switch nor a list")))?;
+        let text =
+            scalar(&value).ok_or_else(|| fail(format!("{key} is neither a text, a number, a switch nor a list")))?;
         values.insert(spec.key, text);
     }
     Ok(values)

@@ -19,7 +19,8 @@ pub(super) fn address(text: &str) -> Read<SocketAddr> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
-    let resolved = text.to_socket_addrs().map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())?;
+    let resolved =
+        text.to_socket_addrs().map_err(|_| "expected an address and a port such as 127.0.0.1:8080".to_owned())?;
     let mut all: Vec<SocketAddr> = resolved.collect();
     // `localhost` is both; the one that every client tries is IPv4.
     all.sort_by_key(SocketAddr::is_ipv6);
@@ -29,8 +30,13 @@ pub(super) fn address(text: &str) -> Read<SocketAddr> {
 pub(super) fn port_range(text: &str) -> Read<(u16, u16)> {
     let expected = || "expected a range of ports such as 40000-49999".to_owned();
     let (from, to) = text.split_once('-').ok_or_else(expected)?;
-    let (from, to): (u16, u16) = (from.trim().parse().map_err(|_| expected())?, to.trim().parse().map_err(|_| expected())?);
-    if from < 1_024 || to <= from { Err("the ports are 1024 to 65535, the first below the last".to_owned()) } else { Ok((from, to)) }
+    let (from, to): (u16, u16) =
+        (from.trim().parse().map_err(|_| expected())?, to.trim().parse().map_err(|_| expected())?);
+    if from < 1_024 || to <= from {
+        Err("the ports are 1024 to 65535, the first below the last".to_owned())
+    } else {
+        Ok((from, to))
+    }
 }
 
 pub(super) fn host(text: &str) -> Read<String> {
@@ -42,7 +48,9 @@ pub(super) fn base_url(text: &str) -> Read<String> {
     let text = text.trim_end_matches('/');
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c == '"' || c == '<') => Ok(text.to_owned()),
+        Some(rest) if !rest.is_empty() && !rest.contains(|c: char| c.is_whitespace() || c == '"' || c == '<') => {
+            Ok(text.to_owned())
+        }
         _ => Err("expected a URL such as https://calls.example.com".to_owned()),
     }
 }

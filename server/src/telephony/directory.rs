@@ -8,8 +8,8 @@ use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::CompanyId;
 use dialplane_core::people::User;
 use dialplane_core::phone::{Trunk, TrunkTransport};
-use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::store::Access;
+use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
 use dialplane_signaling::edge::{
     AgentEntry, CompanyEntry, Directory, EdgeHandle, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry,

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use dialplane_core::Actor;
-use dialplane_core::Failure;
 use dialplane_core::Engine;
+use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::InitiateCall;
 use dialplane_core::id::NodeId;

@@ -1,6 +1,7 @@
 //! Call control in the server: starts the edge, keeps its directory current, asks the engine for it and records its calls.
 
 mod directory;
+mod error;
 mod host;
 mod node;
 mod recorder;
@@ -9,24 +10,24 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use dialplane_core::Actor;
 use dialplane_core::clock::SystemClock;
 use dialplane_core::command::call::{CloseLostCalls, Initiated};
 use dialplane_core::id::{CallId, CompanyId, NodeId, SystemIds};
 use dialplane_core::store::StoreError;
 use dialplane_signaling::edge::{
-    Edge, EdgeConfig, EdgeError, EdgeHandle, Gauges, Origination, OutboundGrant, StartError, Surroundings,
+    Edge, EdgeConfig, EdgeHandle, Gauges, Origination, OutboundGrant, StartError, Surroundings,
 };
 use dialplane_signaling::media::relay::RelayConfig;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::call_control::{CallControl, ControlError};
 use crate::settings::Settings;
 use crate::state::Shared;
 
 pub(crate) use directory::DirectoryWatch;
+pub(crate) use error::ControlError;
 
 /// Calls at once. Each takes four sockets for its audio.
 const CALLS_MAX: usize = 20_000;
@@ -85,7 +86,8 @@ impl Telephony {
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds::default()),
         };
-        let config = config(&app.settings, app.secrets.nonce, node);
+        let nonce_key = Sha256::digest(app.secrets.nonce.expose().as_bytes()).into();
+        let config = config(&app.settings, nonce_key, node);
         let (edge, handle) = Edge::start(config, directory, surroundings)?;
         let tasks = vec![
             tokio::spawn(edge.run()),
@@ -148,13 +150,17 @@ async fn close_lost_calls(app: &Shared, node: NodeId) -> Result<(), TelephonyErr
     }
 }
 
-#[async_trait]
-impl CallControl for Telephony {
-    fn node(&self) -> NodeId {
+impl Telephony {
+    /// The process that carries the calls: their records name it.
+    pub(crate) const fn node(&self) -> NodeId {
         self.node
     }
 
-    async fn originate(&self, initiated: Initiated) -> Result<(), ControlError> {
+    /// Rings the agent's phones, then the destination. Returns once the attempt has begun; how it goes is in the call's record.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub(crate) async fn originate(&self, initiated: Initiated) -> Result<(), ControlError> {
         let Initiated { call, allowed, trunk } = initiated;
         let grant = OutboundGrant {
             caller: allowed.number.number,
@@ -164,14 +170,19 @@ impl CallControl for Telephony {
         };
         let agent = allowed.assignment.agent;
         let origination = Origination { call: call.id, company: call.company, agent, grant };
-        self.edge.originate(origination).await.map_err(control_error)
+        self.edge.originate(origination).await.map_err(ControlError::from)
     }
 
-    async fn hang_up(&self, company: CompanyId, call: CallId) -> Result<(), ControlError> {
-        self.edge.hang_up(company, call).await.map_err(control_error)
+    /// Ends a call of a company.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub(crate) async fn hang_up(&self, company: CompanyId, call: CallId) -> Result<(), ControlError> {
+        self.edge.hang_up(company, call).await.map_err(ControlError::from)
     }
 
-    async fn shut_down(&self) {
+    /// Takes no new call, ends those in progress, and returns when their ends are recorded.
+    pub(crate) async fn shut_down(&self) {
         self.edge.stop(GRACE).await;
         let mut tasks = self.tasks.lock().await;
         // The edge returns when its last report is handed out, the recorder when it is written; the directory's keeper is idle.
@@ -183,14 +194,6 @@ impl CallControl for Telephony {
                 tracing::error!("call control did not stop in time");
             }
         }
-    }
-}
-
-const fn control_error(error: EdgeError) -> ControlError {
-    match error {
-        EdgeError::Stopped => ControlError::Stopping,
-        EdgeError::NoSuchCall => ControlError::NoSuchCall,
-        EdgeError::Full => ControlError::Congested,
     }
 }
 

@@ -215,4 +215,3 @@ pub(crate) async fn first_account(app: &App, company: FirstCompany, admin: NewUs
     tracing::info!("the first account was made, set-up is over");
     Ok(made)
 }
-

@@ -13,15 +13,15 @@ use utoipa::ToSchema;
 
 use super::list::{shown, visible};
 use super::view::CallPlaced;
-use crate::call_control::{CallControl, ControlError};
 use crate::http::answer::Done;
 use crate::http::guard::Authed;
 use crate::http::input::{Input, PathId};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
+use crate::telephony::{ControlError, Telephony};
 
 /// What carries calls.
-fn control(app: &App) -> Reply<&Arc<dyn CallControl>> {
+fn control(app: &App) -> Reply<&Arc<Telephony>> {
     if app.is_draining() {
         return Err(ControlError::Stopping.into());
     }

@@ -70,7 +70,9 @@ fn instant(field: &str, text: &str, of_day: impl Fn(Tz, NaiveDate) -> DateTime<U
     }
     // A `+` of an offset that was not escaped arrives as a blank.
     let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    instant.map(|at| at.to_utc()).map_err(|_| Problem::field(field, "expected a day such as 2026-01-31 or an RFC 3339 time"))
+    instant
+        .map(|at| at.to_utc())
+        .map_err(|_| Problem::field(field, "expected a day such as 2026-01-31 or an RFC 3339 time"))
 }
 
 impl CallQuery {

@@ -154,7 +154,6 @@ impl EventView {
     }
 }
 
-
 impl CallView {
     /// The call, with its agent by name when they are still there.
     pub(crate) fn of(call: &Call, people: &BTreeMap<UserId, Person>) -> Self {

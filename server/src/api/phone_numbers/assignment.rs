@@ -56,12 +56,8 @@ pub(crate) async fn assign(
     PathId(number): PathId<NumberKind>,
     Input(body): Input<AssignmentInput>,
 ) -> Reply<Versioned<NumberAnswer>> {
-    let command = AssignNumber {
-        number,
-        agent: body.agent_id,
-        daily_limit: body.daily_limit,
-        countries: body.allowed_countries,
-    };
+    let command =
+        AssignNumber { number, agent: body.agent_id, daily_limit: body.daily_limit, countries: body.allowed_countries };
     let row = app.engine.execute(&authed.actor, &command).await?;
     Ok(answered(&app, &authed, &row))
 }
@@ -101,12 +97,8 @@ pub(crate) async fn update_assignment(
     IfMatch(expected_version): IfMatch,
     Input(body): Input<AssignmentPatch>,
 ) -> Reply<Versioned<NumberAnswer>> {
-    let command = UpdateAssignment {
-        number,
-        daily_limit: body.daily_limit,
-        countries: body.allowed_countries,
-        expected_version,
-    };
+    let command =
+        UpdateAssignment { number, daily_limit: body.daily_limit, countries: body.allowed_countries, expected_version };
     let row = app.engine.execute(&authed.actor, &command).await?;
     Ok(answered(&app, &authed, &row))
 }

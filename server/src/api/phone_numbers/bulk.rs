@@ -47,9 +47,12 @@ pub(crate) async fn bulk_upload(State(app): State<Shared>, authed: Authed, reque
     let text = text_of(&app, request).await?;
     let home = authed.company.default_country;
     // Reading 50,000 lines takes long enough to be in the way of other requests.
-    let read = tokio::task::spawn_blocking(move || import::read(&text, home)).await.map_err(|error| Problem::internal(&error))?;
+    let read = tokio::task::spawn_blocking(move || import::read(&text, home))
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     let upload = read.map_err(Failure::Refused)?;
-    let errors = upload.errors.iter().map(|fault| LineFault { line: fault.line, message: fault.message.clone() }).collect();
+    let errors =
+        upload.errors.iter().map(|fault| LineFault { line: fault.line, message: fault.message.clone() }).collect();
     let report = app.engine.execute(&authed.actor, &ImportNumbers { upload }).await?;
     Ok(Json(Uploaded::new(report.created, report.skipped, errors)))
 }
@@ -64,7 +67,9 @@ async fn text_of(app: &App, request: Request) -> Reply<Bytes> {
                 Lines::List(lines) => lines.join("\n").into(),
             })
         }
-        "text/csv" | "text/plain" | "application/csv" | "application/vnd.ms-excel" => read_body(request.into_body(), limit).await,
+        "text/csv" | "text/plain" | "application/csv" | "application/vnd.ms-excel" => {
+            read_body(request.into_body(), limit).await
+        }
         "multipart/form-data" => file_of(request, limit).await,
         _ => Err(Problem::media_type("application/json, text/csv, text/plain or multipart/form-data")),
     }
@@ -80,7 +85,8 @@ async fn file_of(request: Request, limit: usize) -> Reply<Bytes> {
     let torn = |error: axum::extract::multipart::MultipartError| {
         if is_length_limit(&error) { Problem::too_large(limit) } else { Problem::malformed("the form cannot be read") }
     };
-    let mut form = Multipart::from_request(request, &()).await.map_err(|_| Problem::malformed("the form has no boundary"))?;
+    let mut form =
+        Multipart::from_request(request, &()).await.map_err(|_| Problem::malformed("the form has no boundary"))?;
     while let Some(field) = form.next_field().await.map_err(torn)? {
         if field.file_name().is_some() || field.name() == Some("numbers") {
             let file = field.bytes().await.map_err(torn)?;

@@ -82,7 +82,10 @@ pub(crate) async fn usage(
     let to = query.date_to.unwrap_or_else(|| today(&app, &authed));
     let from = query.date_from.or_else(|| to.checked_sub_days(Days::new(DAYS_DEFAULT - 1))).unwrap_or(to);
     if from > to || (to - from).num_days() > DAYS_MAX {
-        return Err(Problem::field("dateFrom", format!("the period ends after it begins and has at most {DAYS_MAX} days")));
+        return Err(Problem::field(
+            "dateFrom",
+            format!("the period ends after it begins and has at most {DAYS_MAX} days"),
+        ));
     }
     let mut tx = app.engine.read(&authed.actor).await?;
     let rows = tx.usage(agent, from, to).await?;

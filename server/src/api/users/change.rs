@@ -57,7 +57,13 @@ pub(crate) struct UserPatch {
     #[schema(value_type = Option<String>)]
     department: Option<Option<String>>,
     /// Whom they report to; null clears it.
-    #[serde(default, deserialize_with = "nullable", alias = "reportingTo", alias = "supervisor", alias = "supervisorId")]
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        alias = "reportingTo",
+        alias = "supervisor",
+        alias = "supervisorId"
+    )]
     #[schema(value_type = Option<Uuid>)]
     reporting_to: Option<Option<UserId>>,
     /// Enables or disables the account: a disabled one is signed out at once.
