@@ -36,7 +36,8 @@ const VALUES: [(&str, &str); HEADERS - 2] = [
     ("To", "<sip:+12025550147@pbx.example.net>"),
     ("Call-ID", "b58a1e0c67d94ff2@203.0.113.40"),
     ("CSeq", "7 INVITE"),
-    ("Contact", "<sip:2201@203.0.113.40:5066;transport=udp>;+sip.instance=\"<urn:uuid:5f0c3f2e-7a31-4b50-9d0e-51f0a1b2c3d4>\""),
+    // Without the quoted +sip.instance that phones put here, which rsip cannot read.
+    ("Contact", "<sip:2201@203.0.113.40:5066;transport=udp>;expires=3600"),
     ("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO, UPDATE, REFER, NOTIFY"),
     ("Supported", "replaces, timer, 100rel"),
     ("Session-Expires", "1800;refresher=uac"),

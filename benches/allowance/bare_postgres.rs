@@ -6,22 +6,22 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgPool};
 
 /// Names a server, as a URL of one of its databases with the right to create others.
-pub const SERVER: &str = "DIALPLANE_TEST_POSTGRES";
+pub(crate) const SERVER: &str = "DIALPLANE_TEST_POSTGRES";
 
 /// The server that the environment names.
-pub fn server() -> Option<String> {
+pub(crate) fn server() -> Option<String> {
     std::env::var(SERVER).ok().filter(|url| !url.is_empty())
 }
 
 /// A database of this run alone.
-pub struct Throwaway {
+pub(crate) struct Throwaway {
     server: String,
     name: String,
     url: String,
 }
 
 impl Throwaway {
-    pub async fn create(server: &str) -> sqlx::Result<Self> {
+    pub(crate) async fn create(server: &str) -> sqlx::Result<Self> {
         let name = format!("dialplane_bench_{}", std::process::id());
         let options = PgConnectOptions::from_str(server)?;
         let mut connection = options.connect().await?;
@@ -31,11 +31,11 @@ impl Throwaway {
         Ok(Self { server: server.to_owned(), name, url })
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    pub async fn remove(self) -> sqlx::Result<()> {
+    pub(crate) async fn remove(self) -> sqlx::Result<()> {
         let mut connection = PgConnectOptions::from_str(&self.server)?.connect().await?;
         let text = format!("DROP DATABASE {} WITH (FORCE)", self.name);
         connection.execute(sqlx::raw_sql(AssertSqlSafe(text))).await?;
@@ -44,12 +44,12 @@ impl Throwaway {
 }
 
 /// A table of its own in the same database, and a pool as large as the store's.
-pub struct Bare {
+pub(crate) struct Bare {
     pool: PgPool,
 }
 
 impl Bare {
-    pub async fn open(url: &str, agents: usize) -> sqlx::Result<Self> {
+    pub(crate) async fn open(url: &str, agents: usize) -> sqlx::Result<Self> {
         let most = dialplane_storage_postgres::Options::default().max_connections;
         let pool = PgPoolOptions::new().max_connections(most).test_before_acquire(false).connect(url).await?;
         pool.execute(
@@ -64,7 +64,7 @@ impl Bare {
     }
 
     /// One unit of work, as durable as ours.
-    pub async fn consume(&self, agent: usize) -> sqlx::Result<()> {
+    pub(crate) async fn consume(&self, agent: usize) -> sqlx::Result<()> {
         let mut tx = self.pool.begin().await?;
         let counted = sqlx::query("UPDATE bench_allowance SET used = used + 1 WHERE agent = $1 AND used < most")
             .bind(agent as i64)
@@ -74,7 +74,7 @@ impl Bare {
         tx.commit().await
     }
 
-    pub async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
 }

@@ -14,12 +14,12 @@ const TABLES: &str = "
     INSERT INTO company VALUES (1, 'Europe/Berlin');";
 
 /// One connection, as SQLite lets only one write.
-pub struct Bare {
+pub(crate) struct Bare {
     connection: Mutex<SqliteConnection>,
 }
 
 impl Bare {
-    pub async fn open(path: &Path, agents: usize) -> sqlx::Result<Self> {
+    pub(crate) async fn open(path: &Path, agents: usize) -> sqlx::Result<Self> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -37,7 +37,7 @@ impl Bare {
     }
 
     /// One unit of work, as durable as ours.
-    pub async fn consume(&self, agent: usize) -> sqlx::Result<()> {
+    pub(crate) async fn consume(&self, agent: usize) -> sqlx::Result<()> {
         let agent = agent as i64;
         let mut connection = self.connection.lock().await;
         let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;

@@ -17,16 +17,16 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 /// Commands of one repetition, shared by the writers: enough for every writer to have several.
-pub const UNITS: u64 = 320;
+pub(crate) const UNITS: u64 = 320;
 /// Where everybody calls.
-pub const DESTINATION: &str = "+442071838750";
+pub(crate) const DESTINATION: &str = "+442071838750";
 /// The company's time zone.
-pub const ZONE: Tz = chrono_tz::Europe::Berlin;
+pub(crate) const ZONE: Tz = chrono_tz::Europe::Berlin;
 /// More calls than any bench makes; 100,000 is the most that people can set.
 const LIMIT: u32 = 2_000_000_000;
 
 /// Runs `n` repetitions of [`UNITS`] units of work by `writers` tasks. `unit` makes one for a writer.
-pub fn concurrently<F, U>(runtime: &Runtime, writers: usize, n: u64, unit: U) -> Duration
+pub(crate) fn concurrently<F, U>(runtime: &Runtime, writers: usize, n: u64, unit: U) -> Duration
 where
     F: Future<Output = ()> + Send + 'static,
     U: Fn(usize) -> F + Clone + Send + 'static,
@@ -52,7 +52,7 @@ where
 }
 
 /// A company with agents.
-pub struct Fleet {
+pub(crate) struct Fleet {
     engine: Engine,
     company: CompanyId,
     agents: Arc<[UserId]>,
@@ -60,7 +60,7 @@ pub struct Fleet {
 
 impl Fleet {
     /// Fills an empty store.
-    pub async fn seed(store: Arc<dyn Store>, agents: usize) -> Self {
+    pub(crate) async fn seed(store: Arc<dyn Store>, agents: usize) -> Self {
         let source = SystemIds::default();
         let ids: &dyn IdSource = &source;
         let at = now();
@@ -89,7 +89,7 @@ impl Fleet {
     }
 
     /// Counts calls: `n` repetitions by `writers` agents.
-    pub fn consume(&self, runtime: &Runtime, writers: usize, n: u64) -> Duration {
+    pub(crate) fn consume(&self, runtime: &Runtime, writers: usize, n: u64) -> Duration {
         let (engine, actor, agents) = (self.engine.clone(), Actor::host(self.company), Arc::clone(&self.agents));
         let unit = move |writer: usize| {
             let engine = engine.clone();
@@ -104,7 +104,7 @@ impl Fleet {
 }
 
 /// An assignment that stands in no store.
-pub fn assignment_alone() -> Assignment {
+pub(crate) fn assignment_alone() -> Assignment {
     let source = SystemIds::default();
     let ids: &dyn IdSource = &source;
     let at = now();

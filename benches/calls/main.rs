@@ -158,25 +158,25 @@ impl Bench {
             Kind::Calls => ("calls", self.plan.rate, self.plan.seconds),
             Kind::Registrations => ("registrations with digest", self.plan.rate, self.plan.seconds),
         };
-        let (mut pair, mut server, mut ratio, mut failed) = (Vec::new(), Vec::new(), Vec::new(), (0, 0));
+        let (mut pair, mut server, mut ratio, mut missed) = (Vec::new(), Vec::new(), Vec::new(), (0, 0));
         for _ in 0..self.plan.rounds {
             let straight = self.measure(kind, None, rate, seconds)?;
             pair.push(straight.pair_per_thousand());
-            failed.0 += straight.outcome.failed;
+            missed.0 += straight.outcome.missed;
             if let Some(product) = &self.product {
                 let through = self.measure(kind, Some(product), rate, seconds)?;
                 server.push(through.server_per_thousand());
                 ratio.push(through.server_per_thousand() / straight.pair_per_thousand());
-                failed.1 += through.outcome.failed;
+                missed.1 += through.outcome.missed;
             }
         }
         println!("\n{what}, {rate} a second for {seconds} s, {} rounds in turn; CPU seconds per 1,000", self.plan.rounds);
-        println!("  sipp straight to sipp, both together: {:.3} ({} failed)", median(pair), failed.0);
+        println!("  sipp straight to sipp, both together: {:.3} ({} missed)", median(pair), missed.0);
         if let Some(product) = &self.product {
             println!(
-                "  server process:                       {:.3} ({} failed), {:.2} of the sipp pair; {} MB",
+                "  server process:                       {:.3} ({} missed), {:.2} of the sipp pair; {} MB",
                 median(server),
-                failed.1,
+                missed.1,
                 median(ratio),
                 product.memory() >> 20
             );

@@ -12,7 +12,7 @@ const RATE_MAX: u32 = 40_000;
 
 /// The highest rate that was held.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Sustained {
+pub(crate) struct Sustained {
     rate: u32,
     reached: f64,
     server: f64,
@@ -20,7 +20,7 @@ pub struct Sustained {
 
 impl Sustained {
     /// Calls a second.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.reached
     }
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Sustained {
 }
 
 /// Goes up by halves from `first` until a rate is missed, then halves the gap. A missed rate is tried once more, as machines are shared.
-pub fn search(first: u32, mut measure: impl FnMut(u32) -> io::Result<Measured>) -> io::Result<Sustained> {
+pub(crate) fn search(first: u32, mut measure: impl FnMut(u32) -> io::Result<Measured>) -> io::Result<Sustained> {
     let mut best = Sustained::default();
     let mut holds = |rate: u32, best: &mut Sustained| -> io::Result<bool> {
         for _ in 0..2 {

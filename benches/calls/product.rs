@@ -21,9 +21,9 @@ const START: Duration = Duration::from_secs(20);
 const MEDIA_PORTS: &str = "12000-59999";
 
 /// A running server; ended when dropped.
-pub struct Product {
+pub(crate) struct Product {
     child: Child,
-    pub sip: SocketAddr,
+    pub(crate) sip: SocketAddr,
     rest: Rest,
     // Removed after the process has ended.
     _folder: tempfile::TempDir,
@@ -31,14 +31,14 @@ pub struct Product {
 
 /// A phone's credentials and the number that rings it.
 #[derive(Debug, Clone)]
-pub struct Line {
-    pub number: String,
-    pub username: String,
-    pub password: String,
+pub(crate) struct Line {
+    pub(crate) number: String,
+    pub(crate) username: String,
+    pub(crate) password: String,
 }
 
 /// The binary: `DIALPLANE_BIN`, or the one beside this bench.
-pub fn binary() -> Option<PathBuf> {
+pub(crate) fn binary() -> Option<PathBuf> {
     let named = std::env::var_os("DIALPLANE_BIN").map(PathBuf::from);
     let beside = || std::env::current_exe().ok()?.parent()?.parent().map(|folder| folder.join("dialplane"));
     named.or_else(beside).filter(|path| path.is_file())
@@ -46,7 +46,7 @@ pub fn binary() -> Option<PathBuf> {
 
 impl Product {
     /// Starts it with an empty SQLite database.
-    pub fn start(binary: &PathBuf) -> io::Result<Self> {
+    pub(crate) fn start(binary: &PathBuf) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let log = std::fs::File::create(folder.path().join("log.txt"))?;
         let mut child = Command::new(binary)
@@ -90,17 +90,17 @@ impl Product {
     }
 
     /// The process.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Processor time used so far.
-    pub fn processor(&self) -> f64 {
+    pub(crate) fn processor(&self) -> f64 {
         processor::of_process(self.child.id()).unwrap_or_default()
     }
 
     /// Resident memory, in bytes.
-    pub fn memory(&self) -> u64 {
+    pub(crate) fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kilobytes = line.and_then(|rest| rest.split_whitespace().next()).and_then(|text| text.parse::<u64>().ok());
@@ -108,7 +108,7 @@ impl Product {
     }
 
     /// Makes a trunk that calls arrive by, and agents with a line and a number each that leads to it.
-    pub fn set_up(&self, lines: usize) -> io::Result<Vec<Line>> {
+    pub(crate) fn set_up(&self, lines: usize) -> io::Result<Vec<Line>> {
         self.rest.send(
             "POST",
             "/api/trunks",
@@ -139,7 +139,7 @@ impl Product {
     }
 
     /// Calls in the log.
-    pub fn logged(&self) -> io::Result<u64> {
+    pub(crate) fn logged(&self) -> io::Result<u64> {
         let answer = self.rest.send("GET", "/api/calls?limit=1", None)?;
         let total = answer.pointer("/pagination/total").and_then(Value::as_u64);
         total.ok_or_else(|| io::Error::other(format!("no total in {answer}")))

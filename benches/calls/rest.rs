@@ -7,14 +7,14 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Somebody signed in.
-pub struct Rest {
-    pub server: SocketAddr,
-    pub token: String,
+pub(crate) struct Rest {
+    pub(crate) server: SocketAddr,
+    pub(crate) token: String,
 }
 
 impl Rest {
     /// The JSON of a good answer.
-    pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Value> {
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> io::Result<Value> {
         let body = body.map(Value::to_string).unwrap_or_default();
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
@@ -36,7 +36,7 @@ impl Rest {
     }
 
     /// What is at a path of an answer, as text.
-    pub fn text(answer: &Value, pointer: &str) -> io::Result<String> {
+    pub(crate) fn text(answer: &Value, pointer: &str) -> io::Result<String> {
         let text = answer.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         text.ok_or_else(|| io::Error::other(format!("no {pointer} in {answer}")))
     }

@@ -13,17 +13,17 @@ use crate::LOCALHOST;
 use crate::phones::Target;
 
 /// The name of its thread.
-pub const THREAD: &str = "rtp-floor";
+pub(crate) const THREAD: &str = "rtp-floor";
 
 /// A running floor.
-pub struct Floor {
+pub(crate) struct Floor {
     targets: Vec<[Target; 2]>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Floor {
-    pub fn start(phones: &[[SocketAddr; 2]]) -> io::Result<Self> {
+    pub(crate) fn start(phones: &[[SocketAddr; 2]]) -> io::Result<Self> {
         let mut targets = Vec::new();
         let mut sides = Vec::new();
         for [a, b] in phones {
@@ -39,7 +39,7 @@ impl Floor {
     }
 
     /// Where the phones send to.
-    pub fn targets(&self) -> &[[Target; 2]] {
+    pub(crate) fn targets(&self) -> &[[Target; 2]] {
         &self.targets
     }
 }

@@ -11,6 +11,7 @@ mod phones;
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use dialplane_benches::figures::median;
@@ -20,6 +21,8 @@ use dialplane_signaling::media::relay::{Relay, RelayConfig, RelayError, RelayHan
 use phones::{Phones, Target};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Below the ports that the system gives to the phones.
+const RELAY_PORTS: RangeInclusive<u16> = 20_000..=29_999;
 /// The most of each argument: the bench is bounded in time and sockets.
 const CALLS_MAX: usize = 1_000;
 const SECONDS_MAX: u64 = 60;
@@ -78,7 +81,13 @@ fn measure(way: Way, calls: usize, time: Duration) -> io::Result<Outcome> {
             targets
         }
         Way::Ours(gather) => {
-            let config = RelayConfig { bind: LOCALHOST, gather, quarantine: Duration::ZERO, ..RelayConfig::default() };
+            let config = RelayConfig {
+                bind: LOCALHOST,
+                ports: RELAY_PORTS,
+                gather,
+                quarantine: Duration::ZERO,
+                ..RelayConfig::default()
+            };
             let running = Relay::start(config, None).map_err(io::Error::other)?;
             let targets = open(&running, &phones).map_err(io::Error::other)?;
             relay = Some(running);

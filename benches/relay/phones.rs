@@ -9,7 +9,7 @@ use dialplane_signaling::media::rtp::PacketBuilder;
 use crate::LOCALHOST;
 
 /// Where a phone sends to.
-pub type Target = SocketAddr;
+pub(crate) type Target = SocketAddr;
 
 /// Packets a second of one stream: 20 ms each.
 const PACE: f64 = 50.0;
@@ -22,32 +22,32 @@ const PATIENCE: Duration = Duration::from_millis(300);
 
 /// What became of the packets of one measurement.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Heard {
-    pub sent: u64,
-    pub received: u64,
+pub(crate) struct Heard {
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
     /// The longest a packet of the first call took; the phones' own lateness in reading is part of it.
-    pub latest: Duration,
+    pub(crate) latest: Duration,
 }
 
 /// Two phones a call.
-pub struct Phones {
+pub(crate) struct Phones {
     sockets: Vec<[UdpSocket; 2]>,
     addresses: Vec<[SocketAddr; 2]>,
 }
 
 impl Phones {
-    pub fn new(calls: usize) -> io::Result<Self> {
+    pub(crate) fn new(calls: usize) -> io::Result<Self> {
         let sockets: Vec<[UdpSocket; 2]> = (0..calls).map(|_| Ok([socket()?, socket()?])).collect::<io::Result<_>>()?;
         let addresses = sockets.iter().map(|[a, b]| Ok([a.local_addr()?, b.local_addr()?])).collect::<io::Result<_>>()?;
         Ok(Self { sockets, addresses })
     }
 
-    pub fn addresses(&self) -> &[[SocketAddr; 2]] {
+    pub(crate) fn addresses(&self) -> &[[SocketAddr; 2]] {
         &self.addresses
     }
 
     /// Talks for `time`, streams evenly spread over the 20 ms of a packet.
-    pub fn talk(&self, targets: &[[Target; 2]], time: Duration) -> io::Result<Heard> {
+    pub(crate) fn talk(&self, targets: &[[Target; 2]], time: Duration) -> io::Result<Heard> {
         let mut streams: Vec<(&UdpSocket, SocketAddr, PacketBuilder)> = Vec::new();
         for (n, (phones, targets)) in self.sockets.iter().zip(targets).enumerate() {
             for (side, (phone, target)) in phones.iter().zip(targets).enumerate() {

@@ -1,7 +1,10 @@
-//! Processor time, from `/proc`.
+//! Processor time.
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Ticks a second in `/proc/*/stat`. Linux fixes it at 100 for programs on every architecture it is common on (proc_pid_stat(5)).
 const TICKS_A_SECOND: f64 = 100.0;
@@ -15,6 +18,14 @@ pub fn of_process(id: u32) -> Option<f64> {
     let after_name = stat.rsplit_once(')')?.1;
     let ticks = after_name.split_whitespace().skip(11).take(2).map(|field| field.parse::<f64>().ok());
     ticks.sum::<Option<f64>>().map(|ticks| ticks / TICKS_A_SECOND)
+}
+
+/// Processor time of the calling thread so far.
+#[must_use]
+pub fn of_this_thread() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // Neither part of a clock that only goes up is negative.
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
 /// Seconds of processor time that threads of this process with a name beginning with `prefix` have used. In nanosecond steps.

@@ -1,12 +1,12 @@
 //! Rows of one subject: each by criterion on its own, then all of them in turn, as ratios.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput};
 
 use crate::figures::{duration, least, median};
-use crate::is_measuring;
+use crate::{is_measuring, processor};
 
 /// How long one measurement of one row in a round takes, about.
 const SLICE: Duration = Duration::from_millis(100);
@@ -69,8 +69,7 @@ impl<'a> Turns<'a> {
             group.bench_function(&row.name, |bencher| bencher.iter_custom(&mut row.run));
         }
         group.finish();
-        let filtered = std::env::args().skip(1).any(|argument| !argument.starts_with('-'));
-        if is_measuring() && !filtered {
+        if is_measuring() && !is_filtered() {
             self.compare();
         }
     }
@@ -109,6 +108,14 @@ impl<'a> Turns<'a> {
     }
 }
 
+/// Whether the command line names rows: a word that is neither an option nor an option's value.
+fn is_filtered() -> bool {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let takes_value = |word: &String| word.starts_with("--") && word != "--bench" && word != "--noplot";
+    let previous = std::iter::once(None).chain(words.iter().map(Some));
+    words.iter().zip(previous).any(|(word, before)| !word.starts_with('-') && !before.is_some_and(takes_value))
+}
+
 /// How many repetitions take about a slice; the search also warms the row up.
 fn repetitions(run: &mut Run<'_>) -> u64 {
     let mut count = 1;
@@ -122,13 +129,14 @@ fn repetitions(run: &mut Run<'_>) -> u64 {
     }
 }
 
-/// Repeats a function and keeps its result from being optimised away.
+/// Repeats a function and keeps its result from being optimised away. Counted is the processor time of this thread, which others
+/// on the machine change far less than the time on the wall.
 pub fn repeated<T>(mut work: impl FnMut() -> T) -> impl FnMut(u64) -> Duration {
     move |count| {
-        let start = Instant::now();
+        let start = processor::of_this_thread();
         for _ in 0..count {
             black_box(work());
         }
-        start.elapsed()
+        processor::of_this_thread().saturating_sub(start)
     }
 }
