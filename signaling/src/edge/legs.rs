@@ -212,6 +212,7 @@ impl Edge {
             state,
             reoffer: None,
             codec: None,
+            answered: false,
             over: false,
         });
         self.legs += 1;
