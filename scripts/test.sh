@@ -108,7 +108,7 @@ step() {
     local name=$1 began=$SECONDS status
     shift
     say "== $name"
-    "$@" > >(tee "$log") 2>&1 &
+    ( "$@" 2>&1 | tee "$log"; exit "${PIPESTATUS[0]}" ) &
     step_pid=$!
     wait "$step_pid"
     status=$?

@@ -1,4 +1,35 @@
 //! The engine: runs commands in units of work, with their events, and repeats them under contention.
+//!
+//! A command is a plain struct. It reads, lets a pure rule decide, writes, and emits events, all in one unit of work:
+//!
+//! ```
+//! use async_trait::async_trait;
+//! use dialplane_core::company::{Company, CompanyRefused};
+//! use dialplane_core::{Command, Context, Failure, Permission, store::Repo};
+//!
+//! /// Closes a company: its people cannot sign in any more.
+//! struct Close(dialplane_core::id::CompanyId);
+//!
+//! #[async_trait]
+//! impl Command for Close {
+//!     type Output = Company;
+//!     type Refused = CompanyRefused;
+//!     const NAME: &'static str = "close_company";
+//!
+//!     fn permission(&self) -> Permission {
+//!         Permission::Platform
+//!     }
+//!
+//!     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Company, Failure<CompanyRefused>> {
+//!         let old = repo.company(self.0).await?.ok_or(CompanyRefused::NotFound)?;
+//!         let closed = Company { is_active: false, version: old.version + 1, updated_at: cx.now(), ..old };
+//!         repo.update_company(&closed).await?;
+//!         Ok(closed)
+//!     }
+//! }
+//! ```
+//!
+//! `engine.execute(&actor, &Close(id))` checks the permission, runs it, and repeats it under contention.
 
 use std::sync::Arc;
 

@@ -228,6 +228,15 @@ CREATE INDEX calls_by_lead ON calls (company_id, lead_id, id) WHERE lead_id IS N
 -- Few rows: the calls that go on now.
 CREATE INDEX calls_open ON calls (id) WHERE ended_status IS NULL;
 
+-- How many calls a company has: the total of its unfiltered list, which would otherwise be counted anew for every page. Spread
+-- over slots by connection, so that units of work which add calls at once do not wait for each other's commit.
+CREATE TABLE call_totals (
+    company_id UUID NOT NULL,
+    slot       BIGINT NOT NULL,
+    calls      BIGINT NOT NULL,
+    PRIMARY KEY (company_id, slot)
+) WITH (fillfactor = 50);
+
 CREATE TABLE call_events (
     company_id UUID NOT NULL,
     call_id    UUID NOT NULL,

@@ -172,7 +172,7 @@ impl<L: Link> AssignmentStore for PgRepo<L> {
     ) -> Result<Vec<NumberUsage>, StoreError> {
         let columns = "number_id, agent_id, day, calls";
         let order = "day DESC, number_id, agent_id";
-        let mut list = List::of("number_usage", (columns, "number_usage", order), "company_id", self.scoped_to())
+        let list = List::of("number_usage", (columns, "number_usage", order), "company_id", self.scoped_to())
             .equal("agent_id", bare(agent))
             .compare("day", " >= ", Some(day_bound(from)))
             .compare("day", " <= ", Some(day_bound(to)));

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use dialplane_core::call::{Call, CallEvent, CallStatus, Direction};
 use dialplane_core::id::{CallId, Id, NodeId};
 use dialplane_core::pii::Pii;
+use dialplane_core::scope::Scope;
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
 use sqlx::postgres::PgRow;
-use sqlx::query;
 use sqlx::types::Json;
+use sqlx::{Postgres, QueryBuilder, query};
 use uuid::Uuid;
 
 use crate::text::{Document, maybe, text};
@@ -24,16 +25,23 @@ macro_rules! columns {
     };
 }
 
-/// One statement for any number of calls, so that it is prepared once.
+/// One statement for any number of calls, so that it is prepared once; it adds them to the totals of their companies as well.
 const INSERT: &str = concat!(
-    "INSERT INTO calls (",
+    "WITH added AS (INSERT INTO calls (",
     columns!(),
     ") SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], \
      $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], \
      $16::jsonb[], $17::text[], $18::text[], $19::jsonb[], $20::bigint[], $21::bigint[], $22::timestamptz[]) \
-     ON CONFLICT DO NOTHING RETURNING id"
+     ON CONFLICT DO NOTHING RETURNING id, company_id), \
+     counted AS (INSERT INTO call_totals AS sum (company_id, slot, calls) \
+     SELECT company_id, pg_backend_pid() % 64, count(*) FROM added GROUP BY company_id ORDER BY company_id \
+     ON CONFLICT (company_id, slot) DO UPDATE SET calls = sum.calls + excluded.calls) \
+     SELECT id FROM added"
 );
-const UNDO_INSERT: &str = "DELETE FROM calls WHERE id = ANY($1)";
+const UNDO_INSERT: &str = "WITH gone AS (DELETE FROM calls WHERE id = ANY($1) RETURNING company_id), \
+     counted AS (SELECT company_id, count(*) AS calls FROM gone GROUP BY company_id) \
+     UPDATE call_totals t SET calls = t.calls - counted.calls FROM counted \
+     WHERE t.company_id = counted.company_id AND t.slot = pg_backend_pid() % 64";
 const UPDATE: &str = "UPDATE calls SET direction = $3, status = $4, \"from\" = $5, \"to\" = $6, agent_id = $7, queue_id = $8, \
      number_id = $9, trunk_id = $10, lead_id = $11, node_id = $12, started_at = $13, answered_at = $14, ended_at = $15, \
      hangup = $16, outcome = $17, notes = $18, legs = $19, events = $20, version = $21, updated_at = $22 \
@@ -175,6 +183,22 @@ fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Result<Statement<'_>, S
     Ok(bound)
 }
 
+/// The total of the list without a filter: what the company has, without the calls that a cursor has passed.
+fn unfiltered_total(scope: Scope, before: Option<CallId>) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("SELECT greatest(0, (");
+    let totals = ("coalesce(sum(calls), 0)", "call_totals", "");
+    List::of("call_totals", totals, "company_id", scope).write(totals.0, &mut sql);
+    if let Some(before) = before {
+        sql.push(") - (");
+        let passed = ("count(*)", TABLE, "");
+        List::of(TABLE, passed, "company_id", scope)
+            .compare("id", " >= ", Some(before.as_uuid()))
+            .write(passed.0, &mut sql);
+    }
+    sql.push("))::bigint AS count");
+    sql
+}
+
 #[async_trait]
 impl<L: Link> CallStore for PgRepo<L> {
     async fn insert_calls(&mut self, calls: &[Call]) -> Result<(), StoreError> {
@@ -220,11 +244,16 @@ impl<L: Link> CallStore for PgRepo<L> {
             .compare("started_at", " >= ", filter.from.map(instant_bound))
             .compare("started_at", " < ", filter.to.map(instant_bound))
             .compare("id", " < ", bare(filter.before));
+        let unfiltered = CallFilter { before: filter.before, ..CallFilter::default() };
+        if *filter == unfiltered {
+            let mut total = unfiltered_total(self.scoped_to(), filter.before);
+            return self.listing_of(list, page, total.build(), read).await;
+        }
         self.listing(list, page, read).await
     }
 
     async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "id"), "company_id", self.scoped_to())
+        let list = List::of(TABLE, (columns!(), TABLE, "id"), "company_id", self.scoped_to())
             .when(true, "ended_status IS NULL")
             .equal("node_id", bare(node));
         self.all(list.page(0, OPEN_MAX).build()).await?.iter().map(read).collect()

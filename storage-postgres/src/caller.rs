@@ -91,12 +91,13 @@ impl<L: Link> CallerStore for PgRepo<L> {
             .bind(figures.last_call_at)
             .bind(caller.created_at);
         let clash = query(CLASH).bind(caller.id.as_uuid()).bind(caller.user.as_uuid());
-        self.insert("caller", &["id", "user"], insert, clash).await
+        let inserted = self.run_alone(insert).await?;
+        self.inserted(inserted, "caller", &["id", "user"], clash).await
     }
 
     async fn delete_caller(&mut self, user: UserId) -> Result<bool, StoreError> {
         self.may_write()?;
-        Ok(self.run(query(DELETE).bind(self.company_filter()).bind(user.as_uuid())).await? > 0)
+        Ok(self.run_alone(query(DELETE).bind(self.company_filter()).bind(user.as_uuid())).await? > 0)
     }
 
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {
@@ -116,7 +117,7 @@ impl<L: Link> CallerStore for PgRepo<L> {
     }
 
     async fn caller_users(&mut self) -> Result<Vec<UserId>, StoreError> {
-        let mut list = List::of(TABLE, ("user_id", TABLE, "user_id"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, ("user_id", TABLE, "user_id"), "company_id", self.scoped_to());
         let rows = self.all(list.whole().build()).await?;
         rows.iter().map(|row| Fields::of(row, TABLE).id("user_id")).collect()
     }

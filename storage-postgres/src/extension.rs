@@ -92,7 +92,7 @@ impl<L: Link> ExtensionStore for PgRepo<L> {
     }
 
     async fn extensions(&mut self) -> Result<Vec<Extension>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "company_id, number"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, (columns!(), TABLE, "company_id, number"), "company_id", self.scoped_to());
         self.all(list.whole().build()).await?.iter().map(read).collect()
     }
 }

@@ -82,7 +82,7 @@ impl<L: Link> InboundRouteStore for PgRepo<L> {
     }
 
     async fn inbound_routes(&mut self) -> Result<Vec<InboundRoute>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "company_id, number"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, (columns!(), TABLE, "company_id, number"), "company_id", self.scoped_to());
         self.all(list.whole().build()).await?.iter().map(read).collect()
     }
 }

@@ -115,7 +115,7 @@ impl<L: Link> Outbox for PgRepo<L> {
     }
 
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "seq"), "company_id", self.scoped_to()).compare(
+        let list = List::of(TABLE, (columns!(), TABLE, "seq"), "company_id", self.scoped_to()).compare(
             "seq",
             " > ",
             Some(amount(after)),

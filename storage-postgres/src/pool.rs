@@ -94,29 +94,25 @@ impl PostgresStore {
         loop {
             let connection = self.pool.acquire().await?;
             match sqlx::Transaction::begin(connection, Some(statement.into_sql_str())).await {
-                Err(error) if left > 0 && matches!(store_error_is_lost(&error), Lost::Yes) => left -= 1,
+                Err(error) if left > 0 && is_lost(&error) => {
+                    tracing::debug!(%error, "a resting connection was lost, trying another");
+                    left -= 1;
+                }
                 other => return other,
             }
         }
     }
 }
 
-enum Lost {
-    Yes,
-    No,
-}
-
-/// Whether the connection itself is gone, not the server.
-fn store_error_is_lost(error: &sqlx::Error) -> Lost {
+/// Whether the connection is gone, which says nothing about the server.
+fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(_) => Lost::Yes,
+        sqlx::Error::Io(_) => true,
         // The backend was ended while it rested: the message waits in the socket.
-        sqlx::Error::Database(database)
-            if matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03")) =>
-        {
-            Lost::Yes
+        sqlx::Error::Database(database) => {
+            matches!(database.code().as_deref(), Some("57P01" | "57P02" | "57P05" | "25P03"))
         }
-        _ => Lost::No,
+        _ => false,
     }
 }
 
@@ -125,7 +121,11 @@ impl Store for PostgresStore {
     async fn begin(&self, scope: Scope, access: Access) -> Result<Box<dyn Tx + '_>, StoreError> {
         // A write does not ask for READ WRITE: an operator's `default_transaction_read_only` must hold.
         let statement = match access {
-            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            // Lists are planned with their values, in the same round trip: a plan for any company reads through the large ones to
+            // find a page of a small one.
+            Access::Read => {
+                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL plan_cache_mode = force_custom_plan"
+            }
             Access::Write => "BEGIN ISOLATION LEVEL READ COMMITTED",
         };
         let begun = self.begin_on_live(statement).await.map_err(|error| store_error(error, access == Access::Write))?;
@@ -134,8 +134,14 @@ impl Store for PostgresStore {
 
     async fn ping(&self) -> Result<(), StoreError> {
         let look = async {
-            let mut connection = self.pool.acquire().await?;
-            is_writable(&mut connection).await
+            let mut left = self.options.max_connections;
+            loop {
+                let mut connection = self.pool.acquire().await?;
+                match is_writable(&mut connection).await {
+                    Err(error) if left > 0 && is_lost(&error) => left -= 1,
+                    other => return other,
+                }
+            }
         };
         match tokio::time::timeout(self.options.acquire_timeout, look).await {
             Ok(Ok(true)) => Ok(()),

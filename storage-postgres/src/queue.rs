@@ -84,7 +84,7 @@ impl<L: Link> QueueStore for PgRepo<L> {
     }
 
     async fn queues(&mut self) -> Result<Vec<Queue>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "company_id, id"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, (columns!(), TABLE, "company_id, id"), "company_id", self.scoped_to());
         self.all(list.whole().build()).await?.iter().map(read).collect()
     }
 }

@@ -102,7 +102,7 @@ impl<L: Link> TrunkStore for PgRepo<L> {
     }
 
     async fn trunks(&mut self) -> Result<Vec<Trunk>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "company_id, id"), "company_id", self.scoped_to());
+        let list = List::of(TABLE, (columns!(), TABLE, "company_id, id"), "company_id", self.scoped_to());
         self.all(list.whole().build()).await?.iter().map(read).collect()
     }
 }

@@ -155,6 +155,30 @@ impl<L: Link> PgRepo<L> {
     }
 
     async fn replace_in_savepoint(&mut self, statement: Statement<'_>) -> Result<(), StoreError> {
+        match self.in_savepoint(statement).await? {
+            Ok(0) => Err(StoreError::Stale),
+            Ok(_) => Ok(()),
+            Err(error) => match store_error(error, self.access == Access::Write) {
+                duplicate @ StoreError::Duplicate { .. } => Err(duplicate),
+                other => Err(self.broken(other)),
+            },
+        }
+    }
+
+    /// Runs a statement that must not take the unit of work down with it: only contention and a lost database do. Three round
+    /// trips.
+    pub(crate) async fn run_alone(&mut self, statement: Statement<'_>) -> Result<u64, StoreError> {
+        match self.in_savepoint(statement).await? {
+            Ok(rows) => Ok(rows),
+            Err(error) => match store_error(error, self.access == Access::Write) {
+                lost @ (StoreError::Contention | StoreError::Unavailable(_)) => Err(self.broken(lost)),
+                other => Err(other),
+            },
+        }
+    }
+
+    /// Runs a statement in a savepoint, which is rolled back when it fails.
+    async fn in_savepoint(&mut self, statement: Statement<'_>) -> Result<Result<u64, sqlx::Error>, StoreError> {
         let limit = self.limit;
         let connection = self.link.connection();
         let attempt = async {
@@ -170,14 +194,7 @@ impl<L: Link> PgRepo<L> {
                 }
             }
         };
-        match bounded(limit, attempt).await.map_err(|error| self.failed(error))? {
-            Ok(0) => Err(StoreError::Stale),
-            Ok(_) => Ok(()),
-            Err(error) => match store_error(error, self.access == Access::Write) {
-                duplicate @ StoreError::Duplicate { .. } => Err(duplicate),
-                other => Err(self.broken(other)),
-            },
-        }
+        bounded(limit, attempt).await.map_err(|error| self.failed(error))
     }
 
     /// Runs an insert `… ON CONFLICT DO NOTHING` of one row. When it inserts nothing, `clash` says which identity is taken: a
@@ -189,7 +206,19 @@ impl<L: Link> PgRepo<L> {
         insert: Statement<'_>,
         clash: Statement<'_>,
     ) -> Result<(), StoreError> {
-        if self.run(insert).await? > 0 {
+        let inserted = self.run(insert).await?;
+        self.inserted(inserted, entity, identities, clash).await
+    }
+
+    /// Names the identity that is taken when an insert `… ON CONFLICT DO NOTHING` inserted nothing.
+    pub(crate) async fn inserted(
+        &mut self,
+        rows: u64,
+        entity: &'static str,
+        identities: &[&'static str],
+        clash: Statement<'_>,
+    ) -> Result<(), StoreError> {
+        if rows > 0 {
             return Ok(());
         }
         let taken = match self.one(clash).await? {
@@ -231,11 +260,24 @@ impl<L: Link> PgRepo<L> {
         self.run(statement).await.map(|_| ())
     }
 
-    /// Lists a page with its total. The total costs nothing when the page shows the end of the list.
+    /// Lists a page with its total. The total costs nothing when the page shows the end of the list, and a count of all rows that
+    /// match otherwise.
     pub(crate) async fn listing<T>(
         &mut self,
-        mut list: List,
+        list: List,
         page: Page,
+        read: impl Fn(&PgRow) -> Result<T, StoreError>,
+    ) -> Result<Listing<T>, StoreError> {
+        let mut count = list.count();
+        self.listing_of(list, page, count.build(), read).await
+    }
+
+    /// The same with a cheaper statement for the total.
+    pub(crate) async fn listing_of<T>(
+        &mut self,
+        list: List,
+        page: Page,
+        count: Statement<'_>,
         read: impl Fn(&PgRow) -> Result<T, StoreError>,
     ) -> Result<Listing<T>, StoreError> {
         let limit = u64::from(page.limit.min(Page::LIMIT_MAX));
@@ -247,7 +289,7 @@ impl<L: Link> PgRepo<L> {
         let total = if seen < limit && (seen > 0 || page.offset == 0) {
             page.offset + seen
         } else {
-            let row = self.one(list.count().build()).await?;
+            let row = self.one(count).await?;
             row.map_or(Ok(0), |row| Fields::of(&row, list.table).count("count"))?
         };
         Ok(Listing { items, total })
@@ -386,7 +428,7 @@ impl List {
     }
 
     /// Everything on the list, `limit` rows at most.
-    pub(crate) fn page(&mut self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
+    pub(crate) fn page(&self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
         sql.push(" ORDER BY ").push(self.order);
         sql.push(" LIMIT ").push_bind(amount(limit));
@@ -397,7 +439,7 @@ impl List {
     }
 
     /// Everything on the list.
-    pub(crate) fn whole(&mut self) -> QueryBuilder<Postgres> {
+    pub(crate) fn whole(&self) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
         sql.push(" ORDER BY ").push(self.order);
         sql
@@ -408,13 +450,18 @@ impl List {
     }
 
     fn select(&self, columns: &'static str) -> QueryBuilder<Postgres> {
-        let mut sql = QueryBuilder::new("SELECT ");
-        sql.push(columns).push(" FROM ").push(self.from);
+        let mut sql = QueryBuilder::new("");
+        self.write(columns, &mut sql);
+        sql
+    }
+
+    /// Writes the list without order or end, giving other columns.
+    pub(crate) fn write(&self, columns: &'static str, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("SELECT ").push(columns).push(" FROM ").push(self.from);
         for (at, condition) in self.conditions.iter().enumerate() {
             sql.push(if at == 0 { " WHERE " } else { " AND " });
-            condition(&mut sql);
+            condition(sql);
         }
-        sql
     }
 }
 

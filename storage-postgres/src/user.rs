@@ -145,7 +145,7 @@ impl<L: Link> UserStore for PgRepo<L> {
     }
 
     async fn agent_ids(&mut self) -> Result<Vec<UserId>, StoreError> {
-        let mut list = List::of(TABLE, ("id", TABLE, "id"), "company_id", self.scoped_to())
+        let list = List::of(TABLE, ("id", TABLE, "id"), "company_id", self.scoped_to())
             .any_of("role", Some(words(RoleKind::Agent)));
         let rows = self.all(list.whole().build()).await?;
         rows.iter().map(|row| Fields::of(row, TABLE).id("id")).collect()

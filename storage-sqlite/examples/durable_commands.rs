@@ -120,7 +120,13 @@ struct Figures {
     processor_per_1000: f64,
 }
 
-async fn measure(folder: &Path, work: Work, writers: usize, units_max: usize, time: Duration) -> Result<Figures, Failure> {
+async fn measure(
+    folder: &Path,
+    work: Work,
+    writers: usize,
+    units_max: usize,
+    time: Duration,
+) -> Result<Figures, Failure> {
     let path = tempfile::tempdir_in(folder)?;
     let bench = Arc::new(Bench::open(&path.path().join("bench.db"), units_max, writers).await?);
     let before = bench.store.writer_figures();
@@ -160,7 +166,10 @@ async fn main() -> Result<(), Failure> {
     let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let (time, rounds) = (Duration::from_secs(number(0, 3)), number(1, 5));
     let folder = arguments.get(2).map_or_else(std::env::temp_dir, Into::into);
-    println!("{:8} {:>7} {:>10} {:>9} {:>12} {:>11}", "work", "writers", "units_max", "units/s", "units/commit", "CPU s/1000");
+    println!(
+        "{:8} {:>7} {:>10} {:>9} {:>12} {:>11}",
+        "work", "writers", "units_max", "units/s", "units/commit", "CPU s/1000"
+    );
     for work in [Work::Event, Work::Reserve] {
         for writers in [1, 32] {
             let mut runs = [(1, Vec::new()), (64, Vec::new())];

@@ -36,9 +36,12 @@ pub(crate) const OF_AGENT: Scoped = scoped!(["SELECT ", joined_columns!(), " FRO
 macro_rules! record_use {
     ($scope:literal) => {
         concat!(
-            "UPDATE assignments SET day = ?4, used = ?5, last_used_at = ?6 WHERE id = ?2 AND number_id = ?3", $scope, "; \
+            "UPDATE assignments SET day = ?4, used = ?5, last_used_at = ?6 WHERE id = ?2 AND number_id = ?3",
+            $scope,
+            "; \
              INSERT INTO number_usage (company_id, day, number_id, agent_id, calls) \
-             SELECT company_id, ?4, number_id, agent_id, 1 FROM assignments WHERE id = ?2 AND number_id = ?3", $scope,
+             SELECT company_id, ?4, number_id, agent_id, 1 FROM assignments WHERE id = ?2 AND number_id = ?3",
+            $scope,
             " ON CONFLICT (company_id, day, number_id, agent_id) DO UPDATE SET calls = calls + 1"
         )
     };
@@ -51,7 +54,8 @@ const RESET: Scoped = scoped!(["UPDATE assignments SET day = ?2, used = 0 WHERE 
 macro_rules! usage {
     ($conditions:literal) => {
         concat!(
-            "SELECT number_id, agent_id, day, calls FROM number_usage WHERE day BETWEEN ?2 AND ?3", $conditions,
+            "SELECT number_id, agent_id, day, calls FROM number_usage WHERE day BETWEEN ?2 AND ?3",
+            $conditions,
             " ORDER BY day DESC, number_id, agent_id LIMIT 10000"
         )
     };

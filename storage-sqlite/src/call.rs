@@ -7,7 +7,7 @@ use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, Sto
 use sqlx::AssertSqlSafe;
 
 use crate::error;
-use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped};
+use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped, stored};
 use crate::tx::SqliteRepo;
 
 const TABLE: &str = "calls";
@@ -34,13 +34,29 @@ pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHER
 macro_rules! open {
     () => {
         concat!(
-            "SELECT ", columns!(), " FROM calls INDEXED BY calls_open \
+            "SELECT ",
+            columns!(),
+            " FROM calls INDEXED BY calls_open \
              WHERE status IN ('initiated', 'queued', 'ringing', 'in_progress')"
         )
     };
 }
-pub(crate) const OPEN: Scoped = scoped!([open!()] [" ORDER BY id LIMIT 1000"]);
-pub(crate) const OPEN_OF: Scoped = scoped!([open!(), " AND node_id = ?2"] [" ORDER BY id LIMIT 1000"]);
+pub(crate) const OPEN: Scoped = scoped!([open!()][" ORDER BY id LIMIT 1000"]);
+pub(crate) const OPEN_OF: Scoped = scoped!([open!(), " AND node_id = ?2"][" ORDER BY id LIMIT 1000"]);
+
+/// A page of all calls of the scope, whose number is kept.
+pub(crate) const NEWEST: Scoped = Scoped {
+    company: concat!(
+        "SELECT coalesce((SELECT calls FROM call_totals WHERE company_id = ?1), 0); SELECT ",
+        columns!(),
+        " FROM calls WHERE company_id = ?1 ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+    ),
+    system: concat!(
+        "SELECT coalesce(sum(calls), 0) FROM call_totals; SELECT ",
+        columns!(),
+        " FROM calls ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+    ),
+};
 
 pub(crate) const EVENTS: Scoped = Scoped {
     company: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 \
@@ -178,6 +194,10 @@ impl CallStore for SqliteRepo<'_> {
     }
 
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {
+        if *filter == CallFilter::default() {
+            let query = self.scoped(&NEWEST).bind(page.limit).bind(stored(page.offset));
+            return self.fetch(query).await?.listing(TABLE, read);
+        }
         let mut rows = Filter::of(self.scope(), "company_id");
         rows.id("agent_id = ", filter.agent);
         rows.text("status = ", filter.status.map(|status| status.as_str().to_owned()));

@@ -22,16 +22,19 @@ const INSERT: &str = concat!("INSERT INTO callers (", columns!(), ") VALUES (?1,
 // The days go by the reference of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM callers WHERE user_id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM callers WHERE user_id = ?2"]);
-const USERS: Scoped = scoped!(["SELECT user_id FROM callers WHERE TRUE"] [" ORDER BY user_id"]);
+const USERS: Scoped = scoped!(["SELECT user_id FROM callers WHERE TRUE"][" ORDER BY user_id"]);
 
 /// One round trip: the figures, and what is added to those of the day. Without a record neither finds a row.
 macro_rules! record {
     ($scope:literal) => {
         concat!(
             "UPDATE callers SET total_calls = ?3, connected_calls = ?4, talk_seconds = ?5, first_call_at = ?6, \
-             last_call_at = ?7 WHERE user_id = ?2", $scope, "; \
+             last_call_at = ?7 WHERE user_id = ?2",
+            $scope,
+            "; \
              INSERT INTO caller_days (user_id, day, calls, connected, talk_seconds) \
-             SELECT user_id, ?8, ?9, ?10, ?11 FROM callers WHERE user_id = ?2", $scope,
+             SELECT user_id, ?8, ?9, ?10, ?11 FROM callers WHERE user_id = ?2",
+            $scope,
             " ON CONFLICT (user_id, day) DO UPDATE SET calls = calls + excluded.calls, \
              connected = connected + excluded.connected, talk_seconds = talk_seconds + excluded.talk_seconds"
         )
@@ -40,8 +43,10 @@ macro_rules! record {
 
 const RECORD: Scoped = Scoped { company: record!(" AND company_id = ?1"), system: record!("") };
 
-const DAY_FIGURES: Scoped = scoped!(["SELECT caller_days.day, calls, connected, caller_days.talk_seconds \
-    FROM callers JOIN caller_days USING (user_id) WHERE user_id = ?2 AND day >= ?3"] [" ORDER BY day"]);
+const DAY_FIGURES: Scoped = scoped!(
+    ["SELECT caller_days.day, calls, connected, caller_days.talk_seconds \
+    FROM callers JOIN caller_days USING (user_id) WHERE user_id = ?2 AND day >= ?3"][" ORDER BY day"]
+);
 
 fn read(row: &mut Fields<'_>) -> Result<Caller, StoreError> {
     Ok(Caller {

@@ -6,23 +6,23 @@ use dialplane_core::id::CompanyId;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{CompanyStore, Listing, Page, Repo as _, StoreError};
 
-use crate::statement::{Fields, Scoped, before, scoped, stored};
+use crate::statement::{Fields, Filter, Scoped, before, scoped};
 use crate::tx::SqliteRepo;
 
 const TABLE: &str = "companies";
 
-const INSERT: &str = "INSERT INTO companies \
-    (id, name, timezone, default_country, is_active, version, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+macro_rules! columns {
+    () => {
+        "id, name, timezone, default_country, is_active, version, created_at, updated_at"
+    };
+}
+
+const INSERT: &str = concat!("INSERT INTO companies (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
 
 const UPDATE: &str = "UPDATE companies SET name = ?3, timezone = ?4, default_country = ?5, is_active = ?6, version = ?7, \
     created_at = ?8, updated_at = ?9 WHERE id = ?1 AND version = ?2";
 
-const ONE: Scoped = scoped!(["SELECT id, name, timezone, default_country, is_active, version, created_at, updated_at \
-    FROM companies WHERE id = ?2"] and "id" [""]);
-
-const LIST: Scoped = scoped!(["SELECT count(*) FROM companies WHERE TRUE"] and "id" ["; \
-    SELECT id, name, timezone, default_country, is_active, version, created_at, updated_at FROM companies \
-    WHERE ?1 IS NULL OR id = ?1 ORDER BY id DESC LIMIT ?3 OFFSET ?2"]);
+const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM companies WHERE id = ?2"] and "id" [""]);
 
 fn read(row: &mut Fields<'_>) -> Result<Company, StoreError> {
     Ok(Company {
@@ -76,7 +76,7 @@ impl CompanyStore for SqliteRepo<'_> {
     }
 
     async fn companies(&mut self, page: Page) -> Result<Listing<Company>, StoreError> {
-        let query = self.scoped(&LIST).bind(stored(page.offset)).bind(page.limit);
+        let query = Filter::of(self.scope(), "id").listing(TABLE, columns!(), "id", page);
         self.fetch(query).await?.listing(TABLE, read)
     }
 }

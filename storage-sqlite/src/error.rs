@@ -85,10 +85,11 @@ pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
     code_of(error).is_some_and(|code| matches!(code & 0xff, code::BUSY | code::LOCKED))
 }
 
-/// Whether the statement failed as a whole and left its transaction alone: a constraint did not hold. After any other error
-/// SQLite may have rolled the transaction back.
+/// Whether the statement failed as a whole and left its transaction alone: a constraint did not hold, or the statement could
+/// not be made out (a table is not there). After what a full disk, an input or output error, a lack of memory, a lock or an
+/// interrupt causes, SQLite may have rolled the transaction back.
 pub(crate) fn leaves_transaction(error: &sqlx::Error) -> bool {
-    code_of(error).is_some_and(|code| code & 0xff == code::CONSTRAINT)
+    code_of(error).is_some_and(|code| matches!(code & 0xff, code::CONSTRAINT | code::ERROR))
 }
 
 /// Whether SQLite says that there is no such transaction or savepoint (its code for both is the general one).
@@ -135,6 +136,8 @@ pub(crate) fn of_statement(error: sqlx::Error) -> StoreError {
             Some((entity, constraint)) => StoreError::Duplicate { entity, constraint },
             None => StoreError::Backend(Box::new(error)),
         },
+        // What is referred to is absent, which is the same as another company's.
+        (code::CONSTRAINT_FOREIGNKEY, _) => StoreError::OutOfScope,
         (_, code::BUSY | code::LOCKED) => StoreError::Contention,
         (_, code::PERM | code::NOMEM | code::READONLY | code::IOERR | code::FULL | code::CANTOPEN) => {
             StoreError::Unavailable(Box::new(error))

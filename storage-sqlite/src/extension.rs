@@ -24,7 +24,7 @@ const UPDATE: &str = "UPDATE extensions SET secret_md5 = ?4, secret_sha256 = ?5,
 
 const DELETE: Scoped = scoped!(["DELETE FROM extensions WHERE id = ?2"]);
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM extensions WHERE id = ?2"]);
-const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM extensions WHERE TRUE"] [" ORDER BY company_id, number"]);
+const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM extensions WHERE TRUE"][" ORDER BY company_id, number"]);
 
 fn read(row: &mut Fields<'_>) -> Result<Extension, StoreError> {
     Ok(Extension {

@@ -23,7 +23,7 @@ const UPDATE: &str = "UPDATE inbound_routes SET number = ?3, target = ?4, versio
 
 const DELETE: Scoped = scoped!(["DELETE FROM inbound_routes WHERE id = ?2"]);
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM inbound_routes WHERE id = ?2"]);
-const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM inbound_routes WHERE TRUE"] [" ORDER BY company_id, number"]);
+const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM inbound_routes WHERE TRUE"][" ORDER BY company_id, number"]);
 
 fn read(row: &mut Fields<'_>) -> Result<InboundRoute, StoreError> {
     Ok(InboundRoute {

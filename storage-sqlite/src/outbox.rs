@@ -26,8 +26,10 @@ macro_rules! claim {
     ($scope:literal) => {
         concat!(
             "UPDATE outbox SET lease_until = ?3 WHERE seq IN (SELECT seq FROM outbox INDEXED BY outbox_waiting \
-             WHERE delivered_at IS NULL AND (lease_until IS NULL OR lease_until <= ?2)", $scope,
-            " ORDER BY seq LIMIT ?4) RETURNING ", columns!()
+             WHERE delivered_at IS NULL AND (lease_until IS NULL OR lease_until <= ?2)",
+            $scope,
+            " ORDER BY seq LIMIT ?4) RETURNING ",
+            columns!()
         )
     };
 }
@@ -38,7 +40,7 @@ pub(crate) const DELIVERED: Scoped = scoped!(["UPDATE outbox SET delivered_at = 
     WHERE id IN (SELECT unhex(value) FROM json_each(?2)) AND delivered_at IS NULL"]);
 
 pub(crate) const AFTER: Scoped =
-    scoped!(["SELECT ", columns!(), " FROM outbox WHERE seq > ?2"] [" ORDER BY seq LIMIT ?3"]);
+    scoped!(["SELECT ", columns!(), " FROM outbox WHERE seq > ?2"][" ORDER BY seq LIMIT ?3"]);
 
 fn read(row: &mut Fields<'_>) -> Result<Envelope, StoreError> {
     let seq = row.count("seq")?;
@@ -95,11 +97,7 @@ impl Outbox for SqliteRepo<'_> {
         lease_until: DateTime<Utc>,
         limit: u32,
     ) -> Result<Vec<Envelope>, StoreError> {
-        let query = self
-            .scoped(&CLAIM)
-            .bind(now.timestamp_micros())
-            .bind(lease_until.timestamp_micros())
-            .bind(limit);
+        let query = self.scoped(&CLAIM).bind(now.timestamp_micros()).bind(lease_until.timestamp_micros()).bind(limit);
         let mut claimed = self.change(query).await?.all(TABLE, read)?;
         // RETURNING has no order.
         claimed.sort_unstable_by_key(|event| event.seq);

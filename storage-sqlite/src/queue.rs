@@ -23,7 +23,7 @@ const UPDATE: &str = "UPDATE queues SET settings = ?3, version = ?4, created_at 
 
 const DELETE: Scoped = scoped!(["DELETE FROM queues WHERE id = ?2"]);
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM queues WHERE id = ?2"]);
-const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM queues WHERE TRUE"] [" ORDER BY company_id, id"]);
+const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM queues WHERE TRUE"][" ORDER BY company_id, id"]);
 
 fn read(row: &mut Fields<'_>) -> Result<Queue, StoreError> {
     Ok(Queue {

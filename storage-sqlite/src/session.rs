@@ -18,7 +18,8 @@ macro_rules! columns {
     };
 }
 
-const INSERT: &str = concat!("INSERT INTO sessions (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+const INSERT: &str =
+    concat!("INSERT INTO sessions (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
 pub(crate) const BY_TOKEN: Scoped = scoped!(["SELECT ", columns!(), " FROM sessions WHERE token = ?2"]);
 const USE: Scoped = scoped!(["UPDATE sessions SET used_at = ?3 WHERE token = ?2"]);
 const REVOKE_FAMILY: Scoped =

@@ -4,14 +4,19 @@
 //! statements do. So statements that belong together are one text, and what must come before the first statement of a unit
 //! of work (a `BEGIN`, a `SAVEPOINT`) is put in front of it.
 
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use dialplane_core::id::Id;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::StoreError;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Decode, Either, Execute as _, Executor as _, Row as _, Sqlite, SqlSafeStr as _, Type, ValueRef as _};
+use sqlx::{
+    AssertSqlSafe, Decode, Either, Execute as _, Executor as _, Row as _, SqlSafeStr as _, Sqlite, Type, ValueRef as _,
+};
 use uuid::Uuid;
 
 /// A statement with its values bound.
@@ -132,7 +137,7 @@ pub(crate) async fn run(connection: &mut SqliteConnection, prefix: Prefix, mut q
     let mut done = 0;
     let mut answer = Answer::default();
     loop {
-        match results.next().await {
+        match soon(&mut results).await {
             // Statements of the prefix change nothing, but SQLite reports the changes of the statement before them.
             Some(Ok(Either::Left(_))) if done < prefix.count => done += 1,
             Some(Ok(Either::Left(result))) => answer.changes.push(result.rows_affected()),
@@ -140,6 +145,25 @@ pub(crate) async fn run(connection: &mut SqliteConnection, prefix: Prefix, mut q
             Some(Err(error)) => return Outcome { prefixed: done == prefix.count, answer: Err(error) },
             None => return Outcome { prefixed: done == prefix.count, answer: Ok(answer) },
         }
+    }
+}
+
+/// How long an answer is looked for before the task goes to sleep over it. Most statements take a few microseconds, and going
+/// to sleep and being woken costs more than that; the bound is what other tasks of the thread may have to wait (NOTES.md).
+const ATTENTION: Duration = Duration::from_micros(20);
+
+/// The next result.
+async fn soon<S: Stream + Unpin>(results: &mut S) -> Option<S::Item> {
+    let since = Instant::now();
+    loop {
+        // Nobody is woken by an answer that is looked for anyway.
+        if let Poll::Ready(result) = results.poll_next_unpin(&mut Context::from_waker(Waker::noop())) {
+            return result;
+        }
+        if since.elapsed() >= ATTENTION {
+            return results.next().await;
+        }
+        std::thread::yield_now();
     }
 }
 
@@ -241,7 +265,10 @@ impl<'r> Fields<'r> {
     }
 
     /// A document.
-    pub(crate) fn document<T: for<'d> serde::Deserialize<'d>>(&mut self, column: &'static str) -> Result<T, StoreError> {
+    pub(crate) fn document<T: for<'d> serde::Deserialize<'d>>(
+        &mut self,
+        column: &'static str,
+    ) -> Result<T, StoreError> {
         let text = self.take::<&str>(column)?;
         serde_json::from_str(text).map_err(|_| self.corrupt(column))
     }

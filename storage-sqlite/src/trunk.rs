@@ -26,7 +26,9 @@ macro_rules! only_default {
 }
 
 const INSERT: &str = concat!(
-    "INSERT INTO trunks (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    "INSERT INTO trunks (",
+    columns!(),
+    ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     only_default!()
 );
 
@@ -38,7 +40,7 @@ const UPDATE: &str = concat!(
 
 const DELETE: Scoped = scoped!(["DELETE FROM trunks WHERE id = ?2"]);
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM trunks WHERE id = ?2"]);
-const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM trunks WHERE TRUE"] [" ORDER BY company_id, id"]);
+const ALL: Scoped = scoped!(["SELECT ", columns!(), " FROM trunks WHERE TRUE"][" ORDER BY company_id, id"]);
 
 fn read(row: &mut Fields<'_>) -> Result<Trunk, StoreError> {
     Ok(Trunk {

@@ -93,7 +93,11 @@ impl<'c> SqliteRepo<'c> {
     }
 
     /// Ends what [`Self::begin_slice`] began, as its last statement went.
-    pub(crate) async fn end_slice(&mut self, statements: usize, stored: Result<(), StoreError>) -> Result<(), StoreError> {
+    pub(crate) async fn end_slice(
+        &mut self,
+        statements: usize,
+        stored: Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         if statements > 1 {
             match stored {
                 Ok(()) => self.change(sqlx::query("RELEASE slice")).await?,

@@ -18,7 +18,9 @@ macro_rules! columns {
 }
 
 const INSERT: &str = concat!(
-    "INSERT INTO users (", columns!(), ") \
+    "INSERT INTO users (",
+    columns!(),
+    ") \
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
 );
 
@@ -31,9 +33,9 @@ const UPDATE: &str = "UPDATE users SET name = ?3, email = ?4, password = ?5, ini
 const DELETE: Scoped = scoped!(["DELETE FROM users WHERE id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM users WHERE id = ?2"]);
 pub(crate) const BY_EMAIL: Scoped = scoped!(["SELECT ", columns!(), " FROM users WHERE email = ?2"]);
-const ANY: Scoped = scoped!(["SELECT 1 FROM users WHERE TRUE"] [" LIMIT 1"]);
+const ANY: Scoped = scoped!(["SELECT 1 FROM users WHERE TRUE"][" LIMIT 1"]);
 const OF_ROLES: Scoped =
-    scoped!(["SELECT id FROM users WHERE role IN (SELECT value FROM json_each(?2))"] [" ORDER BY id"]);
+    scoped!(["SELECT id FROM users WHERE role IN (SELECT value FROM json_each(?2))"][" ORDER BY id"]);
 
 fn read(row: &mut Fields<'_>) -> Result<User, StoreError> {
     Ok(User {

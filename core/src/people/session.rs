@@ -106,13 +106,8 @@ impl Session {
         if self.used_at.is_some() {
             return Err(SessionRefused::Reused);
         }
-        let next = Self {
-            id,
-            token,
-            issued_at: now,
-            expires_at: (now + life.idle).min(self.family_expires_at),
-            ..self
-        };
+        let next =
+            Self { id, token, issued_at: now, expires_at: (now + life.idle).min(self.family_expires_at), ..self };
         Ok((Self { used_at: Some(now), ..self }, next))
     }
 }

@@ -115,6 +115,23 @@ pub struct NewUser {
     pub reporting_to: Option<UserId>,
 }
 
+impl NewUser {
+    /// A user with nothing but what they must have.
+    pub fn new(name: impl Into<String>, email: impl Into<String>, password: PasswordHash, role: Role) -> Self {
+        Self {
+            name: name.into(),
+            email: email.into(),
+            password,
+            initials: None,
+            role,
+            phone: None,
+            country_code: None,
+            department: None,
+            reporting_to: None,
+        }
+    }
+}
+
 /// A change of a user: only what is `Some` changes.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {

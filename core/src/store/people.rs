@@ -48,6 +48,11 @@ pub trait UserStore: Send {
 }
 
 /// Caller records and their figures.
+///
+/// # Contract
+/// Adding and removing a record stand alone: whatever they fail with, except [`StoreError::Contention`] and
+/// [`StoreError::Unavailable`], the unit of work goes on as if the call had not been made. A fault of the caller records must
+/// not lose the change of the user (document 000).
 #[async_trait]
 pub trait CallerStore: Send {
     /// Adds a record. Duplicate: `id`, `user`.

@@ -38,6 +38,8 @@ pub(super) struct CarrierTarget {
     pub(super) trunk: Arc<TrunkEntry>,
     /// In international form.
     pub(super) number: String,
+    /// The number that the called party is shown. In a call that the host placed, the agent's phone is shown the destination instead.
+    pub(super) caller: String,
     pub(super) flow: Flow,
 }
 
@@ -65,6 +67,8 @@ pub(super) struct LegEntry {
     pub(super) reoffer: Option<(TxId, Box<Incoming>)>,
     /// The codec, once it is settled.
     pub(super) codec: Option<&'static str>,
+    /// Whether the log knows that it was answered.
+    pub(super) answered: bool,
     /// Whether it has ended.
     pub(super) over: bool,
 }

@@ -160,6 +160,7 @@ impl Edge {
             state: LegSip::Uas { tx, incoming: Box::new(incoming) },
             reoffer: None,
             codec: None,
+            answered: false,
             over: false,
         });
         self.legs += 1;

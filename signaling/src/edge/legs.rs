@@ -87,7 +87,11 @@ impl Edge {
             Command::Route => self.route(now, id, entry),
             Command::Invite { leg, target, offer } => self.invite(now, id, entry, leg, target, &offer),
             Command::Progress { leg, status, sdp } => self.progress(now, entry, leg, status, sdp.as_ref()),
-            Command::Answer { leg, sdp } => self.answer_call(now, entry, leg, &sdp),
+            Command::Answer { leg, sdp } => {
+                self.answer_call(now, entry, leg, &sdp);
+                let codec = super::responses::codec_name(&sdp).map(str::to_owned);
+                self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
+            }
             Command::Reject { leg, status, cause } => self.reject(now, id, entry, leg, status, cause),
             Command::Cancel { leg, cause } => {
                 if let Some(LegSip::Uac { tx, .. }) = entry.leg(leg).map(|leg| &leg.state) {
@@ -208,6 +212,7 @@ impl Edge {
             state,
             reoffer: None,
             codec: None,
+            answered: false,
             over: false,
         });
         self.legs += 1;
@@ -226,6 +231,10 @@ impl Edge {
         offer: &SessionDescription,
     ) -> bytes::Bytes {
         let ids = &self.surroundings.ids;
+        let caller = match target {
+            Target::Phone(_) => &entry.caller,
+            Target::Carrier(carrier) => &carrier.caller,
+        };
         let uri = match target {
             Target::Phone(phone) => phone.uri.clone(),
             Target::Carrier(carrier) => {
@@ -247,7 +256,7 @@ impl Edge {
         request
             .header(
                 Name::From,
-                format_args!("<sip:{}@{}>;tag={}", uri_user(&entry.caller), self.host, ids.token::<8>()),
+                format_args!("<sip:{}@{}>;tag={}", uri_user(caller), self.host, ids.token::<8>()),
             )
             .header(Name::To, format_args!("<{to}>"))
             .header(Name::CallId, format_args!("{}@{}", ids.token::<12>(), self.host))
@@ -275,7 +284,6 @@ impl Edge {
     fn answer_call(&mut self, now: Instant, entry: &mut CallEntry, leg: LegId, sdp: &SessionDescription) {
         let Some(found) = entry.leg_mut(leg) else { return };
         let LegSip::Uas { tx, incoming } = &found.state else { return };
-        found.codec = super::responses::codec_name(sdp);
         if let Some(dialog) = &mut found.dialog {
             dialog.confirm();
         }

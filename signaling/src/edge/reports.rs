@@ -65,8 +65,16 @@ impl Edge {
             CallEvent::OfferFailed { key, reason } => self.tell_offer_failed(now, id, entry, key, reason),
             CallEvent::Ringing { leg, .. } => self.report(now, id, entry, Change::Ringing { leg: leg.0 }),
             CallEvent::EarlyMedia { leg } => self.report(now, id, entry, Change::EarlyMedia { leg: leg.0 }),
-            CallEvent::Answered { leg, key } => self.tell_answered(now, id, entry, leg, key),
-            CallEvent::Bridged { a, b } => self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 }),
+            // That the caller was answered is told when it is done, since it also happens as part of being connected.
+            CallEvent::Answered { key: None, .. } => {}
+            CallEvent::Answered { leg, key: Some(key) } => self.tell_answered(now, id, entry, leg, key),
+            CallEvent::Bridged { a, b } => {
+                // A caller is answered by being connected; the machine says so only once.
+                if entry.leg(a).is_some_and(|leg| !leg.answered) {
+                    self.tell_answered(now, id, entry, a, None);
+                }
+                self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
+            }
             CallEvent::Held { leg } => {
                 entry.on_hold = true;
                 self.report(now, id, entry, Change::Held { leg: leg.0 });
@@ -89,10 +97,12 @@ impl Edge {
         self.disengage(now, entry, agent);
     }
 
-    fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: Option<u64>) {
-        let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
+    fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: u64) {
+        let Some(found) = entry.leg_mut(leg) else { return };
+        found.answered = true;
+        let codec = found.codec.map(str::to_owned);
         self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
-        if key.is_some_and(|key| entry.agent_of(key).is_some()) && std::mem::take(&mut entry.in_queue) {
+        if entry.agent_of(key).is_some() && std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
             self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id });
         }

@@ -72,7 +72,8 @@ impl Edge {
         let trunk = self.directory.trunk(grant.trunk?)?.clone();
         let flow = Flow::to(trunk.protocol, self.sip_address(), trunk.address?);
         let number = grant.destination.as_str().to_owned();
-        let contacts = vec![Target::Carrier(Arc::new(CarrierTarget { trunk, number, flow }))];
+        let caller = grant.caller.as_str().to_owned();
+        let contacts = vec![Target::Carrier(Arc::new(CarrierTarget { trunk, number, caller, flow }))];
         Some(Offer { key: entry.key(None), contacts, ring: self.config.ring })
     }
 

@@ -17,12 +17,12 @@ use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
 use super::directory::Directory;
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
-use crate::call::{Input, LegId};
+use crate::call::{CALLER, Input, LegId};
 use crate::media::relay::{Relay, RelayHandle, SessionId};
 use crate::net::{Event, Options, Sockets};
 use crate::sip::dialog::DialogId;
 use crate::sip::endpoint::{Config, Endpoint};
-use crate::sip::flow::TxId;
+use crate::sip::flow::{ConnectionId, TxId};
 use crate::sip::registrar::{Limits, Registrar};
 use crate::sip::validate::Policy;
 use crate::sip::wire::Method;
@@ -194,17 +194,29 @@ impl Edge {
                     self.endpoint.receive(now, received.flow, received.bytes);
                     self.drain_endpoint(now);
                 }
-                Event::Closed(connection) => {
-                    for line in self.registrar.connection_closed(now, connection) {
-                        self.presence_changed(now, &line);
-                    }
-                }
+                Event::Closed(connection) => self.connection_closed(now, connection),
                 Event::SendFailed(tx) => self.endpoint.transport_failed(now, tx),
             }
             next = self.sockets.try_recv();
         }
         if let Some(Event::Received(received)) = next {
             self.endpoint.receive(now, received.flow, received.bytes);
+        }
+    }
+
+    /// The phones behind a connection are gone with it, and so are callers who waited for an answer over it. Whoever talks goes on:
+    /// audio has a way of its own, and a BYE may open a new connection.
+    fn connection_closed(&mut self, now: Instant, connection: ConnectionId) {
+        for line in self.registrar.connection_closed(now, connection) {
+            self.presence_changed(now, &line);
+        }
+        let waits = |entry: &CallEntry| {
+            let over = entry.leg(CALLER).is_some_and(|leg| leg.flow.connection == Some(connection) && !leg.over);
+            over && !entry.machine.is_connected()
+        };
+        let left: Vec<CallId> = self.calls.iter().filter(|(_, entry)| waits(entry)).map(|(id, _)| *id).collect();
+        for call in left {
+            self.feed(now, call, Input::Cancelled { leg: CALLER });
         }
     }
 

@@ -83,10 +83,8 @@ async fn a_database_that_turns_read_only_is_not_ready_and_serves_reads() {
     assert_eq!(tx.companies(Page::FIRST).await.unwrap().total, 0);
     drop(tx);
     let mut admin = database.connection().await;
-    admin
-        .execute(AssertSqlSafe(format!("SET default_transaction_read_only = off; ALTER DATABASE {name} RESET ALL")))
-        .await
-        .unwrap();
+    admin.execute("SET default_transaction_read_only = off").await.unwrap();
+    admin.execute(fence("off")).await.unwrap();
     end_backends(&database).await;
     store.ping().await.unwrap();
 }

@@ -1,3 +1,10 @@
 //! The SQLite store from outside.
 
+mod caller_faults;
 mod conformance;
+mod crash;
+mod host;
+mod opening;
+mod reading;
+mod sharing;
+mod work;

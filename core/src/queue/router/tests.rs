@@ -11,7 +11,10 @@ struct World {
 }
 
 impl World {
-    #[expect(clippy::disallowed_methods, reason = "an instant cannot be made in another way; only distances from it matter")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an instant cannot be made in another way; only distances from it matter"
+    )]
     fn new() -> Self {
         Self { router: Router::new(), now: Instant::now(), ids: SeededIds::new(1) }
     }

@@ -1,5 +1,7 @@
 //! A unit of work happens as a whole or not at all, and others see one state.
 
+use futures::FutureExt as _;
+
 use super::fixtures::{Rows, begin, founded, hired, read, write};
 use super::tenant::{Seen, Tenant, seen, settled};
 use crate::scope::Scope;
@@ -142,4 +144,30 @@ pub async fn an_empty_unit_of_work_is_no_change(store: &dyn Store) {
         begin(store, Scope::System, access).await.rollback().await.unwrap();
     }
     assert_eq!(seen(store, Scope::System).await, before);
+}
+
+/// Whoever stops waiting in the middle of a call, as a server does when its client is gone, leaves nothing half done and
+/// nothing locked.
+pub async fn an_abandoned_call_leaves_nothing_half_done(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    for _ in 0..10 {
+        let (user, number) = (rows.user(company.id), rows.number(company.id));
+        drop(store.begin(Scope::System, Access::Write).now_or_never());
+        let mut tx = begin(store, Scope::System, Access::Write).await;
+        drop(tx.insert_user(&user).now_or_never());
+        drop(tx);
+        assert_eq!(read!(store, Scope::System, tx => tx.user(user.id).await.unwrap()), None);
+        let mut tx = begin(store, Scope::System, Access::Write).await;
+        tx.insert_user(&user).await.unwrap();
+        tx.insert_number(&number).await.unwrap();
+        // Whether the commit came through cannot be told, but it is one of the two.
+        drop(tx.commit().now_or_never());
+        // A unit of work that reads sees one state, even if the abandoned commit is just coming through.
+        read!(store, Scope::System, tx => {
+            let stored = (tx.user(user.id).await.unwrap().is_some(), tx.number(number.id).await.unwrap().is_some());
+            assert_eq!(stored.0, stored.1);
+        });
+    }
+    hired(store, &rows, &company).await;
 }

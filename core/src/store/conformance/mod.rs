@@ -44,6 +44,7 @@ pub mod companies;
 pub mod contention;
 pub mod errors;
 pub mod extensions;
+pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
 pub mod numbers;
@@ -175,6 +176,7 @@ macro_rules! conformance_suite {
                 a_reader_sees_one_state,
                 several_reads_fit_each_other,
                 an_empty_unit_of_work_is_no_change,
+                an_abandoned_call_leaves_nothing_half_done,
             }
             contention {
                 a_daily_limit_holds_under_parallel_calls,
@@ -222,6 +224,9 @@ macro_rules! conformance_suite {
                 a_unit_of_work_goes_on_after_a_refusal,
                 every_refused_insert_leaves_the_unit_of_work_usable,
                 a_unit_of_work_is_rolled_back_after_a_refusal,
+            }
+            histories {
+                random_histories_end_as_they_do_in_memory,
             }
         }
     };

@@ -219,7 +219,7 @@ pub async fn a_follower_misses_nothing(store: &dyn Store) {
     let (writers, rounds) = (8usize, 10usize);
     let done = AtomicUsize::new(0);
     let append = async |writer: usize, round: usize| {
-        let company = if writer % 4 == 0 { theirs.id } else { ours.id };
+        let company = if writer.is_multiple_of(4) { theirs.id } else { ours.id };
         let mut tx = store.begin(Scope::Company(company), Access::Write).await?;
         for _ in 0..=(writer + round) % 3 {
             tx.append_events(&[rows.event(company)]).await?;
@@ -265,11 +265,8 @@ pub async fn events_live_and_die_with_their_unit_of_work(store: &dyn Store) {
         let mut tx = begin(store, tenant.scope(), Access::Write).await;
         tx.insert_user(&user).await.unwrap();
         tx.append_events(std::slice::from_ref(&event)).await.unwrap();
-        if commits {
-            tx.commit().await.unwrap()
-        } else {
-            tx.rollback().await.unwrap()
-        }
+        let ended = if commits { tx.commit().await } else { tx.rollback().await };
+        ended.unwrap();
         let stored = read!(store, tenant.scope(), tx => tx.user(user.id).await.unwrap()).is_some();
         let news = read!(store, tenant.scope(), tx => tx.events_after(before[0].seq, 100).await.unwrap());
         assert_eq!((stored, news.len()), (commits, usize::from(commits)));

@@ -32,7 +32,7 @@ pub async fn pages_follow_each_other_newest_first(store: &dyn Store) {
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let users: Vec<User> = (0..30).map(|_| rows.user(company.id)).collect();
-    let callers: Vec<_> = users.iter().take(16).map(|user| rows.caller(user)).collect();
+    let callers: Vec<_> = users.iter().rev().take(16).map(|user| rows.caller(user)).collect();
     let numbers: Vec<PhoneNumber> = (0..22).map(|_| rows.number(company.id)).collect();
     let calls: Vec<Call> = (0..21).map(|_| rows.call(company.id)).collect();
     // In an order that is not that of the ids.

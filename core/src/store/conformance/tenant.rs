@@ -41,7 +41,11 @@ pub(super) struct Tenant {
 impl Tenant {
     /// Makes the rows without storing them.
     pub(super) fn new(rows: &Rows) -> Self {
-        let company = rows.company();
+        Self::within(rows, rows.company())
+    }
+
+    /// Makes the rows of a company without storing them.
+    pub(super) fn within(rows: &Rows, company: Company) -> Self {
         let boss = User { role: crate::people::Role::Admin, ..rows.user(company.id) };
         let agent = User { reporting_to: Some(boss.id), ..rows.user(company.id) };
         let (number, free_number) = (rows.number(company.id), rows.number(company.id));

@@ -2,21 +2,13 @@
 
 #![allow(unreachable_pub)]
 
-#[path = "it/conformance.rs"]
+mod caller_faults;
 mod conformance;
-#[path = "it/database.rs"]
 mod database;
-#[path = "it/embedding.rs"]
 mod embedding;
-#[path = "it/failures.rs"]
 mod failures;
-#[path = "it/locking.rs"]
 mod locking;
-#[path = "it/opening.rs"]
 mod opening;
-#[path = "it/plans.rs"]
 mod plans;
-#[path = "it/rows.rs"]
 mod rows;
-#[path = "it/values.rs"]
 mod values;

@@ -1,0 +1,196 @@
+//! Allowances under concurrency, and the log with the figures that follow from it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use dialplane_core::call::{
+    Call, CallRefused, CallStatus, Change, Direction, Hangup, HangupCause, LegKind, NewCall, OfferFailure, Side,
+};
+use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls};
+use dialplane_core::command::number::{ConsumeAllowance, ResetDailyCounts, UnassignNumber, UpdateNumber};
+use dialplane_core::id::{CallId, NodeId, QueueId, UserId};
+use dialplane_core::people::Figures;
+use dialplane_core::phone::{AllowanceRefused, NumberStatus, Rotation};
+use dialplane_core::store::{CallFilter, Page};
+use dialplane_core::{Actor, Failure};
+use futures::future::join_all;
+
+use crate::world::{World, start};
+
+fn consume(agent: UserId) -> ConsumeAllowance {
+    ConsumeAllowance { agent, to: "+14155550100".to_owned(), rotation: Rotation::default() }
+}
+
+fn initiate(agent: UserId) -> InitiateCall {
+    let to = "(415) 555-0100".to_owned();
+    InitiateCall { call: None, agent, to, lead: None, rotation: Rotation::default(), node: None }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_calls_at_once_against_a_limit_of_37_are_37() {
+    let world = World::new().await;
+    let (agent, _) = world.agent_with_number("0101", 37).await;
+    let command = initiate(agent);
+    let tries = join_all((0..100).map(|_| world.engine.execute(&world.admin, &command))).await;
+    let refused = |result: &Result<_, Failure<CallRefused>>| {
+        let limit =
+            matches!(result, Err(Failure::Refused(CallRefused::Allowance(AllowanceRefused::DailyLimit { .. }))));
+        assert!(limit || result.is_ok());
+        limit
+    };
+    assert_eq!(tries.iter().filter(|result| refused(result)).count(), 63);
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    assert_eq!(tx.calls(&CallFilter::default(), Page::FIRST).await.unwrap().total, 37);
+    let day = "2026-06-01".parse().unwrap();
+    assert_eq!(tx.usage(None, day, day).await.unwrap()[0].calls, 37);
+}
+
+#[tokio::test]
+async fn midnight_in_the_companys_zone_and_the_manual_reset_give_a_new_allowance() {
+    let world = World::new().await;
+    let (agent, _) = world.agent_with_number("0101", 1).await;
+    world.engine.execute(&world.admin, &consume(agent)).await.unwrap();
+    let refused = world.engine.execute(&world.admin, &consume(agent)).await.unwrap_err();
+    let midnight: DateTime<Utc> = "2026-06-01T22:00:00Z".parse().unwrap();
+    assert_eq!(refused.refusal(), Some(&AllowanceRefused::DailyLimit { limit: 1, resets_at: midnight }));
+    world.clock.set(midnight);
+    world.engine.execute(&world.admin, &consume(agent)).await.unwrap();
+    assert_eq!(world.engine.execute(&world.admin, &ResetDailyCounts).await.unwrap(), 1);
+    world.engine.execute(&world.admin, &consume(agent)).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_an_active_number_there_is_no_call() {
+    let world = World::new().await;
+    let (agent, number) = world.agent_with_number("0101", 5).await;
+    let off = UpdateNumber {
+        number,
+        provider: None,
+        country: None,
+        capabilities: None,
+        status: Some(NumberStatus::Inactive),
+        expected_version: None,
+    };
+    world.engine.execute(&world.admin, &off).await.unwrap();
+    let refused = world.engine.execute(&world.admin, &consume(agent)).await.unwrap_err();
+    assert_eq!(refused.refusal(), Some(&AllowanceRefused::NumberInactive));
+    world.engine.execute(&world.admin, &UnassignNumber { number }).await.unwrap();
+    let refused = world.engine.execute(&world.admin, &consume(agent)).await.unwrap_err();
+    assert_eq!(refused.refusal(), Some(&AllowanceRefused::NotAssigned));
+}
+
+fn id<K>(world: &World) -> dialplane_core::id::Id<K> {
+    world.engine.ids().id(world.engine.now())
+}
+
+/// An inbound call of an agent as the edge reports it, all at once.
+fn story(world: &World, agent: UserId, call: CallId, talk: i64, node: Option<NodeId>) -> CallReport {
+    let at = |seconds| start() + TimeDelta::seconds(seconds);
+    let begin = NewCall {
+        id: call,
+        company: world.company.id,
+        direction: Direction::Inbound,
+        from: "+14155550100".into(),
+        to: "+12025550101".into(),
+        agent: None,
+        number: None,
+        trunk: None,
+        lead: None,
+        node,
+        at: at(0),
+    };
+    let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
+    let changes = vec![
+        (at(0), Change::LegAdded { leg: 0, kind: LegKind::Carrier, party: "+14155550100".into(), agent: None }),
+        (at(0), Change::Queued { queue: id::<dialplane_core::id::QueueKind>(world) as QueueId }),
+        (at(0), Change::LegAdded { leg: 1, kind: LegKind::Sip, party: "1001".into(), agent: Some(agent) }),
+        (at(1), Change::Ringing { leg: 1 }),
+        (at(5), Change::Answered { leg: 1, codec: Some("PCMU".into()) }),
+        (at(5), Change::Bridged { a: 0, b: 1 }),
+        (at(5 + talk), Change::Ended { hangup }),
+    ];
+    CallReport { call, begin: Some(begin), changes }
+}
+
+#[tokio::test]
+async fn the_figures_are_the_fold_over_the_log() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let (bob, _) = world.agent_with_number("0102", 5).await;
+    let reports = (0..20).map(|n| story(&world, if n % 3 == 0 { bob } else { ann }, id(&world), 10 * n, None));
+    world.engine.execute(&Actor::system(), &RecordCalls { reports: reports.collect() }).await.unwrap();
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    for agent in [ann, bob] {
+        let filter = CallFilter { agent: Some(agent), ..CallFilter::default() };
+        let log: Vec<Call> = tx.calls(&filter, Page::FIRST).await.unwrap().items;
+        let figures = tx.caller(agent).await.unwrap().unwrap().figures;
+        assert_eq!(figures, Figures::of(&log));
+        assert!(figures.total_calls > 5);
+        let days = tx.day_figures(agent, "2026-01-01".parse().unwrap()).await.unwrap();
+        assert_eq!(days.iter().map(|(_, day)| day.talk_seconds).sum::<u64>(), figures.talk_seconds);
+    }
+}
+
+#[tokio::test]
+async fn a_call_reported_piece_by_piece_is_the_call_reported_at_once() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let (whole, pieces): (CallId, CallId) = (id(&world), id(&world));
+    let report = story(&world, ann, whole, 60, None);
+    world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report.clone()] }).await.unwrap();
+    let mut begin = report.begin.clone().map(|begin| NewCall { id: pieces, ..begin });
+    for change in report.changes {
+        let piece = CallReport { call: pieces, begin: begin.take(), changes: vec![change] };
+        world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![piece] }).await.unwrap();
+    }
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    let one = tx.call(whole).await.unwrap().unwrap();
+    let other = tx.call(pieces).await.unwrap().unwrap();
+    assert_eq!(Call { id: whole, version: one.version, ..other }, one);
+    let timeline = async |tx: &mut dyn dialplane_core::store::Repo, id| {
+        let events = tx.call_events(id).await.unwrap();
+        events.into_iter().map(|event| (event.seq, event.at, event.kind, event.data)).collect::<Vec<_>>()
+    };
+    assert_eq!(timeline(&mut *tx, whole).await, timeline(&mut *tx, pieces).await);
+    assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures.total_calls, 2);
+    let names: Vec<_> = tx.events_after(0, 1_000).await.unwrap().iter().map(|e| e.event.name()).collect();
+    for name in ["call.started", "call.answered", "call.ended"] {
+        assert_eq!(names.iter().filter(|found| **found == name).count(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_follow_is_passed_over_and_the_rest_is_kept() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let mut report = story(&world, ann, id(&world), 60, None);
+    let late = Change::OfferFailed { agent: ann, reason: OfferFailure::Busy };
+    report.changes.push((start() + TimeDelta::seconds(70), late));
+    let unknown = CallReport { call: id(&world), begin: None, changes: Vec::new() };
+    let call = report.call;
+    world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report, unknown] }).await.unwrap();
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    assert_eq!(tx.call(call).await.unwrap().unwrap().status, CallStatus::Completed);
+    assert_eq!(tx.call_events(call).await.unwrap().len(), 7);
+}
+
+#[tokio::test]
+async fn calls_of_a_dead_process_are_closed_once_and_count_what_is_known() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let (dead, alive): (NodeId, NodeId) = (id(&world), id(&world));
+    for node in [dead, alive] {
+        let mut report = story(&world, ann, id(&world), 60, Some(node));
+        report.changes.pop();
+        world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
+    }
+    world.pass(3_600);
+    let close = CloseLostCalls { node: Some(dead) };
+    assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 1);
+    assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 0);
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    let calls = tx.calls(&CallFilter::default(), Page::FIRST).await.unwrap().items;
+    let closed = calls.iter().find(|call| call.node == Some(dead)).unwrap();
+    assert_eq!((closed.status, closed.talk_seconds()), (CallStatus::Completed, 0));
+    assert_eq!(closed.hangup.map(|hangup| hangup.cause), Some(HangupCause::NodeLost));
+    assert_eq!(tx.open_calls(None).await.unwrap().len(), 1);
+    assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures, Figures::of(&calls));
+}

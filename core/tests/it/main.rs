@@ -1,0 +1,7 @@
+//! The core as its users have it: commands through the engine, on the store in memory.
+
+mod calls;
+mod conformance;
+mod memory_store;
+mod people;
+mod world;

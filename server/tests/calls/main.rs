@@ -1,0 +1,21 @@
+//! Calls end to end: the real server, real phones (baresip), a carrier, and phones that do what no phone would.
+
+#![allow(clippy::print_stderr, reason = "traces explain a failed test")]
+
+mod allowance;
+mod crash;
+mod crowd;
+mod hostile;
+mod inbound;
+mod load;
+mod outbound;
+mod races;
+mod registration;
+mod support;
+mod sync;
+mod unanswered;
+
+/// The company's number in these tests.
+const NUMBER: &str = "+12025550100";
+/// A number in the world.
+const CUSTOMER: &str = "+12025550177";

@@ -1,0 +1,13 @@
+//! The peers: the server, real phones, a phone made for tests, and what sets them up and measures them.
+
+pub(crate) mod audio;
+pub(crate) mod company;
+pub(crate) mod http;
+pub(crate) mod message;
+pub(crate) mod peer;
+pub(crate) mod phone;
+pub(crate) mod ports;
+pub(crate) mod postgres;
+pub(crate) mod server;
+pub(crate) mod sipp;
+pub(crate) mod wait;
