@@ -25,6 +25,8 @@ use sipp::{CALLER_PORT, Load, Outcome, PHONE_PORT, Scenario, Sipp};
 
 /// The most calls of one run: the bench is bounded in count.
 const COUNT_MAX: u32 = 60_000;
+/// How often the phones try to register before the bench gives up.
+const REGISTRATION_ATTEMPTS: usize = 5;
 /// The port that a registrar of sipp's listens on.
 const REGISTRAR_PORT: u16 = 11_064;
 
@@ -130,8 +132,15 @@ impl Bench {
             count,
             from: PHONE_PORT,
         };
-        let outcome = self.sipp.run(load)?;
-        if outcome.good == u64::from(count) { Ok(()) } else { Err(io::Error::other("not every phone was registered")) }
+        // The server takes a moment to learn of new lines.
+        for _ in 0..REGISTRATION_ATTEMPTS {
+            let outcome = self.sipp.run(load)?;
+            if outcome.good == u64::from(count) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Err(io::Error::other("not every phone could be registered"))
     }
 
     /// One run; `through` the server or straight to the other sipp.
