@@ -22,17 +22,7 @@ pub(crate) struct World {
 }
 
 pub(crate) fn person(name: &str, email: &str, role: Role) -> NewUser {
-    NewUser {
-        name: name.to_owned(),
-        email: email.to_owned(),
-        password: PasswordHash::from_stored("not a hash".to_owned()),
-        initials: None,
-        role,
-        phone: None,
-        country_code: None,
-        department: None,
-        reporting_to: None,
-    }
+    NewUser::new(name, email, PasswordHash::from_stored("not a hash".to_owned()), role)
 }
 
 pub(crate) fn start() -> DateTime<Utc> {

@@ -33,6 +33,9 @@ const BATCH: usize = 64;
 const ORDERS: usize = 1_024;
 /// How long changes are gathered before they are handed out: a store that commits once for many calls is cheaper by far.
 const GATHER: Duration = Duration::from_millis(10);
+/// How long a phone's registration lasts. Registrations are not stored: after a restart, phones are reachable again within
+/// this, and a phone that is gone is missed as soon.
+const REGISTRATION: Duration = Duration::from_secs(300);
 /// How long the end of calls may take once they were told to end.
 const FAREWELL: Duration = Duration::from_secs(3);
 
@@ -128,7 +131,11 @@ impl Edge {
             surroundings,
             sockets,
             endpoint,
-            registrar: Registrar::new(Limits::default()),
+            registrar: Registrar::new(Limits {
+                max_expires: REGISTRATION,
+                default_expires: REGISTRATION,
+                ..Limits::default()
+            }),
             directory: Arc::default(),
             relay,
             silent,

@@ -31,15 +31,5 @@ async fn a_fault_of_the_caller_records_does_not_lose_the_user_and_the_next_sync_
 }
 
 fn person(email: &str, role: Role) -> NewUser {
-    NewUser {
-        name: "A Person".to_owned(),
-        email: email.to_owned(),
-        password: PasswordHash::from_stored("not a hash".to_owned()),
-        initials: None,
-        role,
-        phone: None,
-        country_code: None,
-        department: None,
-        reporting_to: None,
-    }
+    NewUser::new("A Person", email, PasswordHash::from_stored("not a hash".to_owned()), role)
 }
