@@ -113,8 +113,11 @@ impl Bench {
             }
         };
         let numbers = sipp.fields("numbers.csv", lines.iter().map(|line| line.number.clone()))?;
-        let credentials =
-            sipp.fields("credentials.csv", lines.iter().map(|line| format!("{};{}", line.username, line.password)))?;
+        // sipp fills its authentication keyword in only where a whole field holds it.
+        let credentials = lines.iter().map(|Line { username, password, .. }| {
+            format!("{username};[authentication username={username} password={password}]")
+        });
+        let credentials = sipp.fields("credentials.csv", credentials)?;
         let bench = Self { plan, sipp, numbers, credentials, product };
         bench.register_phones(lines.len())?;
         Ok(bench)
