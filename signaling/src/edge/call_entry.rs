@@ -67,8 +67,6 @@ pub(super) struct LegEntry {
     pub(super) reoffer: Option<(TxId, Box<Incoming>)>,
     /// The codec, once it is settled.
     pub(super) codec: Option<&'static str>,
-    /// Whether the log knows that it was answered.
-    pub(super) answered: bool,
     /// Whether it has ended.
     pub(super) over: bool,
 }

@@ -160,7 +160,6 @@ impl Edge {
             state: LegSip::Uas { tx, incoming: Box::new(incoming) },
             reoffer: None,
             codec: None,
-            answered: false,
             over: false,
         });
         self.legs += 1;

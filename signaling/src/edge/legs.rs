@@ -212,7 +212,6 @@ impl Edge {
             state,
             reoffer: None,
             codec: None,
-            answered: false,
             over: false,
         });
         self.legs += 1;

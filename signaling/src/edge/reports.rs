@@ -68,13 +68,7 @@ impl Edge {
             // That the caller was answered is told when it is done, since it also happens as part of being connected.
             CallEvent::Answered { key: None, .. } => {}
             CallEvent::Answered { leg, key: Some(key) } => self.tell_answered(now, id, entry, leg, key),
-            CallEvent::Bridged { a, b } => {
-                // A caller is answered by being connected; the machine says so only once.
-                if entry.leg(a).is_some_and(|leg| !leg.answered) {
-                    self.tell_answered(now, id, entry, a, None);
-                }
-                self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
-            }
+            CallEvent::Bridged { a, b } => self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 }),
             CallEvent::Held { leg } => {
                 entry.on_hold = true;
                 self.report(now, id, entry, Change::Held { leg: leg.0 });
@@ -98,9 +92,7 @@ impl Edge {
     }
 
     fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: u64) {
-        let Some(found) = entry.leg_mut(leg) else { return };
-        found.answered = true;
-        let codec = found.codec.map(str::to_owned);
+        let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
         self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
         if entry.agent_of(key).is_some() && std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
