@@ -78,7 +78,12 @@ impl Command for CreateExtension {
             created_at: cx.now(),
             updated_at: cx.now(),
         };
-        let inserted = on_duplicate(repo.insert_extension(&extension).await, "number", ExtensionRefused::NumberTaken);
+        // The user name derives from the number: whichever of the two the store names, the number is taken.
+        let inserted = on_duplicate(repo.insert_extension(&extension).await, "username", ExtensionRefused::NumberTaken);
+        let inserted = match inserted {
+            Err(Failure::Store(error)) => on_duplicate(Err(error), "number", ExtensionRefused::NumberTaken),
+            other => other,
+        };
         match inserted {
             // Two extensions were numbered at the same moment: the next attempt sees the other one.
             Err(Failure::Refused(_)) if self.number.is_none() => {

@@ -1,13 +1,12 @@
 //! The edge's directory: read from the store at the start, read again when something in it has changed.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::CompanyId;
 use dialplane_core::people::User;
-use dialplane_core::phone::{Trunk, TrunkTransport};
+use dialplane_core::phone::TrunkTransport;
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
@@ -18,10 +17,9 @@ use dialplane_signaling::sip::digest::{Algorithm, Ha1};
 use dialplane_signaling::sip::flow::Protocol;
 use tokio::sync::watch;
 
+use super::names::Names;
 use crate::state::{App, Shared};
 
-/// How long a name server may take.
-const RESOLVE: Duration = Duration::from_secs(2);
 /// How often the directory is read without being told to: for changes by other processes, and names whose address moved.
 const LOOK: Duration = Duration::from_secs(10);
 /// How long an answer to a client waits for the change to reach the edge.
@@ -33,11 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct DirectoryWatch {
     wanted: watch::Sender<u64>,
     loaded: watch::Sender<u64>,
+    names: Names,
 }
 
 impl Default for DirectoryWatch {
     fn default() -> Self {
-        Self { wanted: watch::Sender::new(0), loaded: watch::Sender::new(0) }
+        Self { wanted: watch::Sender::new(0), loaded: watch::Sender::new(0), names: Names::default() }
     }
 }
 
@@ -45,8 +44,13 @@ impl DirectoryWatch {
     /// Takes note of what was committed.
     pub(crate) fn committed(&self, events: &[Envelope]) {
         if events.iter().any(|envelope| concerns(&envelope.event)) {
-            self.wanted.send_modify(|count| *count += 1);
+            self.changed();
         }
+    }
+
+    /// Something that call control must know of has changed.
+    pub(super) fn changed(&self) {
+        self.wanted.send_modify(|count| *count += 1);
     }
 
     /// Waits until every change so far has reached the edge; not for ever, since the change itself is safe in the store. At once
@@ -135,9 +139,8 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
     add_routes(&mut *tx, &mut directory).await?;
     let trunks = tx.trunks().await?;
     tx.rollback().await?;
-    // Names are resolved after the unit of work: a slow name server must not hold it.
     for trunk in trunks {
-        let address = resolve(&trunk).await;
+        let address = app.directory.names.address(&trunk.host, trunk.port, &app.directory);
         let protocol = match trunk.transport {
             TrunkTransport::Udp => Protocol::Udp,
             TrunkTransport::Tcp => Protocol::Tcp,
@@ -215,16 +218,4 @@ async fn add_routes(tx: &mut dyn Tx, directory: &mut Directory) -> Result<(), St
         directory.add_route(&route.number, RouteEntry { company: route.company, target: route.target, number });
     }
     Ok(())
-}
-
-async fn resolve(trunk: &Trunk) -> Option<SocketAddr> {
-    if let Ok(ip) = trunk.host.parse::<IpAddr>() {
-        return Some(SocketAddr::new(ip, trunk.port));
-    }
-    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host((trunk.host.as_str(), trunk.port))).await;
-    let address = found.ok().and_then(Result::ok).and_then(|mut addresses| addresses.next());
-    if address.is_none() {
-        tracing::warn!(trunk = ?trunk.id, "the host of a trunk cannot be resolved");
-    }
-    address
 }

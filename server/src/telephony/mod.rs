@@ -3,6 +3,7 @@
 mod directory;
 mod error;
 mod host;
+mod names;
 mod node;
 mod recorder;
 

@@ -1,5 +1,7 @@
 //! Registering people.
 
+use std::net::IpAddr;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,13 +12,13 @@ use dialplane_core::error::Failure;
 use dialplane_core::id::{CompanyId, UserId};
 use dialplane_core::people::{NewUser, Role, User, user};
 use dialplane_core::store::Page;
-use dialplane_core::{Actor, Permission};
+use dialplane_core::{Actor, Error, Kind, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::session;
 use crate::api::users::UserView;
-use crate::http::guard::Identity;
+use crate::http::guard::{ClientAddress, Identity};
 use crate::http::input::Input;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
@@ -133,6 +135,7 @@ impl Registered {
 pub(crate) async fn register(
     State(app): State<Shared>,
     axum::Extension(identity): axum::Extension<Identity>,
+    ClientAddress(address): ClientAddress,
     Input(body): Input<NewPerson>,
 ) -> Reply<(StatusCode, Json<Registered>)> {
     let registered = match identity {
@@ -144,15 +147,20 @@ pub(crate) async fn register(
         }
         Identity::Refused => return Err(Problem::bad_token()),
         Identity::Anonymous => {
-            let user = by_oneself(&app, body).await?;
+            let user = by_oneself(&app, address, body).await?;
             Registered::by_themself(&app, &user).await?
         }
     };
     Ok((StatusCode::CREATED, Json(registered)))
 }
 
-async fn by_oneself(app: &App, body: NewPerson) -> Reply<User> {
+async fn by_oneself(app: &App, address: IpAddr, body: NewPerson) -> Reply<User> {
     if !any_user(app).await? {
+        // The first account owns the server: from elsewhere it takes the link that only the operator has seen.
+        if !address.to_canonical().is_loopback() {
+            let message = "set this server up by the link that it printed when it started";
+            return Err(Error::new(Kind::Forbidden, "setup_link_required", message).into());
+        }
         let (name, timezone, country) = (body.company_name.clone(), body.timezone.clone(), body.country.clone());
         let admin = body.checked(app).await?;
         let company = FirstCompany { name, timezone, country };
