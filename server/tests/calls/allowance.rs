@@ -47,7 +47,8 @@ fn rush(doors: &[Company], ann: &Agent) -> Vec<Answer> {
 fn check(answers: &[Answer], company: &Company, number: &str) {
     let admitted = answers.iter().filter(|answer| answer.status == 201).count();
     let refused = answers.iter().filter(|a| a.status == 422 && a.code() == "daily_limit_reached").count();
-    let others: Vec<_> = answers.iter().filter(|a| !matches!(a.status, 201 | 422)).map(|a| (a.status, &a.text)).collect();
+    let others: Vec<_> =
+        answers.iter().filter(|a| !matches!(a.status, 201 | 422)).map(|a| (a.status, &a.text)).collect();
     assert_eq!((admitted, refused), (LIMIT as usize, REQUESTS - LIMIT as usize), "{others:?}");
     let mut left: Vec<u64> = answers.iter().filter_map(|answer| answer.json["remainingToday"].as_u64()).collect();
     left.sort_unstable();

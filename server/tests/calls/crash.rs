@@ -56,7 +56,11 @@ fn crash(mut server: Server) {
         let company = server.company();
         let call = company.only_call();
         assert_eq!(call["hangup"]["cause"], "node_lost", "{call}");
-        assert_eq!((call["status"].as_str(), call["hangup"]["side"].as_str()), (Some("completed"), Some("system")), "{call}");
+        assert_eq!(
+            (call["status"].as_str(), call["hangup"]["side"].as_str()),
+            (Some("completed"), Some("system")),
+            "{call}"
+        );
         assert!(call["legs"].as_array().is_some_and(|legs| legs.iter().all(|leg| leg["state"] == "ended")), "{call}");
         assert_eq!(company.figures(&ann), ONE_TALK);
     }
@@ -93,7 +97,11 @@ fn a_call_that_still_rang_when_the_server_died_is_closed_as_failed() {
     server.kill();
     server.restart();
     let call = server.company().only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["cause"].as_str()), (Some("failed"), Some("node_lost")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("failed"), Some("node_lost")),
+        "{call}"
+    );
     assert_eq!(server.company().figures(&ann).total, 0);
 }
 
@@ -112,7 +120,11 @@ fn a_stop_ends_calls_with_bye_records_them_and_exits_cleanly() {
     server.restart();
     let company = server.company();
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["cause"].as_str()), (Some("completed"), Some("shut_down")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("completed"), Some("shut_down")),
+        "{call}"
+    );
     assert_eq!(company.figures(&ann), ONE_TALK);
 }
 

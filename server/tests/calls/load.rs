@@ -28,7 +28,8 @@ fn a_thousand_calls_at_fifty_a_second_all_succeed_and_leave_nothing_behind() {
         assert_eq!(phone.register(&agent.line, &agent.line.password, 600).status(), Some(200), "{}", phone.story());
     }
     let calls = CALLS.to_string();
-    let mut phones = Sipp::start("phone", ports.single(20), None, &[], &["-m", &calls, "-mp", &ports.single(80).to_string()]);
+    let mut phones =
+        Sipp::start("phone", ports.single(20), None, &[], &["-m", &calls, "-mp", &ports.single(80).to_string()]);
     let customer = ["-m", &calls, "-r", "50", "-l", "600", "-mp", &ports.single(90).to_string()];
     let mut customers = Sipp::start("customer", ports.single(10), Some(server.sip), &numbers, &customer);
     customers.succeed(Duration::from_secs(60));
@@ -36,7 +37,8 @@ fn a_thousand_calls_at_fifty_a_second_all_succeed_and_leave_nothing_behind() {
 
     server.await_idle();
     assert_eq!(server.metric("dialplane_calls_total"), Some(CALLS as f64));
-    let total = |query: &str| company.get(&format!("/api/calls?limit=1{query}")).expect(200)["pagination"]["total"].clone();
+    let total =
+        |query: &str| company.get(&format!("/api/calls?limit=1{query}")).expect(200)["pagination"]["total"].clone();
     crate::support::wait::until(Duration::from_secs(20), "all calls in the log", || {
         (total("&status=completed") == json!(CALLS)).then_some(())
     });

@@ -14,7 +14,7 @@ fn noise(n: u16) -> Vec<u8> {
     packet.extend(n.to_be_bytes());
     packet.extend((u32::from(n) * 160).to_be_bytes());
     packet.extend(0xbad0_0000_u32.to_be_bytes());
-    packet.extend((0..160_u32).map(|i| (i * 2_654_435_761 >> 13) as u8));
+    packet.extend((0..160_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
     packet
 }
 
@@ -102,5 +102,7 @@ fn the_media_ports_of_a_call_are_closed_with_it() {
     ringing.hung_up(&mut phone);
     server.await_idle();
     crate::support::wait::until(Duration::from_secs(5), "the port is free", || UdpSocket::bind(relay).ok());
-    crate::support::wait::until(Duration::from_secs(5), "descriptors", || (server.descriptors() <= before + 1).then_some(()));
+    crate::support::wait::until(Duration::from_secs(5), "descriptors", || {
+        (server.descriptors() <= before + 1).then_some(())
+    });
 }

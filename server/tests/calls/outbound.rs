@@ -66,7 +66,11 @@ fn a_placed_call_that_the_customer_refuses_ends_the_agents_leg_too() {
     call.refuse(&mut carrier, "486 Busy Here");
     phone.await_end();
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["cause"].as_str()), (Some("busy"), Some("user_busy")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("busy"), Some("user_busy")),
+        "{call}"
+    );
     assert_eq!(company.figures(&ann), Figures { total: 1, connected: 0, not_connected: 1 });
     server.await_idle();
 }
@@ -85,7 +89,11 @@ fn a_placed_call_can_be_ended_over_rest() {
     call.hung_up(&mut carrier);
     phone.await_end();
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["side"].as_str()), (Some("completed"), Some("system")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["side"].as_str()),
+        (Some("completed"), Some("system")),
+        "{call}"
+    );
     server.await_idle();
 }
 
@@ -109,7 +117,11 @@ fn a_phone_dials_out_with_the_assigned_number_until_the_limit_is_reached() {
     phone.await_end();
     assert_tone(&phone.heard(), 880.0, "the agent");
     let first = company.only_call();
-    assert_eq!((first["direction"].as_str(), first["status"].as_str()), (Some("outbound"), Some("completed")), "{first}");
+    assert_eq!(
+        (first["direction"].as_str(), first["status"].as_str()),
+        (Some("outbound"), Some("completed")),
+        "{first}"
+    );
     assert_eq!(first["hangup"]["side"], "caller", "{first}");
 
     phone.dial(CUSTOMER);
@@ -117,7 +129,10 @@ fn a_phone_dials_out_with_the_assigned_number_until_the_limit_is_reached() {
     assert!(text(&refused["param"]).starts_with("403"), "{refused}");
     assert!(carrier.maybe_incoming(Duration::from_millis(100)).is_none());
     let calls = company.ended_calls(2);
-    assert_eq!((calls[0]["status"].as_str(), calls[0]["hangup"]["cause"].as_str()), (Some("failed"), Some("not_allowed")));
+    assert_eq!(
+        (calls[0]["status"].as_str(), calls[0]["hangup"]["cause"].as_str()),
+        (Some("failed"), Some("not_allowed"))
+    );
     let usage = company.post("/api/calls/initiate", &json!({ "to": CUSTOMER, "agentId": ann.id }));
     assert_eq!((usage.status, usage.code()), (422, "daily_limit_reached"), "{}", usage.text);
     server.await_idle();

@@ -33,7 +33,9 @@ fn an_answer_and_a_cancellation_that_cross_leave_nothing_behind() {
         }
         // Whatever won, the agent's answer is acknowledged, and the call is over or can be ended.
         let last = carrier.wait("final response", |m| {
-            m.header("CSeq").ends_with("INVITE") && m.header("Call-ID") == call.id() && m.status().is_some_and(|s| s >= 200)
+            m.header("CSeq").ends_with("INVITE")
+                && m.header("Call-ID") == call.id()
+                && m.status().is_some_and(|s| s >= 200)
         });
         call.acknowledge(&mut carrier, &last);
         ringing.await_ack(&mut phone);

@@ -61,7 +61,11 @@ fn change(company: &Company, dice: &mut Dice, users: &[Value], n: usize) -> (Str
             // Few names, so that many people share one.
             let name = ["Ann Lee", "Bob Ray"][dice.roll(2)];
             let email = format!("person{n}@example.com");
-            ("POST", "/api/auth/register".to_owned(), json!({ "name": name, "email": email, "password": PASSWORD, "role": role }))
+            (
+                "POST",
+                "/api/auth/register".to_owned(),
+                json!({ "name": name, "email": email, "password": PASSWORD, "role": role }),
+            )
         }
         (4..=6, Some(id)) => ("PUT", format!("/api/users/{id}/role"), json!({ "role": role })),
         (7, Some(id)) => ("PUT", format!("/api/users/{id}"), json!({ "name": "Ann Lee", "role": role })),

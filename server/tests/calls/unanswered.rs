@@ -74,7 +74,11 @@ fn a_call_that_nobody_answers_is_given_up_after_the_longest_wait() {
     ignored.cancelled(&mut deaf, RING_AND_MORE);
     call.expect(&mut carrier, 480);
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["cause"].as_str()), (Some("no_answer"), Some("no_answer")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("no_answer"), Some("no_answer")),
+        "{call}"
+    );
     assert_eq!(call["hangup"]["side"], "system", "{call}");
     assert!(call["answerTime"].is_null() && call["duration"] == 0, "{call}");
     server.await_idle();
@@ -123,7 +127,11 @@ fn a_caller_who_hangs_up_while_it_rings_stops_the_ringing() {
     call.cancel(&mut carrier);
     phone.await_end();
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["side"].as_str()), (Some("abandoned"), Some("caller")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["side"].as_str()),
+        (Some("abandoned"), Some("caller")),
+        "{call}"
+    );
     assert_eq!(company.figures(&agents[0]).total, 0);
     server.await_idle();
     // The agent is free at once.
@@ -149,7 +157,10 @@ fn a_phone_killed_while_it_rings_loses_the_call_to_the_next_agent() {
     call.hang_up(&mut carrier);
     other.await_end();
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["telecaller"]["id"].as_str()), (Some("completed"), Some(agents[1].id.as_str())));
+    assert_eq!(
+        (call["status"].as_str(), call["telecaller"]["id"].as_str()),
+        (Some("completed"), Some(agents[1].id.as_str()))
+    );
     server.await_idle_within(Duration::from_secs(37));
 }
 
@@ -179,7 +190,11 @@ fn a_call_to_an_agent_without_a_phone_fails_at_once() {
     let mut call = carrier.invite(NUMBER);
     call.expect(&mut carrier, 480);
     let call = company.only_call();
-    assert_eq!((call["status"].as_str(), call["hangup"]["cause"].as_str()), (Some("failed"), Some("subscriber_absent")), "{call}");
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("failed"), Some("subscriber_absent")),
+        "{call}"
+    );
     server.await_idle();
 }
 
@@ -188,7 +203,9 @@ fn a_caller_waits_in_the_queue_until_a_phone_registers() {
     let server = Server::start();
     let (company, mut carrier, agents) = queue(&server, 60, &["ann"]);
     let mut call = carrier.invite(NUMBER);
-    until(Duration::from_secs(5), "the caller waits", || (server.metric("dialplane_queue_waiting")? == 1.0).then_some(()));
+    until(Duration::from_secs(5), "the caller waits", || {
+        (server.metric("dialplane_queue_waiting")? == 1.0).then_some(())
+    });
     let mut phone = Phone::registered(server.sip, &agents[0].line, 440, Answering::AtOnce);
     call.expect(&mut carrier, 200);
     phone.await_call();
@@ -204,7 +221,9 @@ fn a_caller_who_gives_up_in_the_queue_has_abandoned_the_call() {
     let server = Server::start();
     let (company, mut carrier, _) = queue(&server, 60, &["ann"]);
     let mut call = carrier.invite(NUMBER);
-    until(Duration::from_secs(5), "the caller waits", || (server.metric("dialplane_queue_waiting")? == 1.0).then_some(()));
+    until(Duration::from_secs(5), "the caller waits", || {
+        (server.metric("dialplane_queue_waiting")? == 1.0).then_some(())
+    });
     call.cancel(&mut carrier);
     assert_eq!(company.only_call()["status"], "abandoned");
     server.await_zero("dialplane_queue_waiting", Duration::from_secs(1));
@@ -224,5 +243,29 @@ fn an_agent_on_a_break_is_not_offered_calls() {
     call.hang_up(&mut carrier);
     phone.await_end();
     assert!(resting.wait_maybe(Duration::from_millis(100), |m| m.method() == "INVITE").is_none());
+    server.await_idle();
+}
+
+#[test]
+fn a_call_in_which_both_phones_have_died_is_ended_when_no_audio_comes() {
+    let server = Server::start();
+    let (company, mut carrier, agent) = direct(&server);
+    let mut phone = Phone::registered(server.sip, &agent.line, 440, Answering::AtOnce);
+    let mut call = carrier.invite(NUMBER);
+    call.expect(&mut carrier, 200);
+    phone.await_call();
+    call.talk(880.0);
+    call.audio.await_tone(440.0);
+    phone.kill();
+    call.audio.fall_silent();
+    // A minute of silence, and the time between two looks.
+    call.hung_up_within(&mut carrier, Duration::from_secs(75));
+    let call = company.only_call();
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("completed"), Some("media_timeout")),
+        "{call}"
+    );
+    assert_eq!(company.figures(&agent), Figures { total: 1, connected: 1, not_connected: 0 });
     server.await_idle();
 }

@@ -52,15 +52,15 @@ fn compress(sample: i16) -> u8 {
     let magnitude = (i32::from(sample).abs() + 132).min(32_767);
     let exponent = (31 - (magnitude as u32).leading_zeros()).saturating_sub(7);
     let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
-    let byte = (exponent as u8) << 4 | mantissa as u8 | if negative { 0x80 } else { 0 };
+    let byte = ((exponent as u8) << 4) | mantissa as u8 | if negative { 0x80 } else { 0 };
     !byte
 }
 
 /// The sample of a µ-law byte.
 fn expand(byte: u8) -> i16 {
     let byte = !byte;
-    let exponent = u32::from(byte >> 4 & 7);
-    let magnitude = ((i32::from(byte & 0x0f) << 3) + 132 << exponent) - 132;
+    let exponent = u32::from((byte >> 4) & 7);
+    let magnitude = (((i32::from(byte & 0x0f) << 3) + 132) << exponent) - 132;
     (if byte & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
 
@@ -124,7 +124,11 @@ impl Audio {
                 return;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{frequency} Hz was not heard: {share:.3} in the last of {} samples", samples.len());
+            assert!(
+                !left.is_zero(),
+                "{frequency} Hz was not heard: {share:.3} in the last of {} samples",
+                samples.len()
+            );
             samples = self.heard.more.wait_timeout(samples, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -180,6 +184,9 @@ fn a_tone_survives_g711_and_is_told_from_another() {
     assert!(share_of(&tone, 880.0) < 0.1);
     for sample in [-32_000, -8_000, -100, 0, 100, 8_000, 32_000] {
         let back = expand(compress(sample));
-        assert!((i32::from(back) - i32::from(sample)).abs() <= 16 + i32::from(sample).abs() / 20, "{sample} became {back}");
+        assert!(
+            (i32::from(back) - i32::from(sample)).abs() <= 16 + i32::from(sample).abs() / 20,
+            "{sample} became {back}"
+        );
     }
 }

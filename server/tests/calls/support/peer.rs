@@ -345,7 +345,9 @@ impl Call {
     pub(crate) fn cancel(&mut self, peer: &mut Peer) {
         self.cancel_only(peer);
         let id = self.id.clone();
-        peer.wait("200 to CANCEL", |m| m.header("Call-ID") == id && m.header("CSeq") == "1 CANCEL" && m.status() == Some(200));
+        peer.wait("200 to CANCEL", |m| {
+            m.header("Call-ID") == id && m.header("CSeq") == "1 CANCEL" && m.status() == Some(200)
+        });
         self.expect(peer, 487);
     }
 
@@ -376,7 +378,9 @@ impl Call {
     pub(crate) fn hang_up(&mut self, peer: &mut Peer) {
         self.hang_up_only(peer);
         let wanted = format!("{} BYE", self.cseq);
-        peer.wait("200 to BYE", |m| m.header("Call-ID") == self.id && m.header("CSeq") == wanted && m.status() == Some(200));
+        peer.wait("200 to BYE", |m| {
+            m.header("Call-ID") == self.id && m.header("CSeq") == wanted && m.status() == Some(200)
+        });
     }
 
     /// Sends a BYE.

@@ -85,7 +85,8 @@ impl Phone {
     pub(crate) fn command(&mut self, command: &str, params: &str) {
         let text = json!({ "command": command, "params": params, "token": command }).to_string();
         self.control.write_all(format!("{}:{text},", text.len()).as_bytes()).expect("baresip takes commands");
-        let answer = self.next(&format!("an answer to {command}"), |value| value["response"] == true && value["token"] == command);
+        let answer = self
+            .next(&format!("an answer to {command}"), |value| value["response"] == true && value["token"] == command);
         assert_eq!(answer["ok"], true, "{command}: {answer}");
     }
 
@@ -139,7 +140,8 @@ impl Phone {
         match self.control.read(&mut buffer) {
             Ok(0) => panic!("baresip ended:\n{}", self.log()),
             Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
             Err(error) => panic!("baresip: {error}"),
         }
         while let Some(value) = self.netstring() {

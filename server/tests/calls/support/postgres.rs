@@ -16,7 +16,8 @@ pub(crate) struct Database {
 impl Database {
     /// A new one.
     pub(crate) fn create() -> Self {
-        let server = std::env::var(SERVER).unwrap_or_else(|_| panic!("{SERVER} is not set: run `make test`, or name a server"));
+        let server =
+            std::env::var(SERVER).unwrap_or_else(|_| panic!("{SERVER} is not set: run `make test`, or name a server"));
         let name = format!("calls_{}", super::peer::unique());
         run(&server, format!("CREATE DATABASE {name}"));
         Self { url: beside(&server, &name), name, server }

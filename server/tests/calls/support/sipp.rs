@@ -19,7 +19,13 @@ pub(crate) struct Sipp {
 
 impl Sipp {
     /// Starts a scenario of `scenarios/` on a local port. `numbers` are what `[field0]` stands for, one call after the other.
-    pub(crate) fn start(name: &'static str, port: u16, to: Option<SocketAddr>, numbers: &[String], more: &[&str]) -> Self {
+    pub(crate) fn start(
+        name: &'static str,
+        port: u16,
+        to: Option<SocketAddr>,
+        numbers: &[String],
+        more: &[&str],
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory for SIPp");
         let scenario = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/calls/scenarios/{name}.xml"));
         let mut command = Command::new("sipp");
