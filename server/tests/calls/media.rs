@@ -14,7 +14,7 @@ fn noise(n: u16) -> Vec<u8> {
     packet.extend(n.to_be_bytes());
     packet.extend((u32::from(n) * 160).to_be_bytes());
     packet.extend(0xbad0_0000_u32.to_be_bytes());
-    packet.extend((0..160_u32).map(|i| ((i * 2_654_435_761) >> 13) as u8));
+    packet.extend((0..160_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8));
     packet
 }
 

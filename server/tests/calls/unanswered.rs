@@ -245,3 +245,27 @@ fn an_agent_on_a_break_is_not_offered_calls() {
     assert!(resting.wait_maybe(Duration::from_millis(100), |m| m.method() == "INVITE").is_none());
     server.await_idle();
 }
+
+#[test]
+fn a_call_in_which_both_phones_have_died_is_ended_when_no_audio_comes() {
+    let server = Server::start();
+    let (company, mut carrier, agent) = direct(&server);
+    let mut phone = Phone::registered(server.sip, &agent.line, 440, Answering::AtOnce);
+    let mut call = carrier.invite(NUMBER);
+    call.expect(&mut carrier, 200);
+    phone.await_call();
+    call.talk(880.0);
+    call.audio.await_tone(440.0);
+    phone.kill();
+    call.audio.fall_silent();
+    // A minute of silence, and the time between two looks.
+    call.hung_up_within(&mut carrier, Duration::from_secs(75));
+    let call = company.only_call();
+    assert_eq!(
+        (call["status"].as_str(), call["hangup"]["cause"].as_str()),
+        (Some("completed"), Some("media_timeout")),
+        "{call}"
+    );
+    assert_eq!(company.figures(&agent), Figures { total: 1, connected: 1, not_connected: 0 });
+    server.await_idle();
+}

@@ -253,10 +253,7 @@ impl Edge {
         }
         let to = uri.split(';').next().unwrap_or(&uri);
         request
-            .header(
-                Name::From,
-                format_args!("<sip:{}@{}>;tag={}", uri_user(caller), self.host, ids.token::<8>()),
-            )
+            .header(Name::From, format_args!("<sip:{}@{}>;tag={}", uri_user(caller), self.host, ids.token::<8>()))
             .header(Name::To, format_args!("<{to}>"))
             .header(Name::CallId, format_args!("{}@{}", ids.token::<12>(), self.host))
             .header(Name::CSeq, "1 INVITE")

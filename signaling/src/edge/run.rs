@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,6 +39,9 @@ const GATHER: Duration = Duration::from_millis(10);
 const REGISTRATION: Duration = Duration::from_secs(300);
 /// How long the end of calls may take once they were told to end.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Ports tried when the system is to pick one.
+const PORT_ATTEMPTS: u32 = 16;
 
 const METHODS: [Method; 8] = [
     Method::Invite,
@@ -96,6 +100,21 @@ impl std::fmt::Debug for Edge {
     }
 }
 
+/// Listens over UDP and TCP on one port. With port 0 the system picks it for UDP alone, so another one is tried when TCP has it in use.
+fn open(address: SocketAddr) -> io::Result<(Sockets, SocketAddr)> {
+    let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
+    loop {
+        let mut sockets = Sockets::new(Options::default());
+        let local = sockets.listen_udp(address)?;
+        attempts -= 1;
+        match sockets.listen_tcp(local) {
+            Ok(_) => return Ok((sockets, local)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 impl Edge {
     /// Opens the sockets. Nothing is answered before [`Edge::run`]. To be called inside a tokio runtime.
     ///
@@ -106,10 +125,7 @@ impl Edge {
         directory: Arc<Directory>,
         surroundings: Surroundings,
     ) -> Result<(Self, EdgeHandle), StartError> {
-        let mut sockets = Sockets::new(Options::default());
-        let listen = |source| StartError::Listen { address: config.sip, source };
-        let local = sockets.listen_udp(config.sip).map_err(listen)?;
-        sockets.listen_tcp(local).map_err(listen)?;
+        let (sockets, local) = open(config.sip).map_err(|source| StartError::Listen { address: config.sip, source })?;
         let (silent_sender, silent) = mpsc::channel(1_024);
         let relay = Relay::start(config.relay.clone(), Some(silent_sender))?;
         let mut seed = [0; 16];

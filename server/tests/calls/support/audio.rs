@@ -52,14 +52,14 @@ fn compress(sample: i16) -> u8 {
     let magnitude = (i32::from(sample).abs() + 132).min(32_767);
     let exponent = (31 - (magnitude as u32).leading_zeros()).saturating_sub(7);
     let mantissa = (magnitude >> (exponent + 3)) & 0x0f;
-    let byte = (exponent as u8) << 4 | mantissa as u8 | if negative { 0x80 } else { 0 };
+    let byte = ((exponent as u8) << 4) | mantissa as u8 | if negative { 0x80 } else { 0 };
     !byte
 }
 
 /// The sample of a µ-law byte.
 fn expand(byte: u8) -> i16 {
     let byte = !byte;
-    let exponent = u32::from(byte >> 4 & 7);
+    let exponent = u32::from((byte >> 4) & 7);
     let magnitude = (((i32::from(byte & 0x0f) << 3) + 132) << exponent) - 132;
     (if byte & 0x80 == 0 { magnitude } else { -magnitude }) as i16
 }
