@@ -12,8 +12,10 @@ use super::audio::Audio;
 use super::company::Line;
 use super::message::Message;
 
-/// How long a message may take that is due at once.
-const SOON: Duration = Duration::from_secs(5);
+/// How long a message may take that is due at once: long enough for a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(10);
+/// After this a request that nothing has answered is sent again.
+const T1: Duration = Duration::from_millis(500);
 
 /// A word that no other part of this process uses.
 pub(crate) fn unique() -> String {
@@ -29,8 +31,19 @@ pub(crate) struct Peer {
     /// What stands in the user part of its own URI.
     pub(crate) user: String,
     seen: HashSet<String>,
+    unanswered: Vec<Unanswered>,
     mailbox: VecDeque<Message>,
     trace: Vec<String>,
+}
+
+/// A request that is sent again until something answers it, as UDP demands (RFC 3261 §17.1).
+#[derive(Debug)]
+struct Unanswered {
+    id: String,
+    cseq: String,
+    request: String,
+    due: Instant,
+    interval: Duration,
 }
 
 /// A call of a [`Peer`].
@@ -61,8 +74,8 @@ impl Peer {
     /// A peer on this port.
     pub(crate) fn on(server: SocketAddr, user: &str, port: u16) -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("a socket for SIP");
-        let (seen, mailbox, trace) = (HashSet::new(), VecDeque::new(), Vec::new());
-        Self { socket, server, user: user.to_owned(), seen, mailbox, trace }
+        let (seen, unanswered, mailbox, trace) = (HashSet::new(), Vec::new(), VecDeque::new(), Vec::new());
+        Self { socket, server, user: user.to_owned(), seen, unanswered, mailbox, trace }
     }
 
     /// A phone that is registered.
@@ -104,12 +117,41 @@ impl Peer {
         self.socket.send_to(bytes, self.server).expect("a datagram is sent");
     }
 
+    /// Sends a request, and again while it is waited for an answer.
+    fn request(&mut self, request: String) {
+        let message = Message::read(request.as_bytes()).expect("a request");
+        let (id, cseq) = (message.header("Call-ID").to_owned(), message.header("CSeq").to_owned());
+        self.send(&request);
+        let interval = T1;
+        self.unanswered.push(Unanswered { id, cseq, request, due: Instant::now() + interval, interval });
+    }
+
+    /// Sends again what is due; how long until the next.
+    fn repeat(&mut self) -> Option<Duration> {
+        let now = Instant::now();
+        let mut again = Vec::new();
+        for unanswered in self.unanswered.iter_mut().filter(|unanswered| unanswered.due <= now) {
+            unanswered.interval *= 2;
+            unanswered.due = now + unanswered.interval;
+            again.push(unanswered.request.clone());
+        }
+        for request in again {
+            self.send(request);
+        }
+        self.unanswered.iter().map(|unanswered| unanswered.due.saturating_duration_since(now)).min()
+    }
+
     fn receive(&mut self, wait: Duration) -> Option<Message> {
+        let wait = self.repeat().map_or(wait, |due| due.min(wait));
         self.socket.set_read_timeout(Some(wait.max(Duration::from_millis(1)))).expect("a timeout");
         let mut buffer = [0; 65_535];
         let length = self.socket.recv(&mut buffer).ok()?;
         let message = Message::read(&buffer[..length])?;
         self.trace.push(format!("<<< {}", String::from_utf8_lossy(&buffer[..length])));
+        if message.status().is_some() {
+            let same = |u: &Unanswered| u.id == message.header("Call-ID") && u.cseq == message.header("CSeq");
+            self.unanswered.retain(|unanswered| !same(unanswered));
+        }
         self.seen.insert(message.identity()).then_some(message)
     }
 
@@ -152,7 +194,7 @@ impl Peer {
             self.via(&format!("z9hG4bK{id}")),
             user = self.user,
         );
-        self.send(request);
+        self.request(request);
         self.wait("final response", |m| m.header("Call-ID") == id && m.status().is_some_and(|status| status >= 200))
     }
 
@@ -199,7 +241,7 @@ impl Peer {
             body(&audio),
         );
         let invite = Message::read(text.as_bytes()).expect("an INVITE");
-        self.send(text);
+        self.request(text);
         Call { id, local, remote, target, cseq: 1, branch, invite, far_audio: None, audio }
     }
 
@@ -362,7 +404,7 @@ impl Call {
             self.invite.header("To"),
             self.id,
         );
-        peer.send(text);
+        peer.request(text);
     }
 
     /// Waits until the other side cancels, and ends the INVITE.
@@ -387,7 +429,7 @@ impl Call {
     pub(crate) fn hang_up_only(&mut self, peer: &mut Peer) {
         self.cseq += 1;
         let request = self.request(peer, "BYE", self.cseq, &format!("z9hG4bK{}", unique()));
-        peer.send(request);
+        peer.request(request);
     }
 
     /// Waits for the other side's BYE and answers it; the BYE.

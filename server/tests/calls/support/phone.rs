@@ -15,7 +15,7 @@ use super::audio::read_wav;
 use super::company::Line;
 use super::ports::Ports;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Where packages put the modules.
 const MODULES: [&str; 3] =
     ["/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules"];

@@ -55,9 +55,20 @@ impl Server {
     }
 
     fn launch(database: Option<String>, ports: Ports) -> Self {
-        let directory = tempfile::tempdir().expect("a directory for the server");
+        // Ports of its own, which are still free when it is started again.
+        let [http, sip] = [1, 2].map(|n| SocketAddr::from(([127, 0, 0, 1], ports.single(n))));
+        Self::listen(database, ports, http, sip)
+    }
+
+    /// On ports that the system picks.
+    pub(crate) fn start_anywhere() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let (child, http, sip) = spawn(directory.path(), database.as_deref(), &ports, any, any, 0);
+        Self::listen(None, Ports::reserve(), any, any)
+    }
+
+    fn listen(database: Option<String>, ports: Ports, http: SocketAddr, sip: SocketAddr) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the server");
+        let (child, http, sip) = spawn(directory.path(), database.as_deref(), &ports, http, sip, 0);
         Self { child, directory, ports, database, runs: 1, http, sip }
     }
 
