@@ -65,9 +65,7 @@ impl Outcome {
 
     /// Whether a rate was held: nothing failed, hardly anything was sent twice, and sipp was not behind.
     pub(crate) fn held(&self, rate: u32) -> bool {
-        self.missed == 0
-            && self.retransmissions * 100 <= self.good
-            && self.per_second() >= f64::from(rate) * 0.95
+        self.missed == 0 && self.retransmissions * 100 <= self.good && self.per_second() >= f64::from(rate) * 0.95
     }
 }
 
