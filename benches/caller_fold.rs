@@ -106,7 +106,10 @@ fn folds(criterion: &mut Criterion) {
             "floor: one sum over the days",
             repeated(|| black_box(&days).values().map(|day| day.talk_seconds).sum::<u64>()),
         )
-        .ours("raise_percentage", repeated(|| raise_percentage(black_box(&days).iter().map(|(day, f)| (*day, *f)), today)))
+        .ours(
+            "raise_percentage",
+            repeated(|| raise_percentage(black_box(&days).iter().map(|(day, f)| (*day, *f)), today)),
+        )
         .measure(criterion);
 }
 

@@ -53,7 +53,8 @@ fn memory(criterion: &mut Criterion) {
 fn sqlite(criterion: &mut Criterion) {
     let runtime = runtime();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let one_by_one = Options { group_commit: GroupCommit { units_max: 1, ..GroupCommit::default() }, ..Options::default() };
+    let one_by_one =
+        Options { group_commit: GroupCommit { units_max: 1, ..GroupCommit::default() }, ..Options::default() };
     let (bare, grouped, single) = runtime.block_on(async {
         let bare = bare_sqlite::Bare::open(&folder.path().join("bare.db"), MANY).await.expect("a database");
         let grouped = SqliteStore::open(folder.path().join("grouped.db")).await.expect("a database");
@@ -117,7 +118,10 @@ fn postgres(criterion: &mut Criterion) {
 }
 
 fn configuration() -> Criterion {
-    Criterion::default().sample_size(10).warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(3))
+    Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(3))
 }
 
 criterion_group! { name = benches; config = configuration(); targets = memory, sqlite, postgres }

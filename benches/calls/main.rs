@@ -182,7 +182,10 @@ impl Bench {
                 missed.1 += through.outcome.missed;
             }
         }
-        println!("\n{what}, {rate} a second for {seconds} s, {} rounds in turn; CPU seconds per 1,000", self.plan.rounds);
+        println!(
+            "\n{what}, {rate} a second for {seconds} s, {} rounds in turn; CPU seconds per 1,000",
+            self.plan.rounds
+        );
         println!("  sipp straight to sipp, both together: {:.3} ({} missed)", median(pair), missed.0);
         if let Some(product) = &self.product {
             println!(

@@ -42,11 +42,8 @@ pub(crate) fn search(first: u32, mut measure: impl FnMut(u32) -> io::Result<Meas
         for _ in 0..2 {
             let measured = measure(rate)?;
             if measured.outcome.held(rate) {
-                *best = Sustained {
-                    rate,
-                    reached: measured.outcome.per_second(),
-                    server: measured.server_per_thousand(),
-                };
+                *best =
+                    Sustained { rate, reached: measured.outcome.per_second(), server: measured.server_per_thousand() };
                 return Ok(true);
             }
         }

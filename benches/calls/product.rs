@@ -167,7 +167,8 @@ fn listening(child: &mut Child) -> Option<(SocketAddr, SocketAddr)> {
     });
     while let Ok(line) = lines.recv_timeout(START) {
         let Ok(said) = serde_json::from_str::<Value>(&line) else { continue };
-        let address = |key: &str| said.get(key)?.as_str()?.trim_start_matches("http://").trim_end_matches('/').parse().ok();
+        let address =
+            |key: &str| said.get(key)?.as_str()?.trim_start_matches("http://").trim_end_matches('/').parse().ok();
         if let (Some(http), Some(sip)) = (address("http"), address("sip")) {
             return Some((http, sip));
         }

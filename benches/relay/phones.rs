@@ -38,7 +38,8 @@ pub(crate) struct Phones {
 impl Phones {
     pub(crate) fn new(calls: usize) -> io::Result<Self> {
         let sockets: Vec<[UdpSocket; 2]> = (0..calls).map(|_| Ok([socket()?, socket()?])).collect::<io::Result<_>>()?;
-        let addresses = sockets.iter().map(|[a, b]| Ok([a.local_addr()?, b.local_addr()?])).collect::<io::Result<_>>()?;
+        let addresses =
+            sockets.iter().map(|[a, b]| Ok([a.local_addr()?, b.local_addr()?])).collect::<io::Result<_>>()?;
         Ok(Self { sockets, addresses })
     }
 

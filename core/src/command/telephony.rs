@@ -24,6 +24,15 @@ fn takes_calls(user: &User) -> bool {
     user.is_active && Permission::TakeCalls.held_by(user.role.kind())
 }
 
+/// Whoever holds a line's password is called in its owner's place: nobody manages the lines of somebody above themself.
+fn check_rank(cx: &Context<'_>, owner: Option<&User>) -> Result<(), Failure<ExtensionRefused>> {
+    let own = cx.actor().role_kind();
+    match (own, owner) {
+        (Some(own), Some(owner)) if owner.role.kind() > own => Err(Failure::Denied(Permission::ManageCompany)),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a user a line with SIP credentials.
 #[derive(Debug, Clone)]
 pub struct CreateExtension {
@@ -60,7 +69,8 @@ impl Command for CreateExtension {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<NewExtension, Failure<ExtensionRefused>> {
         let company = company_of(cx)?;
-        repo.user_for_update(self.user).await?.filter(takes_calls).ok_or(ExtensionRefused::NoSuchUser)?;
+        let owner = repo.user_for_update(self.user).await?.filter(takes_calls).ok_or(ExtensionRefused::NoSuchUser)?;
+        check_rank(cx, Some(&owner))?;
         let number = match &self.number {
             Some(text) => extension_number(text)?,
             None => next_number(repo.extensions().await?.iter().map(|extension| extension.number.as_str())),
@@ -115,6 +125,7 @@ impl Command for ResetExtensionSecret {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<NewExtension, Failure<ExtensionRefused>> {
         let mut extension = repo.extension(self.extension).await?.ok_or(ExtensionRefused::NotFound)?;
+        check_rank(cx, repo.user(extension.user).await?.as_ref())?;
         let password = cx.secret();
         extension.secret = SipSecret::of(&extension.username, &password);
         extension.version += 1;
@@ -143,6 +154,8 @@ impl Command for DeleteExtension {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<ExtensionRefused>> {
+        let extension = repo.extension(self.extension).await?.ok_or(ExtensionRefused::NotFound)?;
+        check_rank(cx, repo.user(extension.user).await?.as_ref())?;
         if !repo.delete_extension(self.extension).await? {
             return Err(ExtensionRefused::NotFound.into());
         }

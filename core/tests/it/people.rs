@@ -7,6 +7,7 @@ use dialplane_core::command::people::{
 };
 use dialplane_core::command::session::{CloseSession, OpenSession, RefreshSession, Refreshed};
 use dialplane_core::command::setup::SetUp;
+use dialplane_core::command::telephony::{CreateExtension, DeleteExtension, ResetExtensionSecret};
 use dialplane_core::id::UserId;
 use dialplane_core::people::password::TokenHash;
 use dialplane_core::people::session::SessionLife;
@@ -105,6 +106,25 @@ async fn nobody_lifts_or_changes_somebody_above_themself() {
     assert!(world.engine.execute(&acting, &UpdateUser { user: agent.id, change: rename }).await.is_ok());
     let away = SetAvailability { user: manager.id, availability: Availability::Break };
     assert!(matches!(world.engine.execute(&acting, &away).await, Err(Failure::Denied(_))));
+}
+
+#[tokio::test]
+async fn nobody_takes_over_the_line_of_somebody_above_themself() {
+    let world = World::new().await;
+    let manager = world.user("Max", "max@example.com", Role::Manager).await;
+    let agent = world.user("Ann", "ann@example.com", Role::Agent).await;
+    let of = |user| CreateExtension { user, number: None };
+    let line = world.engine.execute(&world.admin, &of(world.admin.user_id().unwrap())).await.unwrap().extension;
+    let acting = world.as_user(&manager);
+    let reset = ResetExtensionSecret { extension: line.id };
+    assert!(matches!(world.engine.execute(&acting, &reset).await, Err(Failure::Denied(_))));
+    let delete = DeleteExtension { extension: line.id };
+    assert!(matches!(world.engine.execute(&acting, &delete).await, Err(Failure::Denied(_))));
+    let made = world.engine.execute(&acting, &of(agent.id)).await.unwrap().extension;
+    assert_eq!(made.number, "1002");
+    let taken = CreateExtension { user: agent.id, number: Some("1001".to_owned()) };
+    let refused = world.engine.execute(&acting, &taken).await.unwrap_err();
+    assert_eq!(dialplane_core::Error::from(refused).code(), "number_taken");
 }
 
 #[tokio::test]

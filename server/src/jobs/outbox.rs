@@ -18,6 +18,8 @@ const BATCH: u32 = 500;
 const LEASE_SECONDS: i64 = 30;
 /// How often the table is looked at without being woken: for events of other nodes, and of one that died.
 const LOOK: Duration = Duration::from_secs(5);
+/// How long events are gathered before they are claimed: the most that their delivery is late.
+const GATHER: Duration = Duration::from_millis(50);
 /// The longest pause after a failure.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
@@ -40,6 +42,11 @@ pub(super) async fn run(app: Shared, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = app.outbox.notified() => {}
             () = tokio::time::sleep(wait) => {}
+        }
+        // Events come in bursts, and claiming a burst costs as much as claiming one of it.
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(GATHER) => {}
         }
     }
 }

@@ -195,14 +195,22 @@ impl Directory {
         called: &str,
         trunks: &'a [Arc<TrunkEntry>],
     ) -> Option<(&'a Arc<TrunkEntry>, RouteEntry)> {
-        trunks.iter().find_map(|trunk| {
-            let home = self.company(trunk.company)?.default_country;
-            let international = called.strip_prefix('+').unwrap_or(called);
-            let plain = (!international.starts_with('0')).then(|| format!("+{international}"));
-            let local = E164::parse(called, home).ok().map(String::from);
-            let route = [plain, local].into_iter().flatten().find_map(|number| self.routes.get(&number))?;
-            (route.company == trunk.company).then_some((trunk, *route))
-        })
+        let international = called.strip_prefix('+').unwrap_or(called);
+        let plain = (!international.starts_with('0')).then(|| format!("+{international}"));
+        let leads = |number: &str, trunk: &TrunkEntry| {
+            self.routes.get(number).copied().filter(|route| route.company == trunk.company)
+        };
+        // Almost every carrier sends the international form; reading the other costs microseconds.
+        let found = plain.and_then(|plain| trunks.iter().find_map(|trunk| Some((trunk, leads(&plain, trunk)?))));
+        found
+            .or_else(|| {
+                trunks.iter().find_map(|trunk| {
+                    let home = self.company(trunk.company)?.default_country;
+                    let local = E164::parse(called, home).ok()?;
+                    Some((trunk, leads(local.as_str(), trunk)?))
+                })
+            })
+            .filter(|(trunk, _)| self.company(trunk.company).is_some())
     }
 
     /// The queue with this id.

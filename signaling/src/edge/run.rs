@@ -33,7 +33,7 @@ const BATCH: usize = 64;
 /// Orders that wait for the edge.
 const ORDERS: usize = 1_024;
 /// How long changes are gathered before they are handed out: a store that commits once for many calls is cheaper by far.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(20);
 /// How long a phone's registration lasts. Registrations are not stored: after a restart, phones are reachable again within
 /// this, and a phone that is gone is missed as soon.
 const REGISTRATION: Duration = Duration::from_secs(300);
