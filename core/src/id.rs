@@ -167,9 +167,40 @@ impl dyn IdSource {
 }
 
 /// Identifiers from the operating system's randomness, increasing within one process.
+///
+/// Randomness is fetched [`RESERVE`] bytes at a time, as a call needs many small pieces of it and each fetch is a system call;
+/// bytes that were given out are wiped.
 #[derive(Debug, Default)]
 pub struct SystemIds {
     last: Mutex<(u64, u16)>,
+    reserve: Mutex<Reserve>,
+}
+
+/// Random bytes fetched at once.
+const RESERVE: usize = 1_024;
+
+/// Random bytes that were not given out yet. Never shown.
+#[derive(Default)]
+struct Reserve(Vec<u8>);
+
+impl fmt::Debug for Reserve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reserve(…)")
+    }
+}
+
+impl Reserve {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        if self.0.len() < bytes.len() {
+            self.0.resize(RESERVE.max(bytes.len()), 0);
+            from_system(&mut self.0);
+        }
+        let rest = self.0.len().saturating_sub(bytes.len());
+        for (to, from) in bytes.iter_mut().zip(self.0.iter_mut().skip(rest)) {
+            *to = std::mem::take(from);
+        }
+        self.0.truncate(rest);
+    }
 }
 
 /// Builds a version 7 UUID from milliseconds, a 12-bit counter and 62 random bits.
@@ -200,11 +231,15 @@ impl IdSource for SystemIds {
         version7(last.0, last.1, random)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the randomness that is passed in")]
     fn fill(&self, bytes: &mut [u8]) {
-        // Without randomness no secret may be made: stopping is the only safe answer.
-        getrandom::fill(bytes).expect("the operating system gives randomness");
+        self.reserve.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fill(bytes);
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the randomness that is passed in")]
+fn from_system(bytes: &mut [u8]) {
+    // Without randomness no secret may be made: stopping is the only safe answer.
+    getrandom::fill(bytes).expect("the operating system gives randomness");
 }
 
 /// Identifiers that count up from a seed: the same seed gives the same ids. For tests and simulations only.
@@ -256,6 +291,21 @@ mod tests {
         let ids: Vec<Uuid> = (0..10_000).map(|_| source.uuid(now)).collect();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
         assert_eq!(ids[0].get_version_num(), 7);
+    }
+
+    #[test]
+    fn random_bytes_are_given_out_once() {
+        let source = SystemIds::default();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..1_000 {
+            let mut bytes = [0; 12];
+            source.fill(&mut bytes);
+            assert!(seen.insert(bytes));
+        }
+        let mut large = [0; 3 * RESERVE];
+        source.fill(&mut large);
+        assert!(large.chunks(64).all(|chunk| chunk.iter().any(|byte| *byte != 0)));
+        assert!(source.reserve.lock().unwrap().0.len() < RESERVE);
     }
 
     #[test]

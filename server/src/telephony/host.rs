@@ -9,17 +9,20 @@ use dialplane_core::command::call::InitiateCall;
 use dialplane_core::id::NodeId;
 use dialplane_core::phone::Rotation;
 use dialplane_signaling::edge::{Host, OutboundGrant, OutboundRequest};
+use tokio::runtime::Handle;
 
 /// Answers by the engine's rules.
 #[derive(Debug)]
 pub(super) struct EngineHost {
     engine: Engine,
     node: NodeId,
+    runtime: Handle,
 }
 
 impl EngineHost {
-    pub(super) const fn new(engine: Engine, node: NodeId) -> Self {
-        Self { engine, node }
+    /// Answers on the runtime that this is called in.
+    pub(super) fn new(engine: Engine, node: NodeId) -> Self {
+        Self { engine, node, runtime: Handle::current() }
     }
 }
 
@@ -34,7 +37,11 @@ impl Host for EngineHost {
             rotation: Rotation::default(),
             node: Some(self.node),
         };
-        let initiated = self.engine.execute(&Actor::system_for(request.company), &command).await.map_err(cause)?;
+        // Not on the thread that asks, which has calls to carry.
+        let engine = self.engine.clone();
+        let actor = Actor::system_for(request.company);
+        let executed = self.runtime.spawn(async move { engine.execute(&actor, &command).await }).await;
+        let initiated = executed.map_err(|_| HangupCause::TemporaryFailure)?.map_err(cause)?;
         Ok(OutboundGrant {
             caller: initiated.allowed.number.number,
             number: initiated.allowed.number.id,

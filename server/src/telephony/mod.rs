@@ -17,11 +17,11 @@ use dialplane_core::command::call::{CloseLostCalls, Initiated};
 use dialplane_core::id::{CallId, CompanyId, NodeId, SystemIds};
 use dialplane_core::store::StoreError;
 use dialplane_signaling::edge::{
-    Edge, EdgeConfig, EdgeHandle, Gauges, Origination, OutboundGrant, StartError, Surroundings,
+    Directory, Edge, EdgeConfig, EdgeHandle, Gauges, Origination, OutboundGrant, StartError, Surroundings,
 };
 use dialplane_signaling::media::relay::RelayConfig;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::settings::Settings;
@@ -51,6 +51,9 @@ pub(crate) enum TelephonyError {
     /// The sockets could not be opened.
     #[error(transparent)]
     Edge(#[from] StartError),
+    /// The thread of the edge could not be started.
+    #[error("call control cannot be started: {0}")]
+    Thread(#[source] std::io::Error),
     /// The store failed.
     #[error("the store failed: {0}")]
     Store(#[from] StoreError),
@@ -89,9 +92,12 @@ impl Telephony {
         };
         let nonce_key = Sha256::digest(app.secrets.nonce.expose().as_bytes()).into();
         let config = config(&app.settings, nonce_key, node);
-        let (edge, handle) = Edge::start(config, directory, surroundings)?;
+        let (handle, stopped) = start_edge(config, directory, surroundings).await?;
         let tasks = vec![
-            tokio::spawn(edge.run()),
+            tokio::spawn(async move {
+                // An error means that the thread has gone without a word, which is an end as well.
+                stopped.await.ok();
+            }),
             tokio::spawn(recorder::run(app.engine.clone(), batches)),
             tokio::spawn(directory::keep_current(app.clone(), handle.clone())),
         ];
@@ -102,6 +108,34 @@ impl Telephony {
     pub(crate) const fn edge(&self) -> &EdgeHandle {
         &self.edge
     }
+}
+
+/// Starts the edge on a thread of its own. It is one task that waits for sockets all the time: with nobody else to share a
+/// thread with, a message costs neither a wake-up of another thread nor a turn in its queue.
+async fn start_edge(
+    config: EdgeConfig,
+    directory: Arc<Directory>,
+    surroundings: Surroundings,
+) -> Result<(EdgeHandle, oneshot::Receiver<()>), TelephonyError> {
+    let (started, starting) = oneshot::channel();
+    let (ended, stopped) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TelephonyError::Thread)?;
+    let serve = move || {
+        runtime.block_on(async move {
+            match Edge::start(config, directory, surroundings) {
+                Ok((edge, handle)) => {
+                    started.send(Ok(handle)).ok();
+                    edge.run().await;
+                }
+                Err(error) => drop(started.send(Err(error))),
+            }
+        });
+        ended.send(()).ok();
+    };
+    std::thread::Builder::new().name("sip-edge".to_owned()).spawn(serve).map_err(TelephonyError::Thread)?;
+    let handle =
+        starting.await.map_err(|_| TelephonyError::Thread(std::io::Error::other("the thread has ended")))??;
+    Ok((handle, stopped))
 }
 
 fn config(settings: &Settings, nonce_key: [u8; 32], node: NodeId) -> EdgeConfig {
