@@ -1,5 +1,7 @@
 //! Many calls at once.
 
+use std::time::Duration;
+
 use crate::support::company::Agent;
 use crate::support::peer::Peer;
 use crate::support::server::Server;
@@ -33,7 +35,12 @@ fn twenty_calls_at_once_each_reach_an_agent_of_their_own() {
 
     // All ring before any is answered, so that all are there at once.
     let mut calls: Vec<_> = carriers.iter_mut().map(|carrier| carrier.invite(NUMBER)).collect();
-    let mut ringing: Vec<_> = phones.iter_mut().map(Peer::incoming).collect();
+    let mut ringing = Vec::new();
+    for phone in &mut phones {
+        ringing.extend(phone.maybe_incoming(Duration::from_secs(10)));
+    }
+    let stories = || carriers.iter().map(Peer::story).collect::<Vec<_>>().join("\n");
+    assert_eq!(ringing.len(), CALLS, "{}", stories());
     for (call, phone) in ringing.iter().zip(&mut phones) {
         call.ring(phone);
     }

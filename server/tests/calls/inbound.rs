@@ -134,3 +134,52 @@ fn an_unknown_number_and_a_stranger_are_turned_away() {
     server.await_idle();
     assert!(company.calls().is_empty());
 }
+
+#[test]
+fn a_phone_behind_a_tcp_connection_is_called_and_calls() {
+    let server = Server::start();
+    let (company, mut carrier, ann, bob) = shop(&server);
+    let mut first = Phone::registered_over_tcp(server.sip, &ann.line, 440, Answering::AtOnce);
+    let mut call = carrier.invite(NUMBER);
+    call.expect(&mut carrier, 200);
+    first.await_call();
+    call.talk(880.0);
+    call.audio.await_tone(440.0);
+    call.hang_up(&mut carrier);
+    first.await_end();
+    assert_tone(&first.heard(), 880.0, "the agent");
+    let mut colleague = Peer::registered(server.sip, &bob.line);
+    first.dial(&bob.line.number);
+    let ringing = colleague.incoming();
+    ringing.answer(&mut colleague);
+    first.await_call();
+    first.command("hangup", "");
+    ringing.hung_up(&mut colleague);
+    first.await_end();
+    company.ended_calls(2);
+    server.await_idle();
+}
+
+#[test]
+fn a_call_is_held_and_taken_back() {
+    let server = Server::start();
+    let (company, mut carrier, ann, _) = shop(&server);
+    let mut phone = Phone::registered(server.sip, &ann.line, 440, Answering::AtOnce);
+    let mut call = carrier.invite(NUMBER);
+    call.expect(&mut carrier, 200);
+    phone.await_call();
+    call.talk(880.0);
+    call.audio.await_tone(440.0);
+    phone.command("hold", "");
+    let held = call.reinvited(&mut carrier);
+    assert!(held.body.contains("a=sendonly") || held.body.contains("a=inactive"), "{}", held.body);
+    phone.command("resume", "");
+    let resumed = call.reinvited(&mut carrier);
+    assert!(!resumed.body.contains("a=sendonly") && !resumed.body.contains("a=inactive"), "{}", resumed.body);
+    call.audio.await_tone_now(440.0);
+    call.hang_up(&mut carrier);
+    phone.await_end();
+    let told = events(&company.only_call());
+    assert!(told.iter().any(|event| event == "held") && told.iter().any(|event| event == "resumed"), "{told:?}");
+    server.await_idle();
+}

@@ -95,8 +95,9 @@ fn a_caller_may_hang_up_at_every_stage_and_the_agent_is_free_at_once() {
         let mut call = carrier.invite(NUMBER);
         if stage == "invited" {
             call.cancel(&mut carrier);
-            // The phone may have been rung for a moment.
+            // The phone may have been rung for a moment. It is told once it has said something itself (RFC 3261 §9.1).
             if let Some(ringing) = phone.maybe_incoming(Duration::from_millis(50)) {
+                ringing.ring(&mut phone);
                 ringing.cancelled(&mut phone, SOON);
             }
             continue;

@@ -103,7 +103,10 @@ impl Edge {
                 }
                 reply.send(if known { Ok(()) } else { Err(EdgeError::NoSuchCall) }).ok();
             }
-            Order::Replace(directory) => self.replace(now, directory),
+            Order::Replace(directory, reply) => {
+                self.replace(now, directory);
+                reply.send(()).ok();
+            }
             Order::IsOnline(user, reply) => {
                 reply.send(self.is_online(now, user)).ok();
             }

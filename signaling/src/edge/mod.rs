@@ -152,7 +152,7 @@ pub enum EdgeError {
 enum Order {
     Originate(Origination, oneshot::Sender<Result<(), EdgeError>>),
     HangUp(CompanyId, CallId, oneshot::Sender<Result<(), EdgeError>>),
-    Replace(Arc<Directory>),
+    Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
     Stop(Duration),
@@ -191,12 +191,12 @@ impl EdgeHandle {
         self.ask(|reply| Order::IsOnline(user, reply)).await
     }
 
-    /// Replaces what the edge knows. Phones of lines that are gone are unregistered; calls go on.
+    /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.
     ///
     /// # Errors
     /// [`EdgeError::Stopped`].
     pub async fn replace(&self, directory: Arc<Directory>) -> Result<(), EdgeError> {
-        self.orders.send(Order::Replace(directory)).await.map_err(|_| EdgeError::Stopped)
+        self.ask(|reply| Order::Replace(directory, reply)).await
     }
 
     /// Takes no new call from now on, lets calls end by themselves for `grace`, then ends the rest, and lets [`Edge::run`] return

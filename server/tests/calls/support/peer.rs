@@ -446,6 +446,23 @@ impl Call {
         bye
     }
 
+    /// Waits for a new offer in the call and answers it in kind; the offer.
+    #[track_caller]
+    pub(crate) fn reinvited(&mut self, peer: &mut Peer) -> Message {
+        let offer = peer.wait("re-INVITE", |m| m.method() == "INVITE" && m.header("Call-ID") == self.id);
+        let direction = if offer.body.contains("a=sendonly") {
+            "a=recvonly"
+        } else if offer.body.contains("a=inactive") {
+            "a=inactive"
+        } else {
+            "a=sendrecv"
+        };
+        let rest = format!("Contact: {}\r\n{}", peer.contact(), described(&self.audio, direction));
+        self.respond(peer, &offer, "200 OK", &rest);
+        self.await_ack(peer);
+        offer
+    }
+
     /// Sends a tone to the other side from now on.
     #[track_caller]
     pub(crate) fn talk(&mut self, frequency: f64) {
@@ -455,9 +472,13 @@ impl Call {
 }
 
 fn body(audio: &Audio) -> String {
+    described(audio, "a=sendrecv")
+}
+
+fn described(audio: &Audio, direction: &str) -> String {
     let sdp = format!(
         "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0 101\r\n\
-         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\n",
+         a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n{direction}\r\n",
         audio.port()
     );
     format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len())

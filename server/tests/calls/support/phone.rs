@@ -50,9 +50,26 @@ impl Phone {
         phone
     }
 
+    /// The same over a TCP connection of its own.
+    #[track_caller]
+    pub(crate) fn registered_over_tcp(server: SocketAddr, line: &Line, frequency: u32, answering: Answering) -> Self {
+        let mut phone = Self::launch(server, frequency);
+        phone.domain += ";transport=tcp";
+        phone.sign_up(line, &line.password, answering);
+        phone.await_event("REGISTER_OK");
+        phone
+    }
+
     /// A phone that has begun to register.
     #[track_caller]
     pub(crate) fn start(server: SocketAddr, line: &Line, password: &str, frequency: u32, answering: Answering) -> Self {
+        let mut phone = Self::launch(server, frequency);
+        phone.sign_up(line, password, answering);
+        phone
+    }
+
+    #[track_caller]
+    fn launch(server: SocketAddr, frequency: u32) -> Self {
         let (directory, ports) = (tempfile::tempdir().expect("a directory for baresip"), Ports::reserve());
         configure(directory.path(), &ports, frequency);
         let log = fs::File::create(directory.path().join("errors")).expect("a log file");
@@ -69,15 +86,20 @@ impl Phone {
         let control = TcpStream::connect((Ipv4Addr::LOCALHOST, ports.single(0))).expect("baresip's control port");
         let (unread, events) = (Vec::new(), Vec::new());
         let domain = server.to_string();
-        let mut phone = Self { child, directory, control, unread, events, domain, _ports: ports };
-        // The account is added by command, so that what its registration comes to is among the events.
+        Self { child, directory, control, unread, events, domain, _ports: ports }
+    }
+
+    /// Adds the account by command, so that what its registration comes to is among the events.
+    #[track_caller]
+    fn sign_up(&mut self, line: &Line, password: &str, answering: Answering) {
         let mode = if answering == Answering::AtOnce { "auto" } else { "manual" };
         let account = format!(
-            "<sip:{user}@{server}>;auth_user={user};auth_pass={password};regint=600;answermode={mode};audio_codecs=PCMU/8000/1;",
-            user = line.username
+            "<sip:{user}@{domain}>;auth_user={user};auth_pass={password};regint=600;answermode={mode};\
+             audio_codecs=PCMU/8000/1;",
+            user = line.username,
+            domain = self.domain,
         );
-        phone.command("uanew", &account);
-        phone
+        self.command("uanew", &account);
     }
 
     /// Gives a command and waits until it was taken.
