@@ -2,6 +2,11 @@
 //!
 //! Machines are shared and noisy, so a figure counts only beside a baseline that was measured in turn with it. The benches keep
 //! their baselines in themselves, named as what they are. How to run them is in `README.md`.
+//!
+//! ```
+//! // Started by a test runner and not by `cargo bench`, nothing measures.
+//! assert!(!dialplane_benches::is_measuring());
+//! ```
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]

@@ -10,6 +10,7 @@ mod inbound;
 mod load;
 mod media;
 mod outbound;
+mod privacy;
 mod races;
 mod registration;
 mod support;

@@ -24,6 +24,9 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// Media ports: a pair rests for two seconds after its call, and a test makes many calls in that time.
 const BLOCKS: u16 = 3;
 
+/// What is logged where a test does not say.
+const LEVEL: &str = "info";
+
 const START: Duration = Duration::from_secs(30);
 
 /// A running server; killed when dropped.
@@ -34,6 +37,7 @@ pub(crate) struct Server {
     ports: Ports,
     database: Option<String>,
     runs: u32,
+    level: &'static str,
     pub(crate) http: SocketAddr,
     pub(crate) sip: SocketAddr,
 }
@@ -42,6 +46,11 @@ impl Server {
     /// On SQLite in a fresh directory.
     pub(crate) fn start() -> Self {
         Self::launch(None, Ports::reserve_blocks(BLOCKS))
+    }
+
+    /// Logging all that an operator can be asked to log.
+    pub(crate) fn start_verbose() -> Self {
+        Self::launch_at(None, Ports::reserve_blocks(BLOCKS), "debug")
     }
 
     /// With media ports for several hundred calls at once.
@@ -55,21 +64,25 @@ impl Server {
     }
 
     fn launch(database: Option<String>, ports: Ports) -> Self {
+        Self::launch_at(database, ports, LEVEL)
+    }
+
+    fn launch_at(database: Option<String>, ports: Ports, level: &'static str) -> Self {
         // Ports of its own, which are still free when it is started again.
         let [http, sip] = [1, 2].map(|n| SocketAddr::from(([127, 0, 0, 1], ports.single(n))));
-        Self::listen(database, ports, http, sip)
+        Self::listen(database, ports, http, sip, level)
     }
 
     /// On ports that the system picks.
     pub(crate) fn start_anywhere() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::listen(None, Ports::reserve(), any, any)
+        Self::listen(None, Ports::reserve(), any, any, LEVEL)
     }
 
-    fn listen(database: Option<String>, ports: Ports, http: SocketAddr, sip: SocketAddr) -> Self {
+    fn listen(database: Option<String>, ports: Ports, http: SocketAddr, sip: SocketAddr, level: &'static str) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
-        let (child, http, sip) = spawn(directory.path(), database.as_deref(), &ports, http, sip, 0);
-        Self { child, directory, ports, database, runs: 1, http, sip }
+        let (child, http, sip) = spawn(directory.path(), database.as_deref(), &ports, [http, sip], 0, level);
+        Self { child, directory, ports, database, runs: 1, level, http, sip }
     }
 
     /// Ends the process without warning.
@@ -82,7 +95,7 @@ impl Server {
     /// Starts it again on the same directory and addresses.
     pub(crate) fn restart(&mut self) {
         let (directory, database) = (self.directory.path(), self.database.as_deref());
-        let (child, http, sip) = spawn(directory, database, &self.ports, self.http, self.sip, self.runs);
+        let (child, http, sip) = spawn(directory, database, &self.ports, [self.http, self.sip], self.runs, self.level);
         self.runs += 1;
         (self.child, self.http, self.sip) = (child, http, sip);
     }
@@ -146,7 +159,8 @@ impl Server {
         }
     }
 
-    fn log(&self) -> String {
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
         let logs = (0..self.runs).map(|run| std::fs::read_to_string(log_file(self.directory.path(), run)));
         logs.map(Result::unwrap_or_default).collect()
     }
@@ -173,13 +187,13 @@ fn spawn(
     directory: &Path,
     database: Option<&str>,
     ports: &Ports,
-    http: SocketAddr,
-    sip: SocketAddr,
+    [http, sip]: [SocketAddr; 2],
     run: u32,
+    level: &str,
 ) -> (Child, SocketAddr, SocketAddr) {
     let (first, last) = ports.media();
     let log = std::fs::File::create(log_file(directory, run)).expect("a log file");
-    let level = std::env::var_os("CALLS_LOG").unwrap_or_else(|| OsString::from("info"));
+    let level = std::env::var_os("CALLS_LOG").unwrap_or_else(|| OsString::from(level));
     let mut command = Command::new(env!("CARGO_BIN_EXE_dialplane"));
     command
         .args(["serve", "--json", "--http", &http.to_string(), "--sip", &sip.to_string()])
