@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::support::company::Agent;
 use crate::support::peer::Peer;
 use crate::support::server::Server;
+use crate::support::wait::until;
 
 const CALLS: usize = 20;
 const NUMBER: &str = "+12025550100";
@@ -44,7 +45,9 @@ fn twenty_calls_at_once_each_reach_an_agent_of_their_own() {
     for (call, phone) in ringing.iter().zip(&mut phones) {
         call.ring(phone);
     }
-    assert_eq!(server.metric("dialplane_calls_active"), Some(CALLS as f64));
+    until(Duration::from_secs(5), "the gauge shows all calls", || {
+        (server.metric("dialplane_calls_active")? == CALLS as f64).then_some(())
+    });
     for (n, (call, phone)) in ringing.iter_mut().zip(&mut phones).enumerate() {
         call.answer(phone);
         call.talk(agent_tone(n));

@@ -76,7 +76,9 @@ fn a_line_that_is_taken_away_is_signed_out_at_once() {
     let company = server.company();
     let ann = company.agent("ann");
     let _phone = Phone::registered(server.sip, &ann.line, 440, Answering::AtOnce);
-    assert_eq!(server.metric("dialplane_registrations_active"), Some(1.0));
+    until(Duration::from_secs(5), "the phone is registered", || {
+        (server.metric("dialplane_registrations_active")? == 1.0).then_some(())
+    });
     company.send("DELETE", &format!("/api/extensions/{}", ann.extension), None).expect("an answer").expect(200);
     server.await_zero("dialplane_registrations_active", Duration::from_secs(5));
     let mut peer = Peer::new(server.sip, &ann.line.username);

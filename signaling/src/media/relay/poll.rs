@@ -125,7 +125,7 @@ mod tests {
                 let mut tokens = vec![99];
                 let short = Some(Duration::from_millis(1));
                 poller.wait(&mut tokens, short).unwrap();
-                assert!(tokens.is_empty());
+                assert!(tokens.is_empty(), "{tokens:?}");
                 far.write_all(b"xy").unwrap();
                 for _ in 0..2 {
                     poller.wait(&mut tokens, None).unwrap();
@@ -135,7 +135,7 @@ mod tests {
                 far.write_all(b"z").unwrap();
                 poller.remove(&near, 7).unwrap();
                 poller.wait(&mut tokens, short).unwrap();
-                assert!(tokens.is_empty());
+                assert!(tokens.is_empty(), "{tokens:?}");
             }
         };
     }
