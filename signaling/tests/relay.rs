@@ -339,7 +339,7 @@ fn sessions_are_bounded_and_loops_and_the_wrong_ip_version_refused() {
 }
 
 #[tokio::test]
-async fn a_silent_session_is_reported_once() {
+async fn a_party_that_falls_silent_is_reported_once_and_one_that_never_spoke_is_not() {
     let (listener, mut idle) = tokio::sync::mpsc::channel(8);
     let config = RelayConfig {
         bind: LOCALHOST,
@@ -348,7 +348,9 @@ async fn a_silent_session_is_reported_once() {
         ..RelayConfig::default()
     };
     let relay = Relay::start(config, Some(listener)).unwrap();
-    let session = relay.open().unwrap();
+    let (_never_speaks, mut a, b) = (relay.open().unwrap(), Phone::new(1), Phone::new(2));
+    let session = connect(&relay, &a, &b);
+    a.say(session.a, b"the last word");
     assert_eq!(tokio::time::timeout(PATIENCE, idle.recv()).await.unwrap(), Some(session.id));
     drop(relay);
     assert_eq!(tokio::time::timeout(PATIENCE, idle.recv()).await.unwrap(), None, "the worker ends with its handle");

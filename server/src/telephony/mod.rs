@@ -38,7 +38,7 @@ const NONCE_LIFE: Duration = Duration::from_secs(300);
 const RING: Duration = Duration::from_secs(45);
 /// Longer than one ring, so that the ring time decides.
 const SETUP: Duration = Duration::from_secs(180);
-/// A call without audio from either side is ended after this.
+/// A call is ended when a party that talked is not heard for this long.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long calls in progress may go on once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(0);

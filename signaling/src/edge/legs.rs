@@ -127,7 +127,8 @@ impl Edge {
         Self::tell(entry, now, input);
     }
 
-    /// Neither party has sent audio for long: the call is dead, unless somebody is on hold.
+    /// A party that talked has been silent for long, without even the reports that a quiet phone sends: its phone is dead, unless
+    /// somebody is on hold.
     pub(super) fn media_silent(&mut self, now: Instant, session: SessionId) {
         if let Some(call) = self.media.get(&session).copied()
             && self.calls.get(&call).is_some_and(|entry| entry.machine.is_connected() && !entry.on_hold)

@@ -44,7 +44,7 @@ pub struct RelayConfig {
     pub threads: usize,
     /// How long a worker gathers packets before it looks at them again. Longer saves system calls and adds this much delay at worst.
     pub gather: Duration,
-    /// Report a session when neither party has sent RTP for this long; `None` never does.
+    /// Report a session when a party that has sent RTP has sent neither RTP nor RTCP for this long; `None` never does.
     pub idle_after: Option<Duration>,
 }
 
@@ -158,8 +158,8 @@ pub enum Flow {
     Muted,
 }
 
-/// Told when a session has been silent: neither party sent RTP for [`RelayConfig::idle_after`]. A call on hold is silent as well, so
-/// the listener has to judge.
+/// Told when a party has fallen silent: it sent RTP once, and neither RTP nor RTCP for [`RelayConfig::idle_after`]. A party on hold is
+/// silent as well, so the listener has to judge. A party that never sent anything is not judged: some only listen.
 pub type IdleListener = tokio::sync::mpsc::Sender<SessionId>;
 
 /// Starts the relay.

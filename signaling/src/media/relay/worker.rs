@@ -118,7 +118,6 @@ struct Carried {
     id: SessionId,
     sides: [Leg; 2],
     counters: Arc<[Counters; 2]>,
-    heard: Instant,
     reported_idle: bool,
 }
 
@@ -130,6 +129,8 @@ struct Leg {
     flow: Flow,
     receiver: Receiver,
     window: (Instant, u32),
+    /// When the party was heard last, by RTP or RTCP; `None` while it has sent nothing since it was described.
+    heard: Option<Instant>,
 }
 
 /// A socket of a session as a token: position, side, and whether it is the RTCP socket.
@@ -198,10 +199,10 @@ impl Worker {
                 counters.note_packet(len, now.saturating_duration_since(self.start));
                 counters.lost.store(from.receiver.lost(), Ordering::Relaxed);
                 counters.jitter.store(from.receiver.jitter(), Ordering::Relaxed);
-                session.heard = now;
+                from.heard = Some(now);
                 session.reported_idle = false;
             }
-            Verdict::Control => {}
+            Verdict::Control => from.heard = Some(now),
             Verdict::Foreign => return add(&counters.dropped_foreign, 1),
             Verdict::Malformed => return add(&counters.dropped_other, 1),
         }
@@ -221,6 +222,7 @@ impl Worker {
                 Ok(Order::Open { id, sides, counters }) => self.open(id, *sides, counters, now),
                 Ok(Order::Remote { id, side, remote }) => {
                     if let Some(leg) = self.leg(id, side) {
+                        leg.heard = None;
                         leg.latch.expect(remote.map(|r| r.rtp));
                         leg.control.expect(remote.map(|r| r.rtcp));
                         leg.muxed = remote.is_some_and(|r| r.rtp == r.rtcp);
@@ -257,6 +259,7 @@ impl Worker {
             flow: Flow::Open,
             receiver: Receiver::default(),
             window: (now, 0),
+            heard: None,
         });
         for (leg, side) in sides.iter().zip([Side::A, Side::B]) {
             let sockets = [(&leg.sockets.rtp, false), (&leg.sockets.rtcp, true)];
@@ -268,7 +271,7 @@ impl Worker {
         }
         self.index.insert(id, slot);
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(Carried { id, sides, counters, heard: now, reported_idle: false });
+            *place = Some(Carried { id, sides, counters, reported_idle: false });
         }
     }
 
@@ -289,7 +292,8 @@ impl Worker {
     fn report_idle(&mut self, now: Instant) {
         let (Some(limit), Some(listener)) = (self.idle_after, &self.idle) else { return };
         for session in self.slots.iter_mut().flatten() {
-            if !session.reported_idle && now.saturating_duration_since(session.heard) >= limit {
+            let silent = |leg: &Leg| leg.heard.is_some_and(|heard| now.saturating_duration_since(heard) >= limit);
+            if !session.reported_idle && session.sides.iter().any(silent) {
                 session.reported_idle = listener.try_send(session.id).is_ok();
             }
         }
