@@ -52,7 +52,7 @@ struct Flags {
     /// Database, secrets, recordings.
     #[arg(long, global = true, value_name = "DIRECTORY")]
     data_dir: Option<String>,
-    /// sqlite:<file> or postgres://…
+    /// sqlite:FILE or postgres://…
     #[arg(long, global = true, value_name = "URL")]
     database: Option<String>,
     /// Redis, for several nodes.
