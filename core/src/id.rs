@@ -168,7 +168,7 @@ impl dyn IdSource {
 
 /// Identifiers from the operating system's randomness, increasing within one process.
 ///
-/// Randomness is fetched [`RESERVE`] bytes at a time, as a call needs many small pieces of it and each fetch is a system call;
+/// Randomness is fetched a kilobyte at a time, as a call needs many small pieces of it and each fetch is a system call;
 /// bytes that were given out are wiped.
 #[derive(Debug, Default)]
 pub struct SystemIds {

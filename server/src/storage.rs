@@ -17,27 +17,59 @@ pub(crate) enum StorageError {
     #[error(transparent)]
     Directory(#[from] SecretsError),
     /// The backend refused.
-    #[error("the database cannot be opened: {0}")]
+    #[error("{0}")]
     Backend(String),
+}
+
+/// An open database.
+pub(crate) struct Storage {
+    /// The store.
+    pub(crate) store: Arc<dyn Store>,
+    sqlite: Option<Arc<SqliteStore>>,
+}
+
+impl Storage {
+    /// Leaves the database in order at the end of the process: a file of SQLite's is whole without its log then.
+    pub(crate) async fn close(&self) {
+        if let Some(sqlite) = &self.sqlite
+            && let Err(error) = sqlite.checkpoint().await
+        {
+            tracing::warn!(%error, "the log of the database stays beside its file; the next start takes it in");
+        }
+    }
 }
 
 /// Opens the database and brings its schema up to date.
 ///
 /// # Errors
 /// [`StorageError`].
-pub(crate) async fn open(database: &Database) -> Result<Arc<dyn Store>, StorageError> {
+pub(crate) async fn open(database: &Database) -> Result<Storage, StorageError> {
     match database {
-        Database::Memory => Ok(Arc::new(MemoryStore::new())),
+        Database::Memory => Ok(Storage { store: Arc::new(MemoryStore::new()), sqlite: None }),
         Database::Sqlite(path) => {
             if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
                 make_directory(directory)?;
             }
-            let store = SqliteStore::open(path).await.map_err(|error| StorageError::Backend(error.to_string()))?;
-            Ok(Arc::new(store))
+            let sqlite = Arc::new(SqliteStore::open(path).await.map_err(|error| told(&error))?);
+            Ok(Storage { store: sqlite.clone(), sqlite: Some(sqlite) })
         }
         Database::Postgres(url) => {
-            let store = PostgresStore::connect(url).await.map_err(|error| StorageError::Backend(error.to_string()))?;
-            Ok(Arc::new(store))
+            let store = PostgresStore::connect(url).await.map_err(|error| told(&error))?;
+            Ok(Storage { store: Arc::new(store), sqlite: None })
         }
     }
+}
+
+/// The error with what is behind it, each thing said once.
+fn told(error: &dyn std::error::Error) -> StorageError {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    StorageError::Backend(text)
 }

@@ -35,6 +35,14 @@ pub enum OpenError {
         /// Why.
         source: std::io::Error,
     },
+    /// The file cannot be created or written.
+    #[error("the file {} cannot be used", file.display())]
+    File {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file was written by a newer release: this one does not know its schema.
     #[error("the database has schema version {found}, this release knows versions up to {known}: use a newer release")]
     NewerSchema {

@@ -38,7 +38,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{Access, Store, StoreError, Tx};
-use sqlx::ConnectOptions as _;
+use sqlx::{ConnectOptions as _, Connection as _};
 use sqlx::sqlite::SqliteConnection;
 
 pub use error::OpenError;
@@ -86,6 +86,17 @@ impl SqliteStore {
     /// What sqlx says.
     pub async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
         self.options.connection(&self.path).create_if_missing(false).connect().await
+    }
+
+    /// Moves what is in the log into the database file and empties the log, so that the file alone is the database. For the end of a
+    /// program, or before the file is copied; nothing is lost without it. Gives up quietly while others read or write.
+    ///
+    /// # Errors
+    /// What sqlx says.
+    pub async fn checkpoint(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.connect().await?;
+        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+        connection.close().await
     }
 
     /// What the writer has done: units of work and the commits they shared.

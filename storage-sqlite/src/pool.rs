@@ -97,6 +97,7 @@ pub(crate) async fn open_writer(path: &Path, options: &Options) -> Result<Sqlite
             .await
             .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
     }
+    keep_private(path).await.map_err(|source| OpenError::File { file: path.to_owned(), source })?;
     // A file can be switched to WAL by one process at a time, and SQLite does not wait for that.
     let patience = tokio::time::Instant::now() + options.busy_timeout;
     loop {
@@ -107,6 +108,28 @@ pub(crate) async fn open_writer(path: &Path, options: &Options) -> Result<Sqlite
             result => return result,
         }
     }
+}
+
+/// Makes the file before SQLite does, readable by its owner only: it holds password hashes and the digests of SIP secrets. SQLite
+/// gives its log and its index the permissions of the file.
+async fn keep_private(path: &Path) -> std::io::Result<()> {
+    let mut options = tokio::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    options.mode(0o600);
+    let file = options.open(path).await?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mut permissions = file.metadata().await?.permissions();
+        if permissions.mode() & 0o077 != 0 {
+            permissions.set_mode(0o600);
+            // Whose file it is decides about that; another user's is used as it is.
+            file.set_permissions(permissions).await.ok();
+        }
+    }
+    drop(file);
+    Ok(())
 }
 
 async fn open_migrated(path: &Path, options: &Options) -> Result<SqliteConnection, OpenError> {

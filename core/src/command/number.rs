@@ -147,7 +147,7 @@ impl Command for UpdateNumber {
     }
 }
 
-/// Removes a number that nobody has.
+/// Removes a number that nobody has and no inbound route uses.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteNumber {
     /// Which.
@@ -166,6 +166,10 @@ impl Command for DeleteNumber {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<NumberRefused>> {
         let company = company_of(cx)?;
+        let row = repo.number(self.number).await?.ok_or(NumberRefused::NotFound)?;
+        if repo.inbound_routes().await?.iter().any(|route| route.number == row.number.number) {
+            return Err(NumberRefused::Routed.into());
+        }
         match repo.delete_number(self.number).await {
             Ok(true) => {
                 cx.emit(company, Event::NumberDeleted { number: self.number });

@@ -119,6 +119,9 @@ pub enum NumberRefused {
     /// It is assigned.
     #[error("the number is assigned: unassign it first")]
     Assigned,
+    /// An inbound route leads calls to it somewhere.
+    #[error("an inbound route uses this number: remove the route first")]
+    Routed,
     /// No such number.
     #[error("there is no such phone number")]
     NotFound,
@@ -133,7 +136,7 @@ pub enum NumberRefused {
 impl Refusal for NumberRefused {
     fn kind(&self) -> Kind {
         match self {
-            Self::Duplicate | Self::Assigned | Self::Stale => Kind::Conflict,
+            Self::Duplicate | Self::Assigned | Self::Routed | Self::Stale => Kind::Conflict,
             Self::NotFound => Kind::NotFound,
             _ => Kind::Invalid,
         }
@@ -143,6 +146,7 @@ impl Refusal for NumberRefused {
             Self::Number(_) => "invalid_number",
             Self::Duplicate => "duplicate_number",
             Self::Assigned => "number_assigned",
+            Self::Routed => "number_routed",
             Self::NotFound => "not_found",
             Self::Stale => "stale_version",
             _ => "invalid_input",

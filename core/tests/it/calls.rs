@@ -5,10 +5,11 @@ use dialplane_core::call::{
     Call, CallRefused, CallStatus, Change, Direction, Hangup, HangupCause, LegKind, NewCall, OfferFailure, Side,
 };
 use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls};
-use dialplane_core::command::number::{ConsumeAllowance, ResetDailyCounts, UnassignNumber, UpdateNumber};
+use dialplane_core::command::number::{ConsumeAllowance, DeleteNumber, ResetDailyCounts, UnassignNumber, UpdateNumber};
+use dialplane_core::command::telephony::{CreateInboundRoute, DeleteInboundRoute};
 use dialplane_core::id::{CallId, NodeId, QueueId, UserId};
 use dialplane_core::people::Figures;
-use dialplane_core::phone::{AllowanceRefused, NumberStatus, Rotation};
+use dialplane_core::phone::{AllowanceRefused, InboundTarget, NumberStatus, Rotation};
 use dialplane_core::store::{CallFilter, Page};
 use dialplane_core::{Actor, Failure};
 use futures::future::join_all;
@@ -75,6 +76,24 @@ async fn without_an_active_number_there_is_no_call() {
     world.engine.execute(&world.admin, &UnassignNumber { number }).await.unwrap();
     let refused = world.engine.execute(&world.admin, &consume(agent)).await.unwrap_err();
     assert_eq!(refused.refusal(), Some(&AllowanceRefused::NotAssigned));
+}
+
+#[tokio::test]
+async fn a_number_in_use_stays() {
+    let world = World::new().await;
+    let (agent, number) = world.agent_with_number("0101", 5).await;
+    let code = async || {
+        let failure = world.engine.execute(&world.admin, &DeleteNumber { number }).await.unwrap_err();
+        dialplane_core::Error::from(failure).code()
+    };
+    assert_eq!(code().await, "number_assigned");
+    world.engine.execute(&world.admin, &UnassignNumber { number }).await.unwrap();
+    let route = CreateInboundRoute { number: "+12025550101".to_owned(), target: InboundTarget::Agent(agent) };
+    let route = world.engine.execute(&world.admin, &route).await.unwrap().id;
+    assert_eq!(code().await, "number_routed");
+    world.engine.execute(&world.admin, &DeleteInboundRoute { route }).await.unwrap();
+    world.engine.execute(&world.admin, &DeleteNumber { number }).await.unwrap();
+    assert_eq!(code().await, "not_found");
 }
 
 fn id<K>(world: &World) -> dialplane_core::id::Id<K> {

@@ -10,7 +10,7 @@ use crate::storage;
 
 /// Opens the database; its schema is up to date afterwards.
 pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, CliError> {
-    Ok(storage::open(&settings.database).await?)
+    Ok(storage::open(&settings.database).await?.store)
 }
 
 /// Brings the schema up to date.

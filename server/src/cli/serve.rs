@@ -1,6 +1,7 @@
 //! `serve`: starts everything, says where it is, and stops it in order.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dialplane_core::{Actor, Error, Kind};
@@ -10,12 +11,13 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
-use super::{CliError, admin, database, print};
+use super::{CliError, admin, print};
 use crate::auth::secrets;
+use crate::http::accept;
 use crate::settings::{LogFormat, Settings};
 use crate::state::{App, Shared};
 use crate::telephony::Telephony;
-use crate::{api, jobs};
+use crate::{api, jobs, storage};
 
 /// How long requests and calls may take to end once the server stops.
 const STOP_MAX: Duration = Duration::from_secs(25);
@@ -27,8 +29,8 @@ pub(super) async fn serve(settings: Settings, unused: Vec<&'static str>, json: b
         tracing::warn!(settings = unused.join(", "), "these settings are given but not used by this version");
     }
     let secrets = secrets::load_or_make(&settings.data_dir)?;
-    let store = database::open(&settings).await?;
-    let app = App::new(store, settings, secrets, start_metrics());
+    let storage = storage::open(&settings.database).await?;
+    let app = App::new(Arc::clone(&storage.store), settings, secrets, start_metrics());
     let token = first_run(&app).await?;
     let bind = |source| CliError::Io { what: format!("cannot listen on {}", app.settings.http), source };
     let listener = TcpListener::bind(app.settings.http).await.map_err(bind)?;
@@ -42,28 +44,18 @@ pub(super) async fn serve(settings: Settings, unused: Vec<&'static str>, json: b
     }
     let mut jobs = jobs::start(&app, &stop);
     announce(&app, address, sip, token.as_deref(), json)?;
-    run(&app, listener, &stop).await?;
+    run(&app, listener, &stop).await;
     stop.cancel();
     while jobs.join_next().await.is_some() {}
+    storage.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
 /// Serves requests until a signal, then lets what is under way end, for a limited time.
-async fn run(app: &Shared, listener: TcpListener, stop: &CancellationToken) -> Result<(), CliError> {
-    let service = api::router(app).into_make_service_with_connect_info::<SocketAddr>();
-    let stopping = stop.clone();
-    let mut server = tokio::spawn(async move {
-        axum::serve(listener, service).with_graceful_shutdown(async move { stopping.cancelled().await }).await
-    });
-    let ended = tokio::select! {
-        () = signal() => None,
-        ended = &mut server => Some(ended),
-    };
-    if let Some(ended) = ended {
-        let source = ended.map_err(std::io::Error::other).and_then(|result| result).err();
-        return source.map_or(Ok(()), |source| Err(CliError::Io { what: "serving failed".to_owned(), source }));
-    }
+async fn run(app: &Shared, listener: TcpListener, stop: &CancellationToken) {
+    let server = tokio::spawn(accept::serve(listener, api::router(app), stop.clone()));
+    signal().await;
     tracing::info!("stopping");
     app.drain();
     let calls = async {
@@ -78,7 +70,6 @@ async fn run(app: &Shared, listener: TcpListener, stop: &CancellationToken) -> R
     if tokio::time::timeout(STOP_MAX, server).await.is_err() {
         tracing::warn!("requests did not end in time");
     }
-    Ok(())
 }
 
 /// Each call takes four sockets: as many descriptors as the system allows.

@@ -1,5 +1,6 @@
 //! What every request passes: its id, limits, headers, identity; and how bodies, queries and paths are read.
 
+pub(crate) mod accept;
 pub(crate) mod answer;
 pub(crate) mod etag;
 pub(crate) mod guard;

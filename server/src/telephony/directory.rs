@@ -1,12 +1,13 @@
 //! The edge's directory: read from the store at the start, read again when something in it has changed.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dialplane_core::event::{Envelope, Event};
-use dialplane_core::id::CompanyId;
+use dialplane_core::id::{CompanyId, NumberId};
 use dialplane_core::people::User;
-use dialplane_core::phone::TrunkTransport;
+use dialplane_core::phone::{E164, InboundRoute, TrunkTransport};
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
@@ -32,17 +33,27 @@ pub(crate) struct DirectoryWatch {
     wanted: watch::Sender<u64>,
     loaded: watch::Sender<u64>,
     names: Names,
+    inventory: Inventory,
 }
 
 impl Default for DirectoryWatch {
     fn default() -> Self {
-        Self { wanted: watch::Sender::new(0), loaded: watch::Sender::new(0), names: Names::default() }
+        Self {
+            wanted: watch::Sender::new(0),
+            loaded: watch::Sender::new(0),
+            names: Names::default(),
+            inventory: Inventory::default(),
+        }
     }
 }
 
 impl DirectoryWatch {
     /// Takes note of what was committed.
     pub(crate) fn committed(&self, events: &[Envelope]) {
+        if events.iter().any(|envelope| matches!(envelope.event, Event::NumberDeleted { .. })) {
+            // It may come back under another id.
+            *self.inventory.lock() = InventoryIds::default();
+        }
         if events.iter().any(|envelope| concerns(&envelope.event)) {
             self.changed();
         }
@@ -136,7 +147,7 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
     for queue in tx.queues().await? {
         directory.add_queue(queue.id, QueueEntry { company: queue.company, settings: queue.settings });
     }
-    add_routes(&mut *tx, &mut directory).await?;
+    add_routes(&mut *tx, &mut directory, &app.directory.inventory).await?;
     let trunks = tx.trunks().await?;
     tx.rollback().await?;
     for trunk in trunks {
@@ -199,23 +210,49 @@ async fn add_agents(
     Ok(users)
 }
 
-async fn add_routes(tx: &mut dyn Tx, directory: &mut Directory) -> Result<(), StoreError> {
+/// Adds the routes, each with its number in the inventory.
+async fn add_routes(tx: &mut dyn Tx, directory: &mut Directory, known: &Inventory) -> Result<(), StoreError> {
     let routes = tx.inbound_routes().await?;
-    if routes.is_empty() {
-        return Ok(());
+    let key = |route: &InboundRoute| (route.company, route.number.clone());
+    let unknown = routes.iter().any(|route| !known.lock().ids.contains_key(&key(route)));
+    if unknown && known.lock().read.is_none_or(|read| read.elapsed() >= LOOK) {
+        let ids = read_inventory(tx).await?;
+        *known.lock() = InventoryIds { ids, read: Some(Instant::now()) };
     }
-    let mut owned = HashMap::new();
+    let ids = known.lock();
+    for route in routes {
+        let number = ids.ids.get(&key(&route)).copied();
+        directory.add_route(&route.number, RouteEntry { company: route.company, target: route.target, number });
+    }
+    Ok(())
+}
+
+async fn read_inventory(tx: &mut dyn Tx) -> Result<HashMap<(CompanyId, E164), NumberId>, StoreError> {
+    let mut ids = HashMap::new();
     for number in 1.. {
         let listing = tx.numbers(&NumberFilter::default(), Page::number(number, Page::LIMIT_MAX)).await?;
         let last = listing.items.len() < Page::LIMIT_MAX as usize;
-        owned.extend(listing.items.into_iter().map(|row| ((row.number.company, row.number.number), row.number.id)));
+        ids.extend(listing.items.into_iter().map(|row| ((row.number.company, row.number.number), row.number.id)));
         if last {
             break;
         }
     }
-    for route in routes {
-        let number = owned.get(&(route.company, route.number.clone())).copied();
-        directory.add_route(&route.number, RouteEntry { company: route.company, target: route.target, number });
+    Ok(ids)
+}
+
+/// Which number of the inventory a called number is. Kept from reading to reading, since an inventory is large and a number in
+/// it keeps its id; read again when a route's number is missing, though not at every change.
+#[derive(Debug, Default)]
+struct Inventory(Mutex<InventoryIds>);
+
+#[derive(Debug, Default)]
+struct InventoryIds {
+    ids: HashMap<(CompanyId, E164), NumberId>,
+    read: Option<Instant>,
+}
+
+impl Inventory {
+    fn lock(&self) -> MutexGuard<'_, InventoryIds> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    Ok(())
 }

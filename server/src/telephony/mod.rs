@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::settings::Settings;
+use crate::settings::{Database, Settings};
 use crate::state::Shared;
 
 pub(crate) use directory::DirectoryWatch;
@@ -51,6 +51,9 @@ pub(crate) enum TelephonyError {
     /// The sockets could not be opened.
     #[error(transparent)]
     Edge(#[from] StartError),
+    /// Another server uses the data directory.
+    #[error("another server is running on the data directory {0}: stop it, or use another --data-dir")]
+    Shared(String),
     /// The thread of the edge could not be started.
     #[error("call control cannot be started: {0}")]
     Thread(#[source] std::io::Error),
@@ -81,6 +84,10 @@ impl Telephony {
     /// [`TelephonyError`].
     pub(crate) async fn start(app: &Shared) -> Result<Arc<Self>, TelephonyError> {
         let (node, lock) = node::claim(&app.settings.data_dir)?;
+        // Two servers on one PostgreSQL know of each other's changes by reading; a file of SQLite's is one server's.
+        if lock.is_shared() && matches!(app.settings.database, Database::Sqlite(_)) {
+            return Err(TelephonyError::Shared(app.settings.data_dir.display().to_string()));
+        }
         close_lost_calls(app, node).await?;
         let directory = Arc::new(directory::load(app).await?);
         let (reports, batches) = mpsc::channel(1);

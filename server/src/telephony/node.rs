@@ -19,7 +19,14 @@ pub(crate) struct NodeError {
 /// Keeps the name for as long as it lives.
 #[derive(Debug)]
 pub(crate) struct NodeLock {
-    _file: Option<File>,
+    file: Option<File>,
+}
+
+impl NodeLock {
+    /// Whether another process has the data directory.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.file.is_none()
+    }
 }
 
 /// Takes the name of the data directory, or a fresh one when another process holds that.
@@ -35,7 +42,7 @@ pub(crate) fn claim(data_dir: &Path) -> Result<(NodeId, NodeLock), NodeError> {
     let fresh: NodeId = (&ids as &dyn IdSource).id(SystemClock.now());
     match file.try_lock() {
         Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Ok((fresh, NodeLock { _file: None })),
+        Err(std::fs::TryLockError::WouldBlock) => return Ok((fresh, NodeLock { file: None })),
         Err(std::fs::TryLockError::Error(source)) => return Err(failed(source)),
     }
     let mut text = String::new();
@@ -49,7 +56,7 @@ pub(crate) fn claim(data_dir: &Path) -> Result<(NodeId, NodeLock), NodeError> {
             fresh
         }
     };
-    Ok((node, NodeLock { _file: Some(file) }))
+    Ok((node, NodeLock { file: Some(file) }))
 }
 
 #[cfg(test)]

@@ -123,6 +123,8 @@ pub(super) struct CallEntry {
     pub(super) in_queue: bool,
     pub(super) next_key: u64,
     pub(super) hangup: Option<Hangup>,
+    /// The final status of whoever was rung in vain last.
+    pub(super) refused: Option<u16>,
     /// Whether a party holds the other.
     pub(super) on_hold: bool,
     /// What was not handed out yet.

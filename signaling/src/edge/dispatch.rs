@@ -139,6 +139,8 @@ impl Edge {
         let leg = place.leg;
         match place.purpose {
             Purpose::Invite | Purpose::PeerReinvite | Purpose::Info => {
+                // An answer of ours that nobody confirmed: the dialog is there, and ends with a BYE (RFC 3261 §13.3.1.4).
+                self.hang_up_unconfirmed(now, place.call, leg);
                 self.leg_over(now, place.call, leg, Some(status));
                 self.feed(now, place.call, Input::Failed { leg, status });
             }

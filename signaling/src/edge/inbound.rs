@@ -191,6 +191,7 @@ impl Edge {
             in_queue: false,
             next_key: 0,
             hangup: None,
+            refused: None,
             on_hold: false,
             report,
             held_back: false,

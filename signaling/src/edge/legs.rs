@@ -13,7 +13,7 @@ use super::sip_text::{ALLOW, reason, uri_user};
 use crate::call::{Command, HangupCause as Cause, Input, LegId};
 use crate::media::relay::SessionId;
 use crate::media::sdp::{LocalMedia, SessionDescription};
-use crate::sip::dialog::Dialog;
+use crate::sip::dialog::{Dialog, DialogState};
 use crate::sip::flow::{Flow, Protocol};
 use crate::sip::wire::{Builder, Method, Name, Uri};
 
@@ -312,6 +312,16 @@ impl Edge {
             dialog.request(&Method::Bye, via).header(Name::Reason, reason(cause))
         });
         self.end_leg(now, id, entry, leg, None);
+    }
+
+    /// Says BYE to a peer whose dialog stands though a transaction in it has failed.
+    pub(super) fn hang_up_unconfirmed(&mut self, now: Instant, id: CallId, leg: LegId) {
+        let Some(mut entry) = self.calls.remove(&id) else { return };
+        let confirmed = |leg: &LegEntry| leg.dialog.as_ref().is_some_and(|d| d.state() == DialogState::Confirmed);
+        if entry.leg(leg).is_some_and(|found| !found.over && confirmed(found)) {
+            self.hang_up(now, id, &mut entry, leg, Cause::NoUserResponding);
+        }
+        self.calls.insert(id, entry);
     }
 
     fn reinvite(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, sdp: &SessionDescription) {

@@ -78,6 +78,11 @@ impl Edge {
                 self.report(now, id, entry, Change::Resumed { leg: leg.0 });
             }
             CallEvent::HungUp { side, cause, status } => {
+                // Where nobody else is left to ring, the call ends by the word of whoever was rung last.
+                let (side, status) = match (side, status, entry.refused) {
+                    (HangupSide::System, None, Some(refused)) => (HangupSide::B, Some(refused)),
+                    told => (told.0, told.1),
+                };
                 entry.hangup.get_or_insert(Hangup { side: logged_side(side), cause, sip_status: status });
             }
             CallEvent::Ended { cause, .. } => self.tell_ended(now, id, entry, cause),

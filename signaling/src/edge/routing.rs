@@ -133,6 +133,7 @@ impl Edge {
             let input = router::Input::OfferFailed { call: id, reason: failure(reason) };
             return self.tell_router(now, entry.company, input);
         }
+        entry.refused = status.or(entry.refused);
         let told = status.map(HangupCause::from_sip_status);
         // A carrier's own word says more than the summary.
         let cause = told.filter(|_| reason == OfferFailure::Unreachable).unwrap_or(cause(reason));

@@ -118,3 +118,29 @@ async fn a_full_disk_is_not_available() {
     let full = dialplane_core::store::Outbox::append_events(&mut repo, &many).await;
     assert!(matches!(full, Err(StoreError::Unavailable(_))), "{full:?}");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_their_owners_only_also_in_a_folder_that_was_there() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("an open folder");
+    let store = SqliteStore::open(folder.path().join("open.db")).await.expect("a new database opens");
+    store_event(&store, 7).await.expect("an event");
+    for entry in std::fs::read_dir(folder.path()).expect("the folder") {
+        let entry = entry.expect("a file");
+        let mode = entry.metadata().expect("its permissions").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?} is open to others: {mode:o}", entry.file_name());
+    }
+}
+
+#[tokio::test]
+async fn after_a_checkpoint_the_file_alone_is_the_database() {
+    let fresh = fresh().await;
+    store_event(&fresh, 7).await.expect("an event");
+    fresh.store.checkpoint().await.expect("a checkpoint");
+    let copied = fresh.folder.path().join("copy.db");
+    std::fs::copy(fresh.folder.path().join("data").join("test.db"), &copied).expect("a copy");
+    let copy = SqliteStore::open(&copied).await.expect("the copy opens");
+    assert_eq!(events(&copy).await, [7]);
+}

@@ -47,7 +47,7 @@ pub struct Limits {
     pub max_expires: Duration,
     /// Taken when the request names no expiry.
     pub default_expires: Duration,
-    /// Contacts of one address of record.
+    /// Contacts of one address of record; one more replaces the one that was refreshed longest ago.
     pub contacts_per_aor: usize,
     /// Addresses of record with a contact.
     pub aors: usize,
@@ -92,12 +92,6 @@ pub enum Refused {
     /// 500 (§10.3 item 7): the CSeq is below that of the binding with the same Call-ID.
     #[error("the registration is out of order")]
     OutOfOrder,
-    /// 403: too many contacts for one address of record.
-    #[error("at most {max} contacts can be registered")]
-    TooManyContacts {
-        /// The most contacts accepted.
-        max: usize,
-    },
     /// 503: the registrar is full.
     #[error("the registrar is full")]
     Full,
@@ -110,7 +104,6 @@ impl Refused {
         match self {
             Self::TooBrief { .. } => 423,
             Self::OutOfOrder => 500,
-            Self::TooManyContacts { .. } => 403,
             Self::Full => 503,
         }
     }
@@ -158,8 +151,12 @@ impl<K: Clone + Eq + Hash + Ord> Registrar<K> {
                 }
             }
         }
-        if bindings.len() > self.limits.contacts_per_aor {
-            return Err(Refused::TooManyContacts { max: self.limits.contacts_per_aor });
+        // A phone that restarts often leaves contacts behind that nothing answers at: the oldest make room.
+        while bindings.len() > self.limits.contacts_per_aor {
+            let oldest = bindings.iter().enumerate().min_by_key(|(_, binding)| binding.refreshed_at).map(|(at, _)| at);
+            let Some(oldest) = oldest else { break };
+            bindings.remove(oldest);
+            changes.removed += 1;
         }
         if !was_online && !bindings.is_empty() && self.aors.len() >= self.limits.aors && !self.aors.contains_key(&aor) {
             return Err(Refused::Full);
