@@ -71,6 +71,8 @@ fn a_placed_call_that_the_customer_refuses_ends_the_agents_leg_too() {
         (Some("busy"), Some("user_busy")),
         "{call}"
     );
+    let by = (call["hangup"]["side"].as_str(), call["hangup"]["sipStatus"].as_u64());
+    assert_eq!(by, (Some("callee"), Some(486)), "{call}");
     assert_eq!(company.figures(&ann), Figures { total: 1, connected: 0, not_connected: 1 });
     server.await_idle();
 }

@@ -268,3 +268,19 @@ fn a_call_in_which_the_agents_phone_has_died_is_ended_though_the_caller_talks_on
     assert_eq!(company.figures(&agent), Figures { total: 1, connected: 1, not_connected: 0 });
     server.await_idle();
 }
+
+#[test]
+fn a_caller_who_never_acknowledges_the_answer_is_told_goodbye_as_well() {
+    let server = Server::start();
+    let (company, mut carrier, agent) = direct(&server);
+    let mut phone = Phone::registered(server.sip, &agent.line, 440, Answering::AtOnce);
+    let mut call = carrier.invite(NUMBER);
+    phone.await_call();
+    // No ACK: the answer is repeated for 64 times T1 (RFC 3261, 13.3.1.4), then the dialog ends.
+    let bye = call.unconfirmed(&mut carrier, Duration::from_secs(40));
+    assert!(bye.header("CSeq").ends_with("BYE"));
+    phone.await_end();
+    let call = company.only_call();
+    assert_eq!(call["hangup"]["cause"], "no_user_responding", "{call}");
+    server.await_idle();
+}

@@ -446,6 +446,15 @@ impl Call {
         bye
     }
 
+    /// Never acknowledges the answer, and waits for the BYE that ends the call all the same; the BYE.
+    #[track_caller]
+    pub(crate) fn unconfirmed(&mut self, peer: &mut Peer, limit: Duration) -> Message {
+        let id = self.id.clone();
+        let answer = peer.wait("200 to its INVITE", |m| m.header("Call-ID") == id && m.status() == Some(200));
+        self.remote = answer.header("To").to_owned();
+        self.hung_up_within(peer, limit)
+    }
+
     /// Waits for a new offer in the call and answers it in kind; the offer.
     #[track_caller]
     pub(crate) fn reinvited(&mut self, peer: &mut Peer) -> Message {
