@@ -12,6 +12,7 @@ mod phones;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use dialplane_benches::figures::median;
@@ -21,6 +22,8 @@ use dialplane_signaling::media::relay::{Relay, RelayConfig, RelayError, RelayHan
 use phones::{Phones, Target};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Relays started so far.
+static ROUND: AtomicU64 = AtomicU64::new(1);
 /// Below the ports that the system gives to the phones.
 const RELAY_PORTS: RangeInclusive<u16> = 20_000..=29_999;
 /// The most of each argument: the bench is bounded in time and sockets.
@@ -86,6 +89,8 @@ fn measure(way: Way, calls: usize, time: Duration) -> io::Result<Outcome> {
                 ports: RELAY_PORTS,
                 gather,
                 quarantine: Duration::ZERO,
+                // The relay of the round before may still be closing its ports.
+                first_port_seed: ROUND.fetch_add(1, Ordering::Relaxed).wrapping_mul(2_654_435_761),
                 ..RelayConfig::default()
             };
             let running = Relay::start(config, None).map_err(io::Error::other)?;
