@@ -365,7 +365,9 @@ fn the_commands_of_the_documents_exist() {
                         makefile.lines().any(|rule| rule.starts_with(&format!("{target}:")))
                     }
                     ["--example", name] => all.iter().any(|file| file.ends_with(&format!("examples/{name}.rs"))),
-                    ["--bench", name] => all.contains(&format!("benches/benches/{name}.rs")),
+                    ["--bench", name] => [format!("benches/{name}.rs"), format!("benches/{name}/main.rs")]
+                        .iter()
+                        .any(|file| all.contains(file)),
                     ["-p", package] if package.starts_with("dialplane-") => {
                         crates().iter().any(|folder| *package == format!("dialplane-{folder}"))
                     }
