@@ -128,13 +128,15 @@ fn no_banned_word_is_left_in_a_file() {
 
 #[test]
 fn dependencies_come_from_the_public_registry() {
-    let elsewhere: Vec<String> = read("Cargo.lock")
-        .lines()
-        .filter(|line| line.starts_with("source = "))
-        .filter(|line| *line != r#"source = "registry+https://github.com/rust-lang/crates.io-index""#)
-        .map(str::to_owned)
+    let lock = read("Cargo.lock");
+    let sources: BTreeSet<&str> = lock.lines().filter(|line| line.starts_with("source = ")).collect();
+    let elsewhere: Vec<String> = sources
+        .iter()
+        .filter(|line| !line.starts_with("source = \"registry+https://"))
+        .map(|line| (*line).to_owned())
         .collect();
-    none(&elsewhere, "a fresh clone must build from crates.io alone:");
+    none(&elsewhere, "a fresh clone must build from the public registry alone:");
+    assert_eq!(sources.len(), 1, "there is one public registry: {sources:?}");
     assert!(!root().join(".cargo").exists(), ".cargo holds settings of one machine: keep it out of the repository");
 }
 
