@@ -38,8 +38,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{Access, Store, StoreError, Tx};
-use sqlx::{ConnectOptions as _, Connection as _};
 use sqlx::sqlite::SqliteConnection;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 pub use error::OpenError;
 pub use pool::Options;
