@@ -10,7 +10,6 @@ use super::role::{Role, RoleKind};
 use super::{PasswordHash, password::PasswordRefused};
 use crate::error::{Kind, Refusal};
 use crate::id::{CompanyId, UserId};
-use crate::phone::E164;
 use crate::pii::Pii;
 
 /// What an agent chose: whether calls may be offered. What the system is doing with the agent is kept apart from it.
@@ -379,12 +378,6 @@ impl User {
     #[must_use]
     pub fn is_agent(&self) -> bool {
         self.role.kind() == RoleKind::Agent
-    }
-
-    /// The user's own telephone as E.164, when it can be read as one.
-    #[must_use]
-    pub fn e164(&self, country: crate::phone::Country) -> Option<E164> {
-        self.phone.as_ref().and_then(|phone| E164::parse(phone.expose(), country).ok())
     }
 }
 

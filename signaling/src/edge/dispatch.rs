@@ -18,7 +18,7 @@ use crate::sip::wire::{Message, Method, Name};
 use super::sip_text::ALLOW;
 
 /// Seconds after which a refused peer may try again while the edge is full or stopping.
-const RETRY_AFTER: u32 = 5;
+pub(super) const RETRY_AFTER: u32 = 5;
 
 impl Edge {
     pub(super) fn drain_endpoint(&mut self, now: Instant) {
@@ -64,19 +64,18 @@ impl Edge {
             // A stray ACK is not answered.
             Some(Method::Ack) | None => {}
             Some(Method::Bye | Method::Info | Method::Update) => self.refuse(&incoming, 481),
-            Some(_) => {
-                let refusal = self.endpoint.response(&incoming, 405, "").header(Name::Allow, ALLOW);
-                self.endpoint.reply(&incoming, refusal.finish());
-            }
+            Some(_) => self.refuse(&incoming, 405),
         }
     }
 
-    /// Answers without state.
+    /// Answers without state, with the header that the status asks for.
     pub(super) fn refuse(&mut self, incoming: &Incoming, status: u16) {
-        let mut response = self.endpoint.response(incoming, status, "");
-        if status == 503 {
-            response = response.header(Name::RetryAfter, RETRY_AFTER);
-        }
+        let response = self.endpoint.response(incoming, status, "");
+        let response = match status {
+            405 => response.header(Name::Allow, ALLOW),
+            503 => response.header(Name::RetryAfter, RETRY_AFTER),
+            _ => response,
+        };
         self.endpoint.reply(incoming, response.finish());
     }
 
@@ -128,7 +127,7 @@ impl Edge {
         }
     }
 
-    /// Remembers which leg a dialog is.
+    /// Which leg the dialog of a request is.
     pub(super) fn dialog_of(&self, request: &Message) -> Option<(dialplane_core::id::CallId, crate::call::LegId)> {
         self.dialogs.get(&DialogId::of_request(request)?).copied()
     }

@@ -33,10 +33,7 @@ impl Edge {
                     self.feed(now, call, Input::Digit { leg, digit });
                 }
             }
-            _ => {
-                let refusal = self.endpoint.response(&incoming, 405, "").header(Name::Allow, sip_text::ALLOW);
-                self.endpoint.reply(&incoming, refusal.finish());
-            }
+            _ => self.refuse(&incoming, 405),
         }
     }
 

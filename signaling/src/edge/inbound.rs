@@ -34,7 +34,6 @@ struct Beginning {
     kind: LegKind,
     /// Who calls, as the called party is shown.
     caller: String,
-    plan: Plan,
     settings: Settings,
 }
 
@@ -65,11 +64,17 @@ impl Edge {
         let found = called.as_deref().and_then(|called| directory.inbound(called, trunks).map(|found| (called, found)));
         let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
         let from = caller_of(&incoming.message);
-        let beginning = self.inbound_beginning(trunk, route, from, called);
-        self.begin(now, incoming, beginning);
+        let (beginning, plan) = self.inbound_beginning(trunk, route, from, called);
+        self.begin(now, incoming, beginning, plan);
     }
 
-    fn inbound_beginning(&self, trunk: &Arc<TrunkEntry>, route: RouteEntry, from: String, called: &str) -> Beginning {
+    fn inbound_beginning(
+        &self,
+        trunk: &Arc<TrunkEntry>,
+        route: RouteEntry,
+        from: String,
+        called: &str,
+    ) -> (Beginning, Plan) {
         let mut settings = Settings { setup: self.config.setup, ..Settings::default() };
         let plan = match route.target {
             InboundTarget::Queue(queue) => {
@@ -83,7 +88,7 @@ impl Edge {
                 Plan::Offers(line.and_then(|line| self.offer_to_line(line)).into_iter().collect())
             }
         };
-        Beginning {
+        let beginning = Beginning {
             company: trunk.company,
             direction: Direction::Inbound,
             caller: from.clone(),
@@ -93,9 +98,9 @@ impl Edge {
             number: route.number,
             trunk: Some(trunk.id),
             kind: LegKind::Carrier,
-            plan,
             settings,
-        }
+        };
+        (beginning, plan)
     }
 
     fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
@@ -118,20 +123,19 @@ impl Edge {
             trunk: None,
             kind: LegKind::Sip,
             caller: line.number.clone(),
-            plan,
             settings: Settings { setup: self.config.setup, ..Settings::default() },
         };
-        self.begin(now, incoming, beginning);
+        self.begin(now, incoming, beginning, plan);
     }
 
-    fn begin(&mut self, now: Instant, incoming: Incoming, beginning: Beginning) {
+    fn begin(&mut self, now: Instant, incoming: Incoming, beginning: Beginning, plan: Plan) {
         let Ok(offer) = Self::description(&incoming.message) else { return self.refuse(&incoming, 400) };
         let tag = incoming.local_tag.to_string();
         let Ok(dialog) = Dialog::uas(&incoming.message, &tag) else { return self.refuse(&incoming, 400) };
         let Ok(tx) = self.endpoint.accept(now, &incoming) else { return };
         let at = self.surroundings.clock.now();
         let id: CallId = self.surroundings.ids.id(at);
-        let held_back = matches!(beginning.plan, Plan::Admission);
+        let held_back = matches!(plan, Plan::Admission);
         let begin = NewCall {
             id,
             company: beginning.company,
@@ -145,7 +149,7 @@ impl Edge {
             node: self.config.node,
             at,
         };
-        let mut entry = self.entry(&beginning, CallReport { call: id, begin: Some(begin), changes: Vec::new() });
+        let mut entry = self.entry(&beginning, plan, CallReport { call: id, begin: Some(begin), changes: Vec::new() });
         entry.held_back = held_back;
         entry.max_forwards = incoming.message.max_forwards().and_then(Result::ok).unwrap_or(70);
         self.dialogs.insert(dialog.id().clone(), (id, CALLER));
@@ -170,14 +174,9 @@ impl Edge {
         self.enter(now, id, entry, Input::Incoming { offer });
     }
 
-    fn entry(&self, beginning: &Beginning, report: CallReport) -> Box<CallEntry> {
+    fn entry(&self, beginning: &Beginning, plan: Plan, report: CallReport) -> Box<CallEntry> {
         let mut seed = [0; 8];
         self.surroundings.ids.fill(&mut seed);
-        let plan = match &beginning.plan {
-            Plan::Offers(offers) => Plan::Offers(offers.clone()),
-            Plan::Queue(queue) => Plan::Queue(*queue),
-            Plan::Admission => Plan::Admission,
-        };
         Box::new(CallEntry {
             company: beginning.company,
             machine: Call::new(beginning.settings, u64::from_be_bytes(seed)),
@@ -256,10 +255,13 @@ impl Edge {
             kind: LegKind::Sip,
             // The agent's phone shows whom the call will reach.
             caller: grant.destination.as_str().to_owned(),
-            plan: Plan::Offers(VecDeque::new()),
             settings: Settings { setup: self.config.setup, ..Settings::default() },
         };
-        let mut entry = self.entry(&beginning, CallReport { call, begin: None, changes: Vec::new() });
+        let mut entry = self.entry(
+            &beginning,
+            Plan::Offers(VecDeque::new()),
+            CallReport { call, begin: None, changes: Vec::new() },
+        );
         let first = self.offer_to_agent(agent);
         let Some(then) = self.offer_to_carrier(&mut entry, &grant) else {
             return self.fail_at_once(now, call, entry, HangupCause::NoRoute);

@@ -8,6 +8,7 @@ use dialplane_core::call::{Change, HangupCause, LegKind};
 use dialplane_core::id::CallId;
 
 use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Purpose, Target};
+use super::dispatch::RETRY_AFTER;
 use super::run::Edge;
 use super::sip_text::{ALLOW, reason, uri_user};
 use crate::call::{Command, HangupCause as Cause, Input, LegId};
@@ -135,11 +136,6 @@ impl Edge {
         {
             self.feed(now, call, Input::EndAll { cause: HangupCause::MediaTimeout });
         }
-    }
-
-    /// The address that peers send SIP to.
-    pub(super) fn sip_address(&self) -> SocketAddr {
-        self.local
     }
 
     fn contact(&self, flow: &Flow) -> String {
@@ -300,7 +296,7 @@ impl Edge {
         let tx = *tx;
         let mut response = self.endpoint.response(incoming, status, "").header(Name::Reason, reason(cause));
         if status == 503 {
-            response = response.header(Name::RetryAfter, 5);
+            response = response.header(Name::RetryAfter, RETRY_AFTER);
         }
         self.respond(now, tx, response.finish());
         self.places.remove(&tx);

@@ -73,7 +73,7 @@ impl Edge {
             Ok(dialog) => {
                 let first = leg.dialog.is_none();
                 let cseq = dialog.local_cseq();
-                let flow = Self::way(leg, &dialog, self.sip_address());
+                let flow = Self::way(leg, &dialog, self.local);
                 let ack = dialog.ack(cseq, self.endpoint.via(&flow)).finish();
                 self.endpoint.acknowledge(tx, message, &ack, flow);
                 if first {
@@ -101,7 +101,7 @@ impl Edge {
     }
 
     fn hang_up_fork(&mut self, now: Instant, leg: &LegEntry, mut dialog: Dialog) {
-        let flow = Self::way(leg, &dialog, self.sip_address());
+        let flow = Self::way(leg, &dialog, self.local);
         let bye = dialog.request(&Method::Bye, self.endpoint.via(&flow));
         let bye = bye.header(Name::Reason, reason(HangupCause::AnsweredElsewhere)).finish();
         if let Err(error) = self.endpoint.send_request(now, bye, flow) {
@@ -110,11 +110,11 @@ impl Edge {
     }
 
     fn reoffer_answered(&mut self, now: Instant, tx: TxId, place: Place, cseq: u32, message: &Message) {
-        let via_address = self.sip_address();
+        let local = self.local;
         let Some(leg) = self.calls.get_mut(&place.call).and_then(|entry| entry.leg_mut(place.leg)) else { return };
         let Some(mut dialog) = leg.dialog.take() else { return };
         dialog.receive_response(message).ok();
-        let flow = Self::way(leg, &dialog, via_address);
+        let flow = Self::way(leg, &dialog, local);
         let ack = dialog.ack(cseq, self.endpoint.via(&flow)).finish();
         leg.dialog = Some(dialog);
         self.endpoint.acknowledge(tx, message, &ack, flow);

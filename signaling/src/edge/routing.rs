@@ -70,7 +70,7 @@ impl Edge {
     /// The destination behind the trunk that was granted; `None` without a trunk that can be reached.
     pub(super) fn offer_to_carrier(&self, entry: &mut CallEntry, grant: &OutboundGrant) -> Option<Offer<Target>> {
         let trunk = self.directory.trunk(grant.trunk?)?.clone();
-        let flow = Flow::to(trunk.protocol, self.sip_address(), trunk.address?);
+        let flow = Flow::to(trunk.protocol, self.local, trunk.address?);
         let number = grant.destination.as_str().to_owned();
         let caller = grant.caller.as_str().to_owned();
         let contacts = vec![Target::Carrier(Arc::new(CarrierTarget { trunk, number, caller, flow }))];

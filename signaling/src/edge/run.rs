@@ -90,7 +90,7 @@ pub struct Edge {
     farewell: Option<Instant>,
     /// Legs that are not over.
     pub(super) legs: usize,
-    /// Calls that a router knows.
+    /// Calls that wait in queues.
     pub(super) waiting: usize,
 }
 
@@ -206,24 +206,24 @@ impl Edge {
         }
     }
 
-    /// Handles an event and those that are there already.
+    /// Handles an event and those that are there already, a batch at most; the rest stay where they are.
     fn take(&mut self, first: Event) {
         let now = Instant::now();
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(event) = next else { break };
-            match event {
-                Event::Received(received) => {
-                    self.endpoint.receive(now, received.flow, received.bytes);
-                    self.drain_endpoint(now);
-                }
-                Event::Closed(connection) => self.connection_closed(now, connection),
-                Event::SendFailed(tx) => self.endpoint.transport_failed(now, tx),
-            }
-            next = self.sockets.try_recv();
+        self.handle(now, first);
+        for _ in 1..BATCH {
+            let Some(event) = self.sockets.try_recv() else { break };
+            self.handle(now, event);
         }
-        if let Some(Event::Received(received)) = next {
-            self.endpoint.receive(now, received.flow, received.bytes);
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) {
+        match event {
+            Event::Received(received) => {
+                self.endpoint.receive(now, received.flow, received.bytes);
+                self.drain_endpoint(now);
+            }
+            Event::Closed(connection) => self.connection_closed(now, connection),
+            Event::SendFailed(tx) => self.endpoint.transport_failed(now, tx),
         }
     }
 
