@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{figures, fresh};
-use crate::company::{Company, CompanyRefused, company_name, timezone};
+use crate::company::{Company, CompanyRefused, company_name, country, timezone};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -17,7 +17,7 @@ pub(super) fn new_company(cx: &Context<'_>, name: &str, zone: &str, country: &st
         id: cx.id(),
         name: company_name(name)?,
         timezone: timezone(zone)?,
-        default_country: country.parse().map_err(|_| CompanyRefused::UnknownCountry)?,
+        default_country: self::country(country)?,
         is_active: true,
         version: 1,
         created_at: cx.now(),
@@ -105,7 +105,7 @@ impl Command for UpdateCompany {
             company.timezone = timezone(zone)?;
         }
         if let Some(country) = &self.country {
-            company.default_country = country.parse().map_err(|_| CompanyRefused::UnknownCountry)?;
+            company.default_country = self::country(country)?;
         }
         company.is_active = self.is_active.unwrap_or(company.is_active);
         company.version += 1;
