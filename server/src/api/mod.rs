@@ -1,12 +1,14 @@
 //! The HTTP interface: its routes, its layers and its description.
 
 mod agents;
+mod analytics;
 mod auth;
 mod callers;
 mod calls;
 mod companies;
 mod extensions;
 mod inbound_routes;
+mod officers;
 mod openapi;
 mod operations;
 mod pages;
@@ -49,6 +51,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(inbound_routes::routes())
         .merge(queues::routes())
         .merge(calls::routes())
+        .merge(officers::routes())
+        .merge(analytics::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.

@@ -3,11 +3,14 @@
 mod allowance;
 mod auth;
 mod bad_input;
+mod call_log;
 mod documents;
 mod endurance;
 mod first_run;
 mod isolation;
 mod operations;
+#[path = "../shared/postgres.rs"]
+mod postgres;
 mod resources;
 mod settings;
 mod support;

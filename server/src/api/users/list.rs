@@ -41,7 +41,8 @@ pub(crate) struct UserQuery {
 }
 
 impl UserQuery {
-    fn filter(self) -> UserFilter {
+    /// The same for the store.
+    pub(crate) fn filter(self) -> UserFilter {
         UserFilter {
             role: self.role,
             kind: self.kind,
