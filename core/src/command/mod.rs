@@ -2,6 +2,7 @@
 //! events; it holds no rule of its own beyond who may ask.
 
 pub mod call;
+pub mod client;
 pub mod company;
 pub mod number;
 pub mod people;

@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod crm;
 mod filter;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -35,7 +36,8 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use filter::{CallFilter, Listing, NumberFilter, Page, UserFilter};
+pub use crm::{ClientStore, NumberOwner};
+pub use filter::{CallFilter, ClientFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -131,6 +133,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + ClientStore
     + Outbox
     + Send
 {
