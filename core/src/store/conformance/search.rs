@@ -165,7 +165,7 @@ pub async fn calls_are_found_by_people_numbers_and_notes(store: &dyn Store) {
     let inbound = |from: &str| Call { direction: Direction::Inbound, from: from.into(), ..rows.call(company.id) };
     let agents = Call {
         agent: Some(ann.id),
-        notes: Some("Wants an offer; order №4711 🦜".to_owned()),
+        notes: Some("Wants an offer; order 4711 🦜".to_owned()),
         ..inbound("+491712345678")
     };
     let clients = Call { client: Some(client.id), outcome: Some("Call back".to_owned()), ..inbound("1001") };
