@@ -28,6 +28,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod error;
 mod extension;
@@ -38,6 +39,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod search;
 mod session;
 mod text;
 mod trunk;

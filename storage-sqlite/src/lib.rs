@@ -16,6 +16,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod error;
 mod extension;
@@ -28,6 +29,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod search;
 mod session;
 mod statement;
 mod trunk;

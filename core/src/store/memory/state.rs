@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
 use crate::call::{Call, CallEvent, CallSums};
+use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
-    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
-    TrunkId, UserId,
+    AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId,
+    QueueId, SessionId, TrunkId, UserId,
 };
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
@@ -59,6 +60,11 @@ pub(super) struct State {
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
+    pub(super) clients: Map<ClientId, Arc<Client>>,
+    pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
+    pub(super) client_notes: Map<(ClientId, ClientNoteId), Arc<ClientNote>>,
+    pub(super) client_note_ids: Map<ClientNoteId, ()>,
+
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,
     /// Undelivered events, with the end of their lease.
@@ -105,4 +111,6 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    Client: "client", company, version;
+    ClientNote: "client_note", company;
 }

@@ -8,7 +8,7 @@ use dialplane_core::Permission;
 use dialplane_core::call::{CallEntry, CallStatus, Direction};
 use dialplane_core::command::call::AnnotateCall;
 use dialplane_core::command::call_log::{DeleteCall, EnterCall};
-use dialplane_core::id::{CallKind, LeadId, UserId};
+use dialplane_core::id::{CallKind, ClientId, LeadId, UserId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -34,6 +34,10 @@ pub(crate) struct CallInput {
     #[serde(default, deserialize_with = "nullable", alias = "lead", alias = "lead_id")]
     #[schema(value_type = Option<Uuid>)]
     lead_id: Option<Option<LeadId>>,
+    /// The client at the other end; whoever has the number when absent, null for none.
+    #[serde(default, deserialize_with = "nullable", alias = "client", alias = "client_id")]
+    #[schema(value_type = Option<Uuid>)]
+    client_id: Option<Option<ClientId>>,
     /// inbound, outbound (usual) or internal.
     #[serde(alias = "direction", alias = "call_type", alias = "type")]
     #[schema(value_type = Option<String>)]
@@ -89,6 +93,7 @@ impl CallInput {
             agent: self.telecaller,
             number: self.number.filter(|number| !number.trim().is_empty()).map(Into::into),
             lead: self.lead_id,
+            client: self.client_id,
         };
         Some(Said { entry, notes: self.notes, outcome: self.outcome })
     }

@@ -90,6 +90,7 @@ impl CallQuery {
             from,
             to,
             before: self.cursor,
+            ..CallFilter::default()
         })
     }
 }

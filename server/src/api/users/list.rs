@@ -49,6 +49,7 @@ impl UserQuery {
             department: self.department,
             active: self.is_active,
             reporting_to: self.reporting_to,
+            ..UserFilter::default()
         }
     }
 
