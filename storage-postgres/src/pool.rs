@@ -199,13 +199,14 @@ async fn look_at(connection: &mut PgConnection, metadata: PoolConnectionMetadata
 
 /// The migrations, oldest first. They are embedded, and a released one is never changed: its checksum is in the database.
 fn migrations() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_initial.sql").into_sql_str(),
-        false,
-    )])
+    const MIGRATIONS: [(i64, &str, &str); 2] = [
+        (1, "initial", include_str!("../migrations/0001_initial.sql")),
+        (3, "leads", include_str!("../migrations/0003_leads.sql")),
+    ];
+    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
+        Migration::new(version, name.into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect())
 }
 
 /// Brings the schema up to date on a connection of its own, under an advisory lock: processes that start together do it once.

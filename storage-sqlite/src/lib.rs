@@ -17,9 +17,13 @@ mod assignment;
 mod call;
 mod caller;
 mod company;
+mod disposition;
 mod error;
 mod extension;
 mod inbound_route;
+mod lead;
+mod lead_figures;
+mod lead_routing;
 mod number;
 mod outbox;
 #[cfg(test)]

@@ -81,7 +81,10 @@ impl Options {
 }
 
 /// The migrations, oldest first. Released ones are never changed; sqlx keeps their checksums in the database.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migrations/0001_initial.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (3, "leads", include_str!("../migrations/0003_leads.sql")),
+];
 
 fn migrator() -> Migrator {
     let migration = |(version, name, text): (i64, &'static str, &'static str)| {

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::company_of;
+use super::lead::{move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use crate::call::{Call, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Side};
 use crate::company::local_day;
@@ -153,7 +154,9 @@ impl Command for RecordCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        record_figures(repo, &ended).await
+        record_figures(repo, &ended).await?;
+        touch_leads(cx, repo, &ended).await?;
+        Ok(())
     }
 }
 
@@ -246,6 +249,7 @@ impl Command for CloseLostCalls {
             repo.append_call_events(&timeline).await?;
         }
         record_figures(repo, &ended).await?;
+        touch_leads(cx, repo, &ended).await?;
         Ok(ended.len())
     }
 }
@@ -292,6 +296,9 @@ impl Command for AnnotateCall {
         call.version += 1;
         call.updated_at = cx.now();
         repo.update_call(&call).await?;
+        if self.outcome.is_some() {
+            move_by_outcome(cx, repo, &call).await?;
+        }
         Ok(call)
     }
 }

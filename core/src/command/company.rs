@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::fresh;
+use super::lead::first_dispositions;
 use crate::company::{Company, CompanyRefused, company_name, timezone};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -49,6 +50,7 @@ impl Command for CreateCompany {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Company, Failure<CompanyRefused>> {
         let company = new_company(cx, &self.name, &self.timezone, &self.country)?;
         repo.insert_company(&company).await?;
+        first_dispositions(cx, repo, company.id).await?;
         cx.emit(company.id, Event::CompanyCreated {});
         Ok(company)
     }

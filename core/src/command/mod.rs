@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod company;
+pub mod lead;
 pub mod number;
 pub mod people;
 pub mod session;

@@ -27,6 +27,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod filter;
+mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
@@ -35,7 +36,8 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use filter::{CallFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -53,7 +55,8 @@ pub enum StoreError {
     Duplicate {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
-        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`.
+        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
+        /// `company`, `code`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -131,6 +134,10 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + LeadStore
+    + LeadRoutingStore
+    + LeadFiguresStore
+    + DispositionStore
     + Outbox
     + Send
 {

@@ -7,9 +7,13 @@
 mod call;
 mod caller;
 mod company;
+mod disposition;
 mod extension;
 mod gate;
 mod inbound;
+mod lead;
+mod lead_figures;
+mod lead_routing;
 mod map;
 mod number;
 mod outbox;
