@@ -20,10 +20,12 @@ mod company;
 mod disposition;
 mod error;
 mod extension;
+mod figures;
 mod inbound_route;
 mod lead;
 mod lead_figures;
 mod lead_routing;
+mod migrations;
 mod number;
 mod outbox;
 #[cfg(test)]

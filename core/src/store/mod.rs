@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod figures;
 mod filter;
 mod lead;
 #[cfg(feature = "memory")]
@@ -36,6 +37,7 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use figures::CallFigureStore;
 pub use filter::{CallFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
@@ -134,6 +136,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + CallFigureStore
     + LeadStore
     + LeadRoutingStore
     + LeadFiguresStore

@@ -2,31 +2,48 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
+
 use super::desk::{Desk, Ledger};
 use crate::call::Call;
 use crate::engine::Context;
-use crate::id::LeadId;
+use crate::id::{CompanyId, LeadId};
 use crate::lead::LeadStatus;
 use crate::lead::disposition::leads_to;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
+
+/// An ended call with a lead.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::command) struct Contact {
+    lead: LeadId,
+    company: CompanyId,
+    at: DateTime<Utc>,
+    talked: bool,
+}
+
+impl Contact {
+    /// What a call is to its lead, when it has one.
+    pub(in crate::command) fn of(call: &Call) -> Option<Self> {
+        let at = call.ended_at.unwrap_or(call.started_at);
+        Some(Self { lead: call.lead?, company: call.company, at, talked: call.answered_at.is_some() })
+    }
+}
 
 /// Counts ended calls as contacts of their leads; one in which somebody was talked to makes a new lead a contacted one. The calls
 /// are locked; leads are locked in order of id, after them.
 pub(in crate::command) async fn touch_leads(
     cx: &mut Context<'_>,
     repo: &mut dyn Repo,
-    ended: &[Call],
+    contacts: Vec<Contact>,
 ) -> Result<(), StoreError> {
-    let mut by_lead: BTreeMap<LeadId, Vec<&Call>> = BTreeMap::new();
-    for call in ended {
-        if let Some(lead) = call.lead {
-            by_lead.entry(lead).or_default().push(call);
-        }
+    let mut by_lead: BTreeMap<LeadId, Vec<Contact>> = BTreeMap::new();
+    for contact in contacts {
+        by_lead.entry(contact.lead).or_default().push(contact);
     }
     let mut ledger = Ledger::default();
     let mut desks = BTreeMap::new();
-    for (id, calls) in by_lead {
+    for (id, contacts) in by_lead {
         // A lead may be gone while people talk.
         let Some(before) = repo.lead_for_update(id).await? else { continue };
         let company = before.company;
@@ -37,9 +54,9 @@ pub(in crate::command) async fn touch_leads(
         }
         let Some(desk) = desks.get(&company) else { continue };
         let mut after = before.clone();
-        for call in calls.into_iter().filter(|call| call.company == company) {
-            after.contacted(call.ended_at.unwrap_or(call.started_at));
-            if call.answered_at.is_some() && after.status == LeadStatus::New {
+        for contact in contacts.into_iter().filter(|contact| contact.company == company) {
+            after.contacted(contact.at);
+            if contact.talked && after.status == LeadStatus::New {
                 // Whatever is new can be contacted.
                 let _ = after.move_to(LeadStatus::Contacted, desk.at, false);
             }

@@ -9,6 +9,7 @@ mod caller;
 mod company;
 mod disposition;
 mod extension;
+mod figures;
 mod gate;
 mod inbound;
 mod lead;
