@@ -67,6 +67,10 @@ kinds! {
     ClientNoteKind => ClientNoteId, "client_note";
     /// A lead.
     LeadKind => LeadId, "lead";
+    /// A note about a lead.
+    LeadNoteKind => LeadNoteId, "lead_note";
+    /// What can come of a call.
+    DispositionKind => DispositionId, "disposition";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

@@ -185,6 +185,11 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "client_notes" => "client_note",
         "call_events" => "call_event",
         "outbox" => "event",
+        "leads" => "lead",
+        "lead_notes" => "lead_note",
+        "lead_routing" => "lead_routing",
+        "lead_profiles" => "lead_profile",
+        "dispositions" => "disposition",
         _ => return None,
     };
     let constraint = match column {
@@ -196,6 +201,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "user_id" => "user",
         "token" => "token",
         "seq" => "seq",
+        "company_id" => "company",
+        "code" => "code",
         _ => return None,
     };
     Some((entity, constraint))

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::figures::{self, Share};
+use super::lead::{Contact, move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
 use crate::call::{Call, CallEntry, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Origin, Side};
@@ -115,7 +116,7 @@ impl Command for RecordCalls {
         // Everybody locks calls in order of id, then callers in order of id: nobody waits in a circle.
         let mut reports: Vec<&CallReport> = self.reports.iter().collect();
         reports.sort_unstable_by_key(|report| report.call);
-        let (mut begun, mut timeline, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut begun, mut timeline, mut ended, mut contacts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for report in reports {
             let (mut call, is_new) = match &report.begin {
                 Some(new) => (Call::begin(new.clone()), true),
@@ -139,6 +140,7 @@ impl Command for RecordCalls {
             announce(cx, &call, is_new, before);
             if before.1.is_none() && call.ended_at.is_some() {
                 ended.push(Share::added(&call));
+                contacts.extend(Contact::of(&call));
             }
             if is_new {
                 begun.push(call);
@@ -154,7 +156,9 @@ impl Command for RecordCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        figures::record(repo, &ended).await
+        figures::record(repo, &ended).await?;
+        touch_leads(cx, repo, contacts).await?;
+        Ok(())
     }
 }
 
@@ -207,7 +211,7 @@ impl Command for CloseLostCalls {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<usize, Failure<CallRefused>> {
         let hangup = Hangup { side: Side::System, cause: HangupCause::NodeLost, sip_status: None };
-        let (mut timeline, mut ended) = (Vec::new(), Vec::new());
+        let (mut timeline, mut ended, mut contacts) = (Vec::new(), Vec::new(), Vec::new());
         for found in repo.open_calls(self.node).await? {
             let Some(mut call) = repo.call_for_update(found.id).await?.filter(|call| call.ended_at.is_none()) else {
                 continue;
@@ -218,11 +222,13 @@ impl Command for CloseLostCalls {
             call.version += 1;
             repo.update_call(&call).await?;
             ended.push(Share::added(&call));
+            contacts.extend(Contact::of(&call));
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
         figures::record(repo, &ended).await?;
+        touch_leads(cx, repo, contacts).await?;
         Ok(ended.len())
     }
 }
@@ -287,6 +293,9 @@ impl Command for AnnotateCall {
         repo.update_call(&call).await?;
         figures::record(repo, &[Share::edited(&before, &call)]).await?;
         cx.emit(call.company, Event::CallEdited { call: call.id, agent: call.agent });
+        if self.outcome.is_some() {
+            move_by_outcome(cx, repo, &call).await?;
+        }
         Ok(call)
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use super::call::find_clients;
 use super::company_of;
 use super::figures::{self, Share};
+use super::lead::{Contact, move_by_outcome, touch_leads};
 use crate::call::{Call, CallEntry, CallRefused, Origin};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -51,6 +52,8 @@ impl Command for EnterCall {
         repo.insert_calls(&call).await?;
         let [call] = call;
         figures::record(repo, &[Share::added(&call)]).await?;
+        touch_leads(cx, repo, Contact::of(&call).into_iter().collect()).await?;
+        move_by_outcome(cx, repo, &call).await?;
         cx.emit(call.company, Event::CallEntered { call: call.id, agent: call.agent });
         Ok(call)
     }

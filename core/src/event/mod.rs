@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CallId, ClientId, CompanyId, EventId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -199,6 +199,63 @@ pub enum Event {
         /// Whose it was.
         agent: Option<UserId>,
     },
+    /// A lead came.
+    #[serde(rename = "lead.created")]
+    LeadCreated {
+        /// Which.
+        lead: LeadId,
+        /// Where it came from.
+        source: crate::lead::Source,
+    },
+    /// What is known of a lead changed.
+    #[serde(rename = "lead.updated")]
+    LeadUpdated {
+        /// Which.
+        lead: LeadId,
+    },
+    /// A lead was given to somebody, or taken back.
+    #[serde(rename = "lead.assigned")]
+    LeadAssigned {
+        /// Which.
+        lead: LeadId,
+        /// To whom; nobody when it was taken back.
+        user: Option<UserId>,
+        /// Who had it before.
+        previous: Option<UserId>,
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// A lead came a step further, or back.
+    #[serde(rename = "lead.status_changed")]
+    LeadStatusChanged {
+        /// Which.
+        lead: LeadId,
+        /// Where it stood.
+        from: crate::lead::LeadStatus,
+        /// Where it stands.
+        to: crate::lead::LeadStatus,
+    },
+    /// A lead was sold.
+    #[serde(rename = "lead.converted")]
+    LeadConverted {
+        /// Which.
+        lead: LeadId,
+        /// Who is credited with it.
+        user: Option<UserId>,
+        /// The client it became, when one was made.
+        client: Option<ClientId>,
+    },
+    /// A lead is gone.
+    #[serde(rename = "lead.deleted")]
+    LeadDeleted {
+        /// Which.
+        lead: LeadId,
+        /// The lead that it was merged into.
+        merged_into: Option<LeadId>,
+    },
+    /// How leads are routed and scored changed, or what can come of a call.
+    #[serde(rename = "lead_settings.updated")]
+    LeadSettingsUpdated {},
 }
 
 /// A part of the telephone set-up.
@@ -249,6 +306,13 @@ impl Event {
             Self::CallEntered { .. } => "call.entered",
             Self::CallEdited { .. } => "call.edited",
             Self::CallDeleted { .. } => "call.deleted",
+            Self::LeadCreated { .. } => "lead.created",
+            Self::LeadUpdated { .. } => "lead.updated",
+            Self::LeadAssigned { .. } => "lead.assigned",
+            Self::LeadStatusChanged { .. } => "lead.status_changed",
+            Self::LeadConverted { .. } => "lead.converted",
+            Self::LeadDeleted { .. } => "lead.deleted",
+            Self::LeadSettingsUpdated {} => "lead_settings.updated",
         }
     }
 }

@@ -29,6 +29,7 @@ pub mod conformance;
 mod crm;
 mod figures;
 mod filter;
+mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
@@ -39,7 +40,8 @@ use chrono::{DateTime, Utc};
 
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, ClientFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -57,7 +59,8 @@ pub enum StoreError {
     Duplicate {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
-        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`.
+        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
+        /// `company`, `code`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -137,6 +140,10 @@ pub trait Repo:
     + CallStore
     + CallFigureStore
     + ClientStore
+    + LeadStore
+    + LeadRoutingStore
+    + LeadFiguresStore
+    + DispositionStore
     + Outbox
     + Send
 {
