@@ -38,6 +38,9 @@ pub(crate) struct ProblemBody {
     /// The fields at fault; of 400 and 422 only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// The id of what stands in the way, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<String>,
     /// The id of the request, as in `X-Request-Id`.
     request_id: String,
 }
@@ -50,6 +53,7 @@ pub(crate) struct Problem {
     message: String,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    existing: Option<String>,
 }
 
 /// What handlers return.
@@ -57,7 +61,7 @@ pub(crate) type Reply<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None }
+        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None, existing: None }
     }
 
     /// Malformed input, without a field to name.
@@ -72,6 +76,24 @@ impl Problem {
             errors: vec![FieldError { field: field.into(), message: message.clone() }],
             ..Self::new(StatusCode::BAD_REQUEST, "invalid_input", message)
         }
+    }
+
+    /// A field is missing.
+    pub(crate) fn required(field: impl Into<String>) -> Self {
+        Self::field(field, "this is required")
+    }
+
+    /// Fields of the input are wrong; `code` is the word for the first.
+    pub(crate) fn fields(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let message = match errors.as_slice() {
+            [only] => only.message.clone(),
+            several => {
+                let names: Vec<&str> = several.iter().map(|error| error.field.as_str()).collect();
+                format!("{} fields are wrong: {}", several.len(), names.join(", "))
+            }
+        };
+        let code = if errors.len() == 1 { code } else { "invalid_input" };
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
     /// Nobody is signed in.
@@ -114,6 +136,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// Names what stands in the way.
+    pub(crate) fn existing(self, id: impl ToString) -> Self {
+        Self { existing: Some(id.to_string()), ..self }
+    }
+
     /// The body is too large.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body is larger than {limit} bytes"))
@@ -151,6 +178,16 @@ impl Problem {
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
     }
+
+    /// Its stable word.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The fields at fault.
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
 }
 
 /// The status code of each kind of failure.
@@ -186,6 +223,7 @@ impl From<dialplane_core::Error> for Problem {
             code: error.code(),
             message: error.message().to_owned(),
             errors: errors.into_iter().collect(),
+            existing: None,
             retry_after: matches!(error.kind(), Kind::Unavailable | Kind::RateLimited).then_some(BUSY_RETRY_SECONDS),
         }
     }
@@ -210,6 +248,7 @@ impl IntoResponse for Problem {
             code: Cow::Borrowed(self.code),
             message: self.message,
             errors: self.errors,
+            existing: self.existing,
             request_id: request_id::current(),
         };
         let mut response = (self.status, Json(body)).into_response();

@@ -20,7 +20,9 @@ mod client;
 mod company;
 mod error;
 mod extension;
+mod figures;
 mod inbound_route;
+mod migrations;
 mod number;
 mod outbox;
 #[cfg(test)]

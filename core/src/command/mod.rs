@@ -2,8 +2,10 @@
 //! events; it holds no rule of its own beyond who may ask.
 
 pub mod call;
+pub mod call_log;
 pub mod client;
 pub mod company;
+pub mod figures;
 pub mod number;
 pub mod people;
 pub mod session;

@@ -175,6 +175,30 @@ pub enum Event {
         /// Seconds talked.
         talk_seconds: u32,
     },
+    /// Somebody entered a call by hand.
+    #[serde(rename = "call.entered")]
+    CallEntered {
+        /// Which.
+        call: CallId,
+        /// Whose.
+        agent: Option<UserId>,
+    },
+    /// Notes, outcome or, of an entered call, anything else were changed.
+    #[serde(rename = "call.edited")]
+    CallEdited {
+        /// Which.
+        call: CallId,
+        /// Whose it is now.
+        agent: Option<UserId>,
+    },
+    /// A call was deleted from the log.
+    #[serde(rename = "call.deleted")]
+    CallDeleted {
+        /// Which it was.
+        call: CallId,
+        /// Whose it was.
+        agent: Option<UserId>,
+    },
 }
 
 /// A part of the telephone set-up.
@@ -222,6 +246,9 @@ impl Event {
             Self::CallStarted { .. } => "call.started",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",
+            Self::CallEntered { .. } => "call.entered",
+            Self::CallEdited { .. } => "call.edited",
+            Self::CallDeleted { .. } => "call.deleted",
         }
     }
 }

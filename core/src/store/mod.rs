@@ -27,6 +27,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod crm;
+mod figures;
 mod filter;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -37,6 +38,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use crm::{ClientStore, NumberOwner};
+pub use figures::CallFigureStore;
 pub use filter::{CallFilter, ClientFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
@@ -134,6 +136,7 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + ClientStore
+    + CallFigureStore
     + Outbox
     + Send
 {

@@ -4,6 +4,7 @@ mod agents;
 mod auth;
 mod callers;
 mod calls;
+mod clients;
 mod companies;
 mod extensions;
 mod inbound_routes;
@@ -40,6 +41,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(companies::routes())
+        .merge(clients::routes())
         .merge(users::routes())
         .merge(callers::routes())
         .merge(agents::routes())

@@ -9,6 +9,7 @@ mod caller;
 mod client;
 mod company;
 mod extension;
+mod figures;
 mod gate;
 mod inbound;
 mod map;
