@@ -3,6 +3,7 @@
 mod allowance;
 mod auth;
 mod bad_input;
+mod clients;
 mod documents;
 mod endurance;
 mod first_run;
