@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::company_of;
 use super::number::{Allowed, ConsumeAllowance};
-use crate::call::{Call, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Side};
+use crate::call::{Call, CallRefused, CallStatus, Change, Direction, EVENTS_MAX, Hangup, HangupCause, NewCall, Side};
 use crate::company::local_day;
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -75,7 +75,7 @@ impl Command for InitiateCall {
             at: cx.now(),
         });
         repo.insert_calls(std::slice::from_ref(&call)).await?;
-        cx.emit(call.company, Event::CallStarted { call: call.id });
+        cx.emit(call.company, started(&call));
         Ok(Initiated { call, allowed, trunk })
     }
 }
@@ -127,7 +127,7 @@ impl Command for RecordCalls {
                     }
                 },
             };
-            let before = (call.answered_at, call.ended_at);
+            let before = Told::of(&call);
             for (at, change) in &report.changes {
                 match call.apply(*at, change) {
                     Ok(event) => timeline.extend(event),
@@ -137,7 +137,7 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
-            if before.1.is_none() && call.ended_at.is_some() {
+            if !before.ended && call.ended_at.is_some() {
                 ended.push(call.clone());
             }
             if is_new {
@@ -157,16 +157,42 @@ impl Command for RecordCalls {
     }
 }
 
-fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) {
+/// What listeners know of a call.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    status: CallStatus,
+    answered: bool,
+    ended: bool,
+}
+
+impl Told {
+    const fn of(call: &Call) -> Self {
+        Self { status: call.status, answered: call.answered_at.is_some(), ended: call.ended_at.is_some() }
+    }
+}
+
+fn started(call: &Call) -> Event {
+    let status =
+        if call.answered_at.is_some() || call.ended_at.is_some() { CallStatus::Initiated } else { call.status };
+    Event::CallStarted { call: call.id, status, agent: call.agent, rung: call.rung(), queue: call.queue }
+}
+
+/// Tells what a batch of changes has come to. Waiting and ringing are told of when the batch ends in them, once, so that an
+/// ordinary call is three to five events however many steps it takes; a call whose timeline is full tells no more of them.
+fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
+    let (agent, rung, queue) = (call.agent, call.rung(), call.queue);
+    let now = Told::of(call);
     if is_new {
-        cx.emit(call.company, Event::CallStarted { call: call.id });
+        cx.emit(call.company, started(call));
+    } else if now.status != before.status && !now.answered && !now.ended && call.events < EVENTS_MAX {
+        cx.emit(call.company, Event::CallStatusChanged { call: call.id, status: now.status, agent, rung, queue });
     }
-    if before.0.is_none() && call.answered_at.is_some() {
-        cx.emit(call.company, Event::CallAnswered { call: call.id, agent: call.agent });
+    if now.answered && !before.answered {
+        cx.emit(call.company, Event::CallAnswered { call: call.id, agent, rung, queue });
     }
-    if before.1.is_none() && call.ended_at.is_some() {
-        let talk_seconds = call.talk_seconds();
-        cx.emit(call.company, Event::CallEnded { call: call.id, agent: call.agent, status: call.status, talk_seconds });
+    if now.ended && !before.ended {
+        let (status, talk_seconds) = (call.status, call.talk_seconds());
+        cx.emit(call.company, Event::CallEnded { call: call.id, agent, status, talk_seconds, rung, queue });
     }
 }
 
@@ -235,7 +261,7 @@ impl Command for CloseLostCalls {
             let Some(mut call) = repo.call_for_update(found.id).await?.filter(|call| call.ended_at.is_none()) else {
                 continue;
             };
-            let before = (call.answered_at, call.ended_at);
+            let before = Told::of(&call);
             timeline.extend(call.apply(call.updated_at, &Change::Ended { hangup }).map_err(CallRefused::from)?);
             announce(cx, &call, false, before);
             call.version += 1;
