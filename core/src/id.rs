@@ -63,6 +63,12 @@ kinds! {
     CallKind => CallId, "call";
     /// A lead.
     LeadKind => LeadId, "lead";
+    /// A note about a lead.
+    LeadNoteKind => LeadNoteId, "lead_note";
+    /// What can come of a call.
+    DispositionKind => DispositionId, "disposition";
+    /// A client.
+    ClientKind => ClientId, "client";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

@@ -54,6 +54,12 @@ pub enum Permission {
     ViewAllCalls,
     /// Place calls and take them: own numbers, own calls, own availability.
     TakeCalls,
+    /// Work on leads: one's own.
+    WorkLeads,
+    /// See all leads, and give them to people, merge them and take them up again.
+    ManageLeads,
+    /// Say how leads are routed and scored, and what can come of a call.
+    ConfigureLeads,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -71,6 +77,9 @@ impl Permission {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),
+            Self::ManageLeads => !matches!(kind, RoleKind::Agent),
+            Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::WorkLeads => true,
             Self::OwnAccount => true,
         }
     }

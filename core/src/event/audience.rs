@@ -24,11 +24,13 @@ pub struct Viewer<'a> {
 struct Audience {
     users: [Option<UserId>; 2],
     queue: Option<QueueId>,
+    /// Whether it is about leads, all of which marketing sees.
+    of_leads: bool,
 }
 
 impl Envelope {
-    /// Whether `viewer` may see the event. Admins and managers see everything of their company; everybody else what concerns
-    /// themselves, and the calls and changes of the queues they are a member of.
+    /// Whether `viewer` may see the event. Admins and managers see everything of their company, marketing sees all leads, and
+    /// everybody what concerns themselves, and the calls and changes of the queues they are a member of.
     #[must_use]
     pub fn visible_to(&self, viewer: &Viewer<'_>) -> bool {
         if self.company != viewer.company {
@@ -39,6 +41,7 @@ impl Envelope {
         }
         let audience = self.event.audience();
         audience.users.contains(&Some(viewer.user))
+            || (audience.of_leads && viewer.kind == RoleKind::Marketing)
             || audience.queue.is_some_and(|queue| viewer.queues.contains(&queue))
     }
 }
@@ -46,7 +49,8 @@ impl Envelope {
 impl Event {
     /// A new kind of event is for admins and managers alone only where it is written so.
     fn audience(&self) -> Audience {
-        let of = |user: UserId| Audience { users: [Some(user), None], queue: None };
+        let of = |user: UserId| Audience { users: [Some(user), None], ..Audience::default() };
+        let lead = |users| Audience { users, of_leads: true, ..Audience::default() };
         match self {
             Self::UserCreated { user, .. }
             | Self::UserUpdated { user, .. }
@@ -56,11 +60,20 @@ impl Event {
             Self::NumberAssigned { agent, .. }
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),
-            Self::QueueUpdated { queue } => Audience { users: [None; 2], queue: Some(*queue) },
+            Self::QueueUpdated { queue } => Audience { queue: Some(*queue), ..Audience::default() },
             Self::CallStarted { agent, rung, queue, .. }
             | Self::CallStatusChanged { agent, rung, queue, .. }
             | Self::CallAnswered { agent, rung, queue, .. }
-            | Self::CallEnded { agent, rung, queue, .. } => Audience { users: [*agent, *rung], queue: *queue },
+            | Self::CallEnded { agent, rung, queue, .. } => {
+                Audience { users: [*agent, *rung], queue: *queue, ..Audience::default() }
+            }
+            Self::LeadAssigned { user, previous, .. } => lead([*user, *previous]),
+            Self::LeadConverted { user, .. } => lead([*user, None]),
+            Self::LeadCreated { .. }
+            | Self::LeadUpdated { .. }
+            | Self::LeadStatusChanged { .. }
+            | Self::LeadDeleted { .. }
+            | Self::LeadSettingsUpdated {} => lead([None; 2]),
             Self::CompanyCreated {}
             | Self::CompanyUpdated {}
             | Self::CallersSynced { .. }
@@ -79,6 +92,7 @@ mod tests {
     use crate::call::CallStatus;
     use crate::event::TelephonyPart;
     use crate::id::{Id, IdSource, SeededIds};
+    use crate::lead::LeadStatus;
     use crate::people::{Availability, Role};
     use crate::scope::ActorName;
     use chrono::DateTime;
@@ -119,6 +133,13 @@ mod tests {
             Event::CallStatusChanged { call, status: CallStatus::Ringing, agent: None, rung: agent, queue },
             Event::CallAnswered { call, agent, rung, queue },
             Event::CallEnded { call, agent, status: CallStatus::Completed, talk_seconds: 1, rung, queue },
+            Event::LeadCreated { lead: id(9), source: "website".parse().unwrap() },
+            Event::LeadUpdated { lead: id(9) },
+            Event::LeadAssigned { lead: id(9), user: None, previous: Some(user), at: DateTime::UNIX_EPOCH },
+            Event::LeadStatusChanged { lead: id(9), from: LeadStatus::New, to: LeadStatus::Contacted },
+            Event::LeadConverted { lead: id(9), user: Some(user), client: None },
+            Event::LeadDeleted { lead: id(9), merged_into: None },
+            Event::LeadSettingsUpdated {},
         ]
     }
 
@@ -139,7 +160,7 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 12] = [
+    const OWN: [&str; 14] = [
         "user.created",
         "user.updated",
         "user.deleted",
@@ -152,6 +173,8 @@ mod tests {
         "call.status_changed",
         "call.answered",
         "call.ended",
+        "lead.assigned",
+        "lead.converted",
     ];
     const OF_A_QUEUE: [&str; 5] =
         ["queue.updated", "call.started", "call.status_changed", "call.answered", "call.ended"];
@@ -174,10 +197,17 @@ mod tests {
 
     #[test]
     fn agents_see_what_concerns_themselves_and_their_queues() {
-        for kind in [RoleKind::Agent, RoleKind::Marketing] {
-            assert_eq!(seen(kind, ALPHA, &[], ME), OWN, "{kind:?}");
-            assert_eq!(seen(kind, ALPHA, &[], COLLEAGUE), [""; 0], "{kind:?}");
-            assert_eq!(seen(kind, ALPHA, &[QUEUE], COLLEAGUE), OF_A_QUEUE, "{kind:?}");
-        }
+        assert_eq!(seen(RoleKind::Agent, ALPHA, &[], ME), OWN);
+        assert_eq!(seen(RoleKind::Agent, ALPHA, &[], COLLEAGUE), [""; 0]);
+        assert_eq!(seen(RoleKind::Agent, ALPHA, &[QUEUE], COLLEAGUE), OF_A_QUEUE);
+    }
+
+    #[test]
+    fn marketing_sees_all_leads_and_otherwise_what_concerns_themselves() {
+        let of_leads: Vec<_> = Event::NAMES.into_iter().filter(|name| name.starts_with("lead")).collect();
+        assert_eq!(seen(RoleKind::Marketing, ALPHA, &[], COLLEAGUE), of_leads);
+        let mut own = seen(RoleKind::Marketing, ALPHA, &[], ME);
+        own.retain(|name| !of_leads.contains(name));
+        assert_eq!(own, OWN[..12]);
     }
 }

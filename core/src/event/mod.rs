@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::call::CallStatus;
-use crate::id::{CallId, CompanyId, EventId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -200,6 +200,63 @@ pub enum Event {
         #[serde(default)]
         queue: Option<QueueId>,
     },
+    /// A lead came.
+    #[serde(rename = "lead.created")]
+    LeadCreated {
+        /// Which.
+        lead: LeadId,
+        /// Where it came from.
+        source: crate::lead::Source,
+    },
+    /// What is known of a lead changed.
+    #[serde(rename = "lead.updated")]
+    LeadUpdated {
+        /// Which.
+        lead: LeadId,
+    },
+    /// A lead was given to somebody, or taken back.
+    #[serde(rename = "lead.assigned")]
+    LeadAssigned {
+        /// Which.
+        lead: LeadId,
+        /// To whom; nobody when it was taken back.
+        user: Option<UserId>,
+        /// Who had it before.
+        previous: Option<UserId>,
+        /// Since when.
+        at: DateTime<Utc>,
+    },
+    /// A lead came a step further, or back.
+    #[serde(rename = "lead.status_changed")]
+    LeadStatusChanged {
+        /// Which.
+        lead: LeadId,
+        /// Where it stood.
+        from: crate::lead::LeadStatus,
+        /// Where it stands.
+        to: crate::lead::LeadStatus,
+    },
+    /// A lead was sold.
+    #[serde(rename = "lead.converted")]
+    LeadConverted {
+        /// Which.
+        lead: LeadId,
+        /// Who is credited with it.
+        user: Option<UserId>,
+        /// The client it became, when one was made.
+        client: Option<ClientId>,
+    },
+    /// A lead is gone.
+    #[serde(rename = "lead.deleted")]
+    LeadDeleted {
+        /// Which.
+        lead: LeadId,
+        /// The lead that it was merged into.
+        merged_into: Option<LeadId>,
+    },
+    /// How leads are routed and scored changed, or what can come of a call.
+    #[serde(rename = "lead_settings.updated")]
+    LeadSettingsUpdated {},
 }
 
 /// A part of the telephone set-up.
@@ -221,7 +278,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 21] = [
+    pub const NAMES: [&str; 28] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -243,6 +300,13 @@ impl Event {
         "call.status_changed",
         "call.answered",
         "call.ended",
+        "lead.created",
+        "lead.updated",
+        "lead.assigned",
+        "lead.status_changed",
+        "lead.converted",
+        "lead.deleted",
+        "lead_settings.updated",
     ];
 
     /// The event's name, such as `call.ended`.
@@ -270,6 +334,13 @@ impl Event {
             Self::CallStatusChanged { .. } => "call.status_changed",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",
+            Self::LeadCreated { .. } => "lead.created",
+            Self::LeadUpdated { .. } => "lead.updated",
+            Self::LeadAssigned { .. } => "lead.assigned",
+            Self::LeadStatusChanged { .. } => "lead.status_changed",
+            Self::LeadConverted { .. } => "lead.converted",
+            Self::LeadDeleted { .. } => "lead.deleted",
+            Self::LeadSettingsUpdated {} => "lead_settings.updated",
         }
     }
 }

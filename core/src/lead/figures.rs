@@ -1,0 +1,168 @@
+//! What leads add up to: how many there are by status, source and quality, what each agent has, and what came and was sold on
+//! each day. Kept beside the leads and changed in the same unit of work, so that no figure is ever counted anew.
+//!
+//! [`LeadFigures::count`] says what one lead contributes; a change of a lead is its old contribution taken away and its new one
+//! added. So the figures are always what a recount of all leads would give.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use super::{Lead, LeadStatus, Source};
+use crate::id::UserId;
+
+/// By what leads are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CountBy {
+    /// By status.
+    Status,
+    /// By source.
+    Source,
+    /// By quality.
+    Quality,
+}
+
+impl CountBy {
+    /// The word, as stored.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Source => "source",
+            Self::Quality => "quality",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Status, Self::Source, Self::Quality].into_iter().find(|by| by.as_str() == word)
+    }
+}
+
+/// How many leads a company has now with one status, source or quality.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeadCount {
+    /// By what.
+    pub by: CountBy,
+    /// The word.
+    pub word: String,
+    /// How many.
+    pub leads: u64,
+}
+
+/// What an agent has now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AgentLeads {
+    /// Leads assigned to them.
+    pub total: u64,
+    /// Those among them with work to do: their load.
+    pub open: u64,
+    /// Conversions credited to them.
+    pub converted: u64,
+}
+
+/// What came and was sold on one local day, by one person and source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeadDay {
+    /// The day.
+    pub day: NaiveDate,
+    /// Whose: of leads that came, who has them now; of sales, who is credited.
+    pub user: Option<UserId>,
+    /// Where they came from.
+    pub source: Source,
+    /// Leads that came.
+    pub created: u64,
+    /// Leads that were sold.
+    pub converted: u64,
+    /// What those were worth, in hundredths.
+    pub value: u64,
+}
+
+/// Figures of one company, or what is added to them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeadFigures {
+    /// Leads by status, source and quality.
+    pub counts: BTreeMap<(CountBy, String), i64>,
+    /// What agents have: total, open and converted.
+    pub agents: BTreeMap<UserId, [i64; 3]>,
+    /// What came and was sold: created, converted and value.
+    pub days: BTreeMap<(NaiveDate, Option<UserId>, Source), [i64; 3]>,
+}
+
+impl LeadFigures {
+    /// Adds what a lead contributes, `times` 1 or -1.
+    pub fn count(&mut self, lead: &Lead, times: i64) {
+        for (by, word) in [
+            (CountBy::Status, lead.status.as_str()),
+            (CountBy::Source, lead.source.as_str()),
+            (CountBy::Quality, lead.quality.as_str()),
+        ] {
+            *self.counts.entry((by, word.to_owned())).or_default() += times;
+        }
+        if let Some(user) = lead.assigned_to {
+            let [total, open, _] = self.agents.entry(user).or_default();
+            *total += times;
+            *open += if lead.status.is_open() { times } else { 0 };
+        }
+        let [created, ..] = self.days.entry((lead.created_day, lead.assigned_to, lead.source.clone())).or_default();
+        *created += times;
+        let Some(day) = lead.converted_day.filter(|_| lead.status == LeadStatus::Converted) else { return };
+        if let Some(user) = lead.converted_by {
+            let [.., converted] = self.agents.entry(user).or_default();
+            *converted += times;
+        }
+        let [_, converted, value] = self.days.entry((day, lead.converted_by, lead.source.clone())).or_default();
+        *converted += times;
+        // A value has a limit far below what could overflow.
+        *value += times * i64::try_from(lead.value.unwrap_or(0)).unwrap_or(0);
+    }
+
+    /// Adds what a lead contributes more, or less, after a change. Absent before: it is new. Absent after: it is gone.
+    pub fn change(&mut self, before: Option<&Lead>, after: Option<&Lead>) {
+        if let Some(lead) = before {
+            self.count(lead, -1);
+        }
+        if let Some(lead) = after {
+            self.count(lead, 1);
+        }
+    }
+
+    /// Leaves out what adds nothing.
+    #[must_use]
+    pub fn without_zeros(mut self) -> Self {
+        self.counts.retain(|_, leads| *leads != 0);
+        self.agents.retain(|_, figures| *figures != [0; 3]);
+        self.days.retain(|_, figures| *figures != [0; 3]);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{IdSource, SeededIds};
+    use crate::lead::Quality;
+    use crate::lead::tests::lead;
+
+    #[test]
+    fn a_change_is_what_a_recount_would_find() {
+        let user: UserId = (&SeededIds::new(8) as &dyn IdSource).id(chrono::DateTime::UNIX_EPOCH);
+        let before = lead();
+        let mut after = before.clone();
+        (after.assigned_to, after.quality) = (Some(user), Quality::Hot);
+        (after.status, after.converted_by, after.value) = (LeadStatus::Converted, Some(user), Some(200_000));
+        after.converted_day = Some("2026-06-05".parse().unwrap());
+        let mut figures = LeadFigures::default();
+        figures.change(None, Some(&before));
+        figures.change(Some(&before), Some(&after));
+        let mut recount = LeadFigures::default();
+        recount.count(&after, 1);
+        assert_eq!(figures.clone().without_zeros(), recount);
+        assert_eq!(recount.agents[&user], [1, 0, 1]);
+        figures.change(Some(&after), None);
+        assert_eq!(figures.without_zeros(), LeadFigures::default());
+    }
+}
