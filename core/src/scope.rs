@@ -52,6 +52,8 @@ pub enum Permission {
     ManageQueues,
     /// See the calls of everybody in the company.
     ViewAllCalls,
+    /// Enter, correct and delete the calls of others.
+    ManageCalls,
     /// Place calls and take them: own numbers, own calls, own availability.
     TakeCalls,
     /// Work on leads: one's own.
@@ -76,6 +78,7 @@ impl Permission {
             Self::ManagePeople | Self::ViewNumbers | Self::ManageQueues | Self::ViewAllCalls | Self::ViewPeople => {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
+            Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),
             Self::ManageLeads => !matches!(kind, RoleKind::Agent),
             Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),

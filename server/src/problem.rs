@@ -74,6 +74,24 @@ impl Problem {
         }
     }
 
+    /// A field is missing.
+    pub(crate) fn required(field: impl Into<String>) -> Self {
+        Self::field(field, "this is required")
+    }
+
+    /// Fields of the input are wrong; `code` is the word for the first.
+    pub(crate) fn fields(code: &'static str, errors: Vec<FieldError>) -> Self {
+        let message = match errors.as_slice() {
+            [only] => only.message.clone(),
+            several => {
+                let names: Vec<&str> = several.iter().map(|error| error.field.as_str()).collect();
+                format!("{} fields are wrong: {}", several.len(), names.join(", "))
+            }
+        };
+        let code = if errors.len() == 1 { code } else { "invalid_input" };
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
+    }
+
     /// Nobody is signed in.
     pub(crate) fn no_token() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "no_token", "Access denied. No token provided.")
@@ -160,6 +178,11 @@ impl Problem {
     /// The status it answers with.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// The fields at fault.
+    pub(crate) fn errors(&self) -> &[FieldError] {
+        &self.errors
     }
 }
 

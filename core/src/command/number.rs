@@ -12,7 +12,7 @@ use crate::people::User;
 use crate::phone::E164;
 use crate::phone::allowance::{AllowanceRefused, Assignment, AssignmentRefused, countries, daily_limit};
 use crate::phone::import::Upload;
-use crate::phone::inventory::{Capabilities, NewNumber, NumberRefused, NumberStatus, PhoneNumber, provider};
+use crate::phone::inventory::{Capabilities, NewNumber, NumberRefused, NumberStatus, PhoneNumber, country, provider};
 use crate::phone::rotation::{Candidate, Rotation, consume};
 use crate::scope::Permission;
 use crate::store::{NumberRow, Repo, StoreError};
@@ -135,7 +135,7 @@ impl Command for UpdateNumber {
             number.provider = provider(text)?;
         }
         if let Some(text) = &self.country {
-            number.country = text.parse().map_err(|_| NumberRefused::BadCountry)?;
+            number.country = country(text)?;
         }
         number.capabilities = self.capabilities.unwrap_or(number.capabilities);
         number.status = self.status.unwrap_or(number.status);

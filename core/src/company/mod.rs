@@ -69,6 +69,14 @@ pub fn company_name(text: &str) -> Result<String, CompanyRefused> {
     Ok(text.to_owned())
 }
 
+/// Reads the country of a company.
+///
+/// # Errors
+/// [`CompanyRefused::UnknownCountry`].
+pub fn country(text: &str) -> Result<Country, CompanyRefused> {
+    text.parse().map_err(|_| CompanyRefused::UnknownCountry)
+}
+
 /// Reads an IANA time zone name.
 ///
 /// # Errors

@@ -67,6 +67,9 @@ impl Event {
             | Self::CallEnded { agent, rung, queue, .. } => {
                 Audience { users: [*agent, *rung], queue: *queue, ..Audience::default() }
             }
+            Self::CallEntered { agent, .. } | Self::CallEdited { agent, .. } | Self::CallDeleted { agent, .. } => {
+                Audience { users: [*agent, None], ..Audience::default() }
+            }
             Self::LeadAssigned { user, previous, .. } => lead([*user, *previous]),
             Self::LeadConverted { user, .. } => lead([*user, None]),
             Self::LeadCreated { .. }
@@ -133,6 +136,9 @@ mod tests {
             Event::CallStatusChanged { call, status: CallStatus::Ringing, agent: None, rung: agent, queue },
             Event::CallAnswered { call, agent, rung, queue },
             Event::CallEnded { call, agent, status: CallStatus::Completed, talk_seconds: 1, rung, queue },
+            Event::CallEntered { call, agent },
+            Event::CallEdited { call, agent },
+            Event::CallDeleted { call, agent },
             Event::LeadCreated { lead: id(9), source: "website".parse().unwrap() },
             Event::LeadUpdated { lead: id(9) },
             Event::LeadAssigned { lead: id(9), user: None, previous: Some(user), at: DateTime::UNIX_EPOCH },
@@ -160,7 +166,7 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 14] = [
+    const OWN: [&str; 17] = [
         "user.created",
         "user.updated",
         "user.deleted",
@@ -173,6 +179,9 @@ mod tests {
         "call.status_changed",
         "call.answered",
         "call.ended",
+        "call.entered",
+        "call.edited",
+        "call.deleted",
         "lead.assigned",
         "lead.converted",
     ];
@@ -208,6 +217,6 @@ mod tests {
         assert_eq!(seen(RoleKind::Marketing, ALPHA, &[], COLLEAGUE), of_leads);
         let mut own = seen(RoleKind::Marketing, ALPHA, &[], ME);
         own.retain(|name| !of_leads.contains(name));
-        assert_eq!(own, OWN[..12]);
+        assert_eq!(own, OWN[..15]);
     }
 }

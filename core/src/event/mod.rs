@@ -200,6 +200,30 @@ pub enum Event {
         #[serde(default)]
         queue: Option<QueueId>,
     },
+    /// Somebody entered a call by hand.
+    #[serde(rename = "call.entered")]
+    CallEntered {
+        /// Which.
+        call: CallId,
+        /// Whose.
+        agent: Option<UserId>,
+    },
+    /// Notes, outcome or, of an entered call, anything else were changed.
+    #[serde(rename = "call.edited")]
+    CallEdited {
+        /// Which.
+        call: CallId,
+        /// Whose it is now.
+        agent: Option<UserId>,
+    },
+    /// A call was deleted from the log.
+    #[serde(rename = "call.deleted")]
+    CallDeleted {
+        /// Which it was.
+        call: CallId,
+        /// Whose it was.
+        agent: Option<UserId>,
+    },
     /// A lead came.
     #[serde(rename = "lead.created")]
     LeadCreated {
@@ -278,7 +302,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 28] = [
+    pub const NAMES: [&str; 31] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -300,6 +324,9 @@ impl Event {
         "call.status_changed",
         "call.answered",
         "call.ended",
+        "call.entered",
+        "call.edited",
+        "call.deleted",
         "lead.created",
         "lead.updated",
         "lead.assigned",
@@ -334,6 +361,9 @@ impl Event {
             Self::CallStatusChanged { .. } => "call.status_changed",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",
+            Self::CallEntered { .. } => "call.entered",
+            Self::CallEdited { .. } => "call.edited",
+            Self::CallDeleted { .. } => "call.deleted",
             Self::LeadCreated { .. } => "lead.created",
             Self::LeadUpdated { .. } => "lead.updated",
             Self::LeadAssigned { .. } => "lead.assigned",

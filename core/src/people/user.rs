@@ -156,6 +156,22 @@ pub struct UserChange {
     pub expected_version: Option<u32>,
 }
 
+impl UserChange {
+    /// Everything that is wrong with it, whoever is changed.
+    pub fn faults(&self) -> impl Iterator<Item = UserRefused> + use<> {
+        let optional = |field, text: &Option<Option<String>>| short(field, text.clone().flatten()).err();
+        let rules = [
+            self.name.as_deref().and_then(|text| person_name(text).err()),
+            self.email.as_deref().and_then(|text| email(text).err()),
+            self.initials.as_deref().and_then(|text| initials(text).err()),
+            optional("phone", &self.phone),
+            optional("country_code", &self.country_code),
+            optional("department", &self.department),
+        ];
+        rules.into_iter().flatten()
+    }
+}
+
 /// Why a user was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UserRefused {

@@ -168,7 +168,7 @@ impl Refusal for NumberRefused {
 ///
 /// # Errors
 /// [`NumberRefused::BadProvider`].
-pub(crate) fn provider(text: &str) -> Result<String, NumberRefused> {
+pub fn provider(text: &str) -> Result<String, NumberRefused> {
     let text = text.trim().to_lowercase();
     if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
         return Err(NumberRefused::BadProvider);
@@ -191,6 +191,37 @@ pub struct NewNumber {
     pub status: NumberStatus,
 }
 
+impl NewNumber {
+    /// Everything that is wrong with it. `home` is the company's default country.
+    pub fn faults(&self, home: Country) -> impl Iterator<Item = NumberRefused> + use<> {
+        let country = given_country(self.country.as_deref());
+        let number = E164::parse(&self.number, country.clone().ok().flatten().unwrap_or(home));
+        let provider = given_provider(self.provider.as_deref());
+        [number.err().map(NumberRefused::from), country.err(), provider.err()].into_iter().flatten()
+    }
+}
+
+/// The country that was given; nothing but blanks is none.
+///
+/// # Errors
+/// [`NumberRefused::BadCountry`].
+fn given_country(text: Option<&str>) -> Result<Option<Country>, NumberRefused> {
+    let text = text.filter(|text| !text.trim().is_empty());
+    text.map(country).transpose()
+}
+
+/// Reads the country of a number.
+///
+/// # Errors
+/// [`NumberRefused::BadCountry`].
+pub fn country(text: &str) -> Result<Country, NumberRefused> {
+    text.parse().map_err(|_| NumberRefused::BadCountry)
+}
+
+fn given_provider(text: Option<&str>) -> Result<String, NumberRefused> {
+    provider(text.filter(|text| !text.trim().is_empty()).unwrap_or("manual"))
+}
+
 impl PhoneNumber {
     /// Reads a number to add. `home` is the company's default country.
     ///
@@ -203,10 +234,7 @@ impl PhoneNumber {
         home: Country,
         now: DateTime<Utc>,
     ) -> Result<Self, NumberRefused> {
-        let country = match new.country.as_deref().filter(|text| !text.trim().is_empty()) {
-            Some(text) => Some(text.parse::<Country>().map_err(|_| NumberRefused::BadCountry)?),
-            None => None,
-        };
+        let country = given_country(new.country.as_deref())?;
         let number = E164::parse(&new.number, country.unwrap_or(home))?;
         Ok(Self {
             id,
@@ -214,7 +242,7 @@ impl PhoneNumber {
             country: country.or_else(|| number.country()).unwrap_or(home),
             number,
             raw: new.number.trim().to_owned(),
-            provider: provider(new.provider.as_deref().filter(|p| !p.trim().is_empty()).unwrap_or("manual"))?,
+            provider: given_provider(new.provider.as_deref())?,
             capabilities: new.capabilities,
             status: new.status,
             version: 1,

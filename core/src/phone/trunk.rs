@@ -158,27 +158,39 @@ impl TrunkSettings {
     /// # Errors
     /// [`TrunkRefused`] names the field at fault.
     pub fn checked(mut self) -> Result<Self, TrunkRefused> {
+        self.clean();
+        self.faults().next().map_or(Ok(self), Err)
+    }
+
+    fn clean(&mut self) {
         self.name = self.name.trim().to_owned();
-        if self.name.is_empty() || self.name.chars().count() > 100 || self.name.chars().any(char::is_control) {
-            return Err(TrunkRefused::BadName);
-        }
         self.host = self.host.trim().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        if self.host.parse::<IpAddr>().is_err() && !is_host_name(&self.host) {
-            return Err(TrunkRefused::BadHost);
-        }
-        if self.port == 0 {
-            return Err(TrunkRefused::BadPort);
-        }
         let TrunkAuth::Address { addresses } = &mut self.auth;
         for address in addresses.iter_mut() {
             *address = address.to_canonical();
         }
         addresses.sort_unstable();
         addresses.dedup();
-        if addresses.is_empty() || addresses.len() > ADDRESSES_MAX || addresses.iter().any(IpAddr::is_unspecified) {
-            return Err(TrunkRefused::BadAddresses);
-        }
-        Ok(self)
+    }
+
+    /// Everything that is wrong with the settings.
+    pub fn faults(&self) -> impl Iterator<Item = TrunkRefused> + use<> {
+        let mut clean = self.clone();
+        clean.clean();
+        let Self { name, host, port, auth: TrunkAuth::Address { addresses }, .. } = clean;
+        let rules = [
+            (
+                !name.is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control),
+                TrunkRefused::BadName,
+            ),
+            (host.parse::<IpAddr>().is_ok() || is_host_name(&host), TrunkRefused::BadHost),
+            (port != 0, TrunkRefused::BadPort),
+            (
+                (1..=ADDRESSES_MAX).contains(&addresses.len()) && !addresses.iter().any(IpAddr::is_unspecified),
+                TrunkRefused::BadAddresses,
+            ),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused)
     }
 }
 

@@ -150,24 +150,25 @@ impl QueueSettings {
     /// [`QueueRefused`] names the field at fault.
     pub fn checked(mut self) -> Result<Self, QueueRefused> {
         self.name = self.name.trim().to_owned();
-        if self.name.is_empty() || self.name.chars().count() > 100 || self.name.chars().any(char::is_control) {
-            return Err(QueueRefused::BadName);
-        }
-        if !(5..=120).contains(&self.ring_seconds) {
-            return Err(QueueRefused::BadRingSeconds);
-        }
-        if self.wrap_up_seconds > 3_600 {
-            return Err(QueueRefused::BadWrapUp);
-        }
-        if self.max_wait_seconds > 7_200 {
-            return Err(QueueRefused::BadMaxWait);
-        }
+        self.faults().next().map_or(Ok(self), Err)
+    }
+
+    /// Everything that is wrong with the settings.
+    pub fn faults(&self) -> impl Iterator<Item = QueueRefused> + use<> {
+        let name = self.name.trim();
         let mut agents: Vec<UserId> = self.members.iter().map(|m| m.agent_id).collect();
         agents.sort_unstable();
         agents.dedup();
-        if agents.len() != self.members.len() || agents.len() > MEMBERS_MAX {
-            return Err(QueueRefused::BadMembers);
-        }
-        Ok(self)
+        let rules = [
+            (
+                !name.is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control),
+                QueueRefused::BadName,
+            ),
+            ((5..=120).contains(&self.ring_seconds), QueueRefused::BadRingSeconds),
+            (self.wrap_up_seconds <= 3_600, QueueRefused::BadWrapUp),
+            (self.max_wait_seconds <= 7_200, QueueRefused::BadMaxWait),
+            (agents.len() == self.members.len() && agents.len() <= MEMBERS_MAX, QueueRefused::BadMembers),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused)
     }
 }

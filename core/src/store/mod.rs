@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod figures;
 mod filter;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -35,6 +36,7 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use figures::CallFigureStore;
 pub use filter::{CallFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
@@ -131,6 +133,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + CallFigureStore
     + Outbox
     + Send
 {

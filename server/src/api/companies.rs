@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::command::company::{CreateCompany, UpdateCompany};
-use dialplane_core::company::Company;
+use dialplane_core::company::{self, Company};
 use dialplane_core::id::{CompanyId, CompanyKind};
 use dialplane_core::store::UserFilter;
 use dialplane_core::{Actor, Permission};
@@ -17,8 +17,9 @@ use uuid::Uuid;
 
 use crate::http::answer::answer;
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
-use crate::http::input::{Input, Params, PathId};
+use crate::http::input::{Params, PathId};
 use crate::http::paging::{Pagination, Paging};
 use crate::problem::{Problem, Reply};
 use crate::state::Shared;
@@ -107,14 +108,19 @@ pub(crate) struct NewCompany {
 pub(crate) async fn create_company(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<NewCompany>,
+    draft: Draft<NewCompany>,
 ) -> Reply<(StatusCode, Versioned<CompanyAnswer>)> {
     let platform = authed.actor.on_platform().ok_or_else(Problem::forbidden)?;
-    let command = CreateCompany {
-        name: body.name,
-        timezone: body.timezone.unwrap_or_else(|| app.settings.timezone.clone()),
-        country: body.country.unwrap_or_else(|| app.settings.country.to_string()),
-    };
+    let command = draft.checked(|body, faults| {
+        faults.rule(company::company_name(&body.name));
+        faults.rules(body.timezone.as_deref().and_then(|text| company::timezone(text).err()));
+        faults.rules(body.country.as_deref().and_then(|text| company::country(text).err()));
+        Some(CreateCompany {
+            name: body.name,
+            timezone: body.timezone.unwrap_or_else(|| app.settings.timezone.clone()),
+            country: body.country.unwrap_or_else(|| app.settings.country.to_string()),
+        })
+    })?;
     let company = app.engine.execute(&platform, &command).await?;
     Ok((StatusCode::CREATED, versioned(company.version, CompanyAnswer::new(CompanyView::of(&company)))))
 }
@@ -156,8 +162,14 @@ pub(crate) async fn update_company(
     authed: Authed,
     PathId(id): PathId<CompanyKind>,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<CompanyChange>,
+    draft: Draft<CompanyChange>,
 ) -> Reply<Versioned<CompanyAnswer>> {
+    let body = draft.checked(|body, faults| {
+        faults.rules(body.name.as_deref().and_then(|text| company::company_name(text).err()));
+        faults.rules(body.timezone.as_deref().and_then(|text| company::timezone(text).err()));
+        faults.rules(body.country.as_deref().and_then(|text| company::country(text).err()));
+        Some(body)
+    })?;
     if body.is_active == Some(false) && id == authed.user.company {
         return Err(Problem::conflict("not_on_oneself", "you cannot disable your own company"));
     }

@@ -6,10 +6,9 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateInboundRoute, DeleteInboundRoute, UpdateInboundRoute};
-use dialplane_core::error::Failure;
 use dialplane_core::id::{Id, InboundRouteKind};
 use dialplane_core::phone::inbound::InboundRefused;
-use dialplane_core::phone::{InboundRoute, InboundTarget};
+use dialplane_core::phone::{E164, InboundRoute, InboundTarget};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,8 +17,9 @@ use uuid::Uuid;
 
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
-use crate::http::input::{Input, PathId};
+use crate::http::input::PathId;
 use crate::problem::{Problem, Reply};
 use crate::state::Shared;
 
@@ -52,12 +52,12 @@ impl Target {
         Self { kind: kind.to_owned(), id }
     }
 
-    fn read(&self) -> Reply<InboundTarget> {
+    fn read(&self) -> Result<InboundTarget, InboundRefused> {
         match self.kind.as_str() {
             "queue" => Ok(InboundTarget::Queue(Id::from_uuid(self.id))),
             "agent" => Ok(InboundTarget::Agent(Id::from_uuid(self.id))),
             "extension" => Ok(InboundTarget::Extension(Id::from_uuid(self.id))),
-            _ => Err(Failure::Refused(InboundRefused::UnsupportedTarget).into()),
+            _ => Err(InboundRefused::UnsupportedTarget),
         }
     }
 }
@@ -116,10 +116,14 @@ pub(crate) struct NewInboundRoute {
 pub(crate) async fn create_inbound_route(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<NewInboundRoute>,
+    draft: Draft<NewInboundRoute>,
 ) -> Reply<(StatusCode, Versioned<InboundRouteAnswer>)> {
     authed.demand(Permission::ManageNumbers)?;
-    let command = CreateInboundRoute { number: body.number, target: body.target.read()? };
+    let home = authed.company.default_country;
+    let command = draft.checked(|body, faults| {
+        faults.rule(E164::parse(&body.number, home).map_err(InboundRefused::from));
+        Some(CreateInboundRoute { number: body.number, target: faults.rule(body.target.read())? })
+    })?;
     let route = app.engine.execute(&authed.actor, &command).await?;
     Ok((StatusCode::CREATED, versioned(route.version, InboundRouteAnswer::new(InboundRouteView::of(&route)))))
 }
@@ -157,11 +161,16 @@ pub(crate) async fn update_inbound_route(
     authed: Authed,
     PathId(route): PathId<InboundRouteKind>,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<InboundRoutePatch>,
+    draft: Draft<InboundRoutePatch>,
 ) -> Reply<Versioned<InboundRouteAnswer>> {
     authed.demand(Permission::ManageNumbers)?;
-    let target = body.target.as_ref().map(Target::read).transpose()?;
-    let command = UpdateInboundRoute { route, number: body.number, target, expected_version };
+    let home = authed.company.default_country;
+    let command = draft.checked(|body, faults| {
+        let number = body.number.as_deref().map(|text| E164::parse(text, home).map_err(InboundRefused::from));
+        faults.rules(number.and_then(Result::err));
+        let target = faults.rule(body.target.as_ref().map(Target::read).transpose())?;
+        Some(UpdateInboundRoute { route, number: body.number, target, expected_version })
+    })?;
     let route = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(route.version, InboundRouteAnswer::new(InboundRouteView::of(&route))))
 }

@@ -6,7 +6,6 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateQueue, DeleteQueue, UpdateQueue};
-use dialplane_core::error::Failure;
 use dialplane_core::id::{QueueKind, UserId};
 use dialplane_core::queue::{Member, Queue, QueueRefused, QueueSettings, Strategy};
 use serde::{Deserialize, Serialize};
@@ -17,8 +16,9 @@ use uuid::Uuid;
 
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
-use crate::http::input::{Input, PathId};
+use crate::http::input::PathId;
 use crate::problem::{Problem, Reply};
 use crate::state::Shared;
 
@@ -119,14 +119,13 @@ pub(crate) struct QueueInput {
 }
 
 impl QueueInput {
-    fn settings(self, old: Option<&QueueSettings>) -> Reply<QueueSettings> {
-        let strategy = self.strategy.map(|text| text.parse()).transpose().map_err(Failure::<QueueRefused>::Refused)?;
+    fn settings(self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
+        let strategy = self.strategy.map(|text| text.parse()).transpose();
+        let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
         let member = |m: MemberView| Member { agent_id: m.agent_id, tier: m.tier, position: m.position };
-        Ok(QueueSettings {
-            name: self
-                .name
-                .or_else(|| old.map(|old| old.name.clone()))
-                .ok_or_else(|| Problem::field("name", "this is required"))?,
+        let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
+        let settings = QueueSettings {
+            name: faults.check(name).unwrap_or_default(),
             strategy: strategy.or(old.map(|old| old.strategy)).unwrap_or_default(),
             ring_seconds: self.ring_seconds.or(old.map(|old| old.ring_seconds)).unwrap_or(RING_SECONDS),
             wrap_up_seconds: self.wrap_up_seconds.or(old.map(|old| old.wrap_up_seconds)).unwrap_or(0),
@@ -135,7 +134,9 @@ impl QueueInput {
                 Some(members) => members.into_iter().map(member).collect(),
                 None => old.map(|old| old.members.clone()).unwrap_or_default(),
             },
-        })
+        };
+        faults.rules(settings.faults());
+        Some(settings)
     }
 }
 
@@ -157,10 +158,11 @@ fn sees(authed: &Authed, queue: &Queue) -> bool {
 pub(crate) async fn create_queue(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<QueueInput>,
+    draft: Draft<QueueInput>,
 ) -> Reply<(StatusCode, Versioned<QueueAnswer>)> {
     authed.demand(Permission::ManageQueues)?;
-    let queue = app.engine.execute(&authed.actor, &CreateQueue { settings: body.settings(None)? }).await?;
+    let settings = draft.checked(|body, faults| body.settings(None, faults))?;
+    let queue = app.engine.execute(&authed.actor, &CreateQueue { settings }).await?;
     Ok((StatusCode::CREATED, versioned(queue.version, QueueAnswer::new(QueueView::of(&queue)))))
 }
 
@@ -185,13 +187,13 @@ pub(crate) async fn update_queue(
     authed: Authed,
     PathId(id): PathId<QueueKind>,
     IfMatch(expected): IfMatch,
-    Input(body): Input<QueueInput>,
+    draft: Draft<QueueInput>,
 ) -> Reply<Versioned<QueueAnswer>> {
     authed.demand(Permission::ManageQueues)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     let old = tx.queue(id).await?.ok_or_else(|| Problem::not_found("queue"))?;
     drop(tx);
-    let settings = body.settings(Some(&old.settings))?;
+    let settings = draft.checked(|body, faults| body.settings(Some(&old.settings), faults))?;
     // What was absent was read just now: the change holds for that version only.
     let expected_version = Some(expected.unwrap_or(old.version));
     let queue = app.engine.execute(&authed.actor, &UpdateQueue { queue: id, settings, expected_version }).await?;

@@ -3,8 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use dialplane_core::people::{NewUser, Role};
-use dialplane_core::{Actor, Error, error::Failure, people::user};
+use dialplane_core::company;
+use dialplane_core::people::password::check_password;
+use dialplane_core::people::{NewUser, Role, user};
+use dialplane_core::{Actor, Error};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -14,8 +16,8 @@ use super::auth::{FirstCompany, first_account, open};
 use super::companies::CompanyView;
 use super::users::UserView;
 use crate::http::answer::answer;
+use crate::http::faults::Draft;
 use crate::http::guard::ClientAddress;
-use crate::http::input::Input;
 use crate::http::rate_limit::Key;
 use crate::problem::Reply;
 use crate::state::Shared;
@@ -83,10 +85,19 @@ answer! {
 pub(crate) async fn set_up(
     State(app): State<Shared>,
     ClientAddress(address): ClientAddress,
-    Input(body): Input<Setup>,
+    draft: Draft<Setup>,
 ) -> Reply<(StatusCode, Json<SetUpDone>)> {
     let key = Key::SignInFailure(address);
     app.limiter.check(key)?;
+    let body = draft.checked(|body, faults| {
+        faults.rule(user::person_name(&body.name));
+        faults.rule(user::email(&body.email));
+        faults.rule(check_password(&body.password));
+        faults.rule(company::company_name(&body.company_name));
+        faults.rules(body.timezone.as_deref().and_then(|text| company::timezone(text).err()));
+        faults.rules(body.country.as_deref().and_then(|text| company::country(text).err()));
+        Some(body)
+    })?;
     if !app.setup.admits(&body.token) {
         app.limiter.count(key)?;
         return Err(Error::new(
@@ -96,8 +107,6 @@ pub(crate) async fn set_up(
         )
         .into());
     }
-    user::person_name(&body.name).map_err(Failure::Refused)?;
-    user::email(&body.email).map_err(Failure::Refused)?;
     let admin = NewUser {
         name: body.name,
         email: body.email,

@@ -6,10 +6,9 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateTrunk, DeleteTrunk, UpdateTrunk};
-use dialplane_core::error::Failure;
 use dialplane_core::id::{TrunkId, TrunkKind};
 use dialplane_core::phone::trunk::{TrunkRefused, TrunkSettings};
-use dialplane_core::phone::{Trunk, TrunkAuth};
+use dialplane_core::phone::{Trunk, TrunkAuth, TrunkTransport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,8 +17,9 @@ use uuid::Uuid;
 
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
-use crate::http::input::{Input, PathId};
+use crate::http::input::PathId;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -111,40 +111,45 @@ pub(crate) struct TrunkInput {
     default: Option<bool>,
 }
 
-fn required(field: &'static str) -> Problem {
-    Problem::field(field, "this is required")
-}
-
-fn auth(input: AuthInput) -> Reply<TrunkAuth> {
+fn auth(input: &AuthInput, faults: &mut Faults) -> TrunkAuth {
     if input.kind != "address" {
-        return Err(Failure::Refused(TrunkRefused::UnsupportedAuth).into());
+        faults.rules([TrunkRefused::UnsupportedAuth]);
     }
-    let addresses = input.addresses.iter().enumerate().map(|(index, text)| {
-        text.trim().parse().map_err(|_| Problem::field(format!("auth.addresses[{index}]"), "this is not an IP address"))
+    let addresses = input.addresses.iter().enumerate().filter_map(|(index, text)| {
+        let address = text.trim().parse().ok();
+        if address.is_none() {
+            faults.add(format!("auth.addresses[{index}]"), "this is not an IP address");
+        }
+        address
     });
-    Ok(TrunkAuth::Address { addresses: addresses.collect::<Reply<_>>()? })
+    TrunkAuth::Address { addresses: addresses.collect() }
 }
 
 impl TrunkInput {
     /// The settings, with `old` for what is absent.
-    fn settings(self, old: Option<&Trunk>, is_first: bool) -> Reply<TrunkSettings> {
-        let transport =
-            self.transport.map(|text| text.parse()).transpose().map_err(Failure::<TrunkRefused>::Refused)?;
-        let auth = match (self.auth, old) {
-            (Some(input), _) => auth(input)?,
+    fn settings(self, old: Option<&Trunk>, is_first: bool, faults: &mut Faults) -> Option<TrunkSettings> {
+        let transport = self.transport.map(|text| text.parse()).transpose();
+        let transport: Option<TrunkTransport> = faults.rule::<_, TrunkRefused>(transport).flatten();
+        let auth = match (&self.auth, old) {
+            (Some(input), _) => auth(input, faults),
             (None, Some(old)) => old.auth.clone(),
-            (None, None) => return Err(required("auth")),
+            (None, None) => {
+                faults.add("auth", "this is required");
+                TrunkAuth::Address { addresses: Vec::new() }
+            }
         };
-        Ok(TrunkSettings {
-            name: self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| required("name"))?,
-            transport: transport
-                .or_else(|| old.map(|old| old.transport))
-                .unwrap_or(dialplane_core::phone::TrunkTransport::Udp),
-            host: self.host.or_else(|| old.map(|old| old.host.clone())).ok_or_else(|| required("host"))?,
+        let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
+        let host = self.host.or_else(|| old.map(|old| old.host.clone())).ok_or_else(|| Problem::required("host"));
+        let settings = TrunkSettings {
+            name: faults.check(name).unwrap_or_default(),
+            transport: transport.or_else(|| old.map(|old| old.transport)).unwrap_or(TrunkTransport::Udp),
+            host: faults.check(host).unwrap_or_default(),
             port: self.port.or_else(|| old.map(|old| old.port)).unwrap_or(SIP_PORT),
             auth,
             is_default: self.default.or_else(|| old.map(|old| old.is_default)).unwrap_or(is_first),
-        })
+        };
+        faults.rules(settings.faults());
+        Some(settings)
     }
 }
 
@@ -168,11 +173,11 @@ pub(crate) async fn list_trunks(State(app): State<Shared>, authed: Authed) -> Re
 pub(crate) async fn create_trunk(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<TrunkInput>,
+    draft: Draft<TrunkInput>,
 ) -> Reply<(StatusCode, Versioned<TrunkAnswer>)> {
     authed.demand(Permission::ManageNumbers)?;
     let is_first = app.engine.read(&authed.actor).await?.trunks().await?.is_empty();
-    let settings = body.settings(None, is_first)?;
+    let settings = draft.checked(|body, faults| body.settings(None, is_first, faults))?;
     let trunk = app.engine.execute(&authed.actor, &CreateTrunk { settings }).await?;
     Ok((StatusCode::CREATED, versioned(trunk.version, TrunkAnswer::new(TrunkView::of(&trunk)))))
 }
@@ -197,11 +202,11 @@ pub(crate) async fn update_trunk(
     authed: Authed,
     PathId(id): PathId<TrunkKind>,
     IfMatch(expected): IfMatch,
-    Input(body): Input<TrunkInput>,
+    draft: Draft<TrunkInput>,
 ) -> Reply<Versioned<TrunkAnswer>> {
     authed.demand(Permission::ManageNumbers)?;
     let old = read(&app, &authed, id).await?;
-    let settings = body.settings(Some(&old), false)?;
+    let settings = draft.checked(|body, faults| body.settings(Some(&old), false, faults))?;
     // What was absent was read just now: the change holds for that version only.
     let expected_version = Some(expected.unwrap_or(old.version));
     let trunk = app.engine.execute(&authed.actor, &UpdateTrunk { trunk: id, settings, expected_version }).await?;

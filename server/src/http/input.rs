@@ -1,7 +1,7 @@
 //! Reading bodies, queries and paths; whatever is wrong with them becomes a 400 that names the field.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
@@ -9,6 +9,8 @@ use dialplane_core::id::{Id, Named};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
+use super::faults::{Draft, Faults};
+use super::mend::{self, Fault};
 use crate::problem::Problem;
 
 /// The largest JSON body, in bytes.
@@ -24,11 +26,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
-            return Err(Problem::media_type("application/json"));
-        }
-        let bytes = read_body(request.into_body(), JSON_MAX).await?;
-        from_json(&bytes).map(Self)
+        read_json(request).await?.checked(|body, _| Some(Self(body)))
     }
 }
 
@@ -48,6 +46,18 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeInpu
             (false, false) => Err(Problem::media_type("application/json")),
         }
     }
+}
+
+/// Reads a JSON body that the rules are still to look at.
+///
+/// # Errors
+/// 400, 413, 415; faults of single fields are in the draft when the rest can be looked at.
+pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Draft<T>, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::media_type("application/json"));
+    }
+    let bytes = read_body(request.into_body(), JSON_MAX).await?;
+    drafted(&bytes)
 }
 
 /// Reads a body up to `limit` bytes. What comes beyond is read and thrown away, within bounds: a client that is still sending when
@@ -92,46 +102,48 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-/// Reads JSON; an error names the field and says nothing of our types.
+/// Reads JSON; the errors name the fields and say nothing of our types.
 ///
 /// # Errors
 /// 400.
 pub(crate) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    drafted(bytes)?.checked(|body, _| Some(body))
+}
+
+fn drafted<T: DeserializeOwned>(bytes: &[u8]) -> Result<Draft<T>, Problem> {
     // serde takes a list for an object, its fields in order: nobody means that.
     if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{')
         && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
     {
         return Err(Problem::field("body", "expected a JSON object"));
     }
+    let not_json = |error: &dyn std::fmt::Display| Problem::malformed(format!("the body is not JSON: {error}"));
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        if inner.is_data() {
-            let message = plain(&inner.to_string());
-            match missing_field(&message) {
-                Some(field) => Problem::field(joined(&path, field), "this is required"),
-                None => Problem::field(if path == "." { "body".to_owned() } else { path }, message),
-            }
-        } else {
-            Problem::malformed(format!("the body is not JSON: {inner}"))
+    let mut faults = Faults::default();
+    match serde_path_to_error::deserialize(&mut json) {
+        Ok(body) => {
+            json.end().map_err(|error| not_json(&error))?;
+            return Ok(Draft { body, faults });
         }
-    })?;
-    json.end().map_err(|error| Problem::malformed(format!("the body is not JSON: {error}")))?;
-    Ok(value)
+        Err(error) if !error.inner().is_data() => return Err(not_json(error.inner())),
+        Err(error) if bytes.len() > mend::SIZE_MAX => {
+            let fault = Fault::new(error.path(), plain(&error.inner().to_string()));
+            faults.add(fault.field, fault.message);
+        }
+        Err(_) => {
+            let body = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+            if let Some(body) = mend::mended(body, &mut faults) {
+                return Ok(Draft { body, faults });
+            }
+        }
+    }
+    faults.done()?;
+    Err(Problem::malformed("the body cannot be read"))
 }
 
 /// Cuts the position off a message; the field says where.
-fn plain(message: &str) -> String {
-    message.rsplit_once(" at line ").map_or(message, |(head, _)| head).to_owned()
-}
-
-fn missing_field(message: &str) -> Option<&str> {
-    message.strip_prefix("missing field `")?.strip_suffix('`')
-}
-
-fn joined(path: &str, field: &str) -> String {
-    if path == "." || path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+fn plain(message: &str) -> &str {
+    message.rsplit_once(" at line ").map_or(message, |(head, _)| head)
 }
 
 /// The query of a URL.
@@ -142,14 +154,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        Query::try_from_uri(&parts.uri).map(|Query(value)| Self(value)).map_err(|rejection| {
-            let text = rejection.body_text();
-            let detail = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-            match detail.split_once(": ") {
-                Some((field, message)) => Problem::field(field, message),
-                None => Problem::field("query", detail),
-            }
-        })
+        from_query(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+/// Reads a query, and names every field that is wrong: each is left out in turn, and the rest looked at.
+fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let (mut rest, mut faults) = (query.to_owned(), Faults::default());
+    loop {
+        let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(rest.as_bytes()));
+        let fault = match serde_path_to_error::deserialize(reader) {
+            Ok(value) => return faults.done().map(|()| value),
+            Err(error) => Fault::new(error.path(), &error.inner().to_string()),
+        };
+        let others = form_urlencoded::parse(rest.as_bytes()).filter(|(name, _)| *name != fault.field);
+        let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(others).finish();
+        let is_named = fault.field != mend::BODY;
+        faults.add(if is_named { fault.field } else { "query".to_owned() }, fault.message);
+        if !is_named || others.len() >= rest.len() {
+            return Err(faults.done().err().unwrap_or_else(|| Problem::malformed("the query cannot be read")));
+        }
+        rest = others;
     }
 }
 
@@ -209,6 +234,33 @@ mod tests {
         for text in [&b"{"[..], b"", b"\xff", b"{\"name\": \"a\"} x", b"{\"name\": \"\xff\"}"] {
             assert!(fault(text).contains("malformed"), "{text:?}: {}", fault(text));
         }
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let all = fault(br#"{"name": [], "members": [{"tier": "x"}, {}, 5]}"#);
+        for field in ["name", "members[0].tier", "members[1].tier", "members[2]"] {
+            assert!(all.contains(&format!("field: {field:?}")), "{all}");
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_query_is_named() {
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code)]
+        struct Page {
+            page: Option<u32>,
+            limit: Option<u32>,
+            role: Option<dialplane_core::people::Role>,
+            name: Option<String>,
+        }
+        let wrong = format!("{:?}", from_query::<Page>("page=one&name=a%26b&limit=-1&role=king").unwrap_err());
+        for field in ["page", "limit", "role"] {
+            assert!(wrong.contains(&format!("field: {field:?}")), "{wrong}");
+        }
+        assert!(!wrong.contains("field: \"name\""));
+        assert_eq!(from_query::<Page>("name=a%26b&page=2").unwrap().name.as_deref(), Some("a&b"));
+        assert!(format!("{:?}", from_query::<Page>("page=1&page=2").unwrap_err()).contains("query"));
     }
 
     #[test]

@@ -45,6 +45,65 @@ async fn json_that_cannot_be_read_is_named() {
 }
 
 #[tokio::test]
+async fn one_answer_names_every_wrong_field_of_form_and_rules() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    let number = server.ok("POST", "/api/phone-numbers", &admin.token, json!({"phone_number": "+12025550123"})).await;
+    let assign = format!("/api/phone-numbers/{}/assign", number["phoneNumber"]["id"].as_str().unwrap());
+    let long = "x".repeat(300);
+    let cases = [
+        (
+            "/api/auth/register",
+            json!({"name": 5, "email": "nonsense", "password": "short", "role": "king", "phone": long, "department": long}),
+            &["department", "email", "name", "password", "phone", "role"][..],
+        ),
+        ("/api/users", json!({}), &["email", "name", "password"]),
+        (
+            "/api/queues",
+            json!({"name": " ", "strategy": "chance", "ringSeconds": 1, "wrapUpSeconds": 9_999, "members": [{"tier": "x"}]}),
+            &["members[0].agentId", "members[0].tier", "name", "ringSeconds", "strategy", "wrapUpSeconds"],
+        ),
+        (
+            "/api/trunks",
+            json!({"transport": "smoke", "host": "a b", "port": 0, "auth": {"kind": "address", "addresses": ["here", "1.2.3.4"]}}),
+            &["auth.addresses[0]", "host", "name", "port", "transport"],
+        ),
+        (
+            "/api/inbound-routes",
+            json!({"number": "12", "target": {"type": "moon", "id": 7}}),
+            &["number", "target", "target.id"],
+        ),
+        (
+            "/api/phone-numbers",
+            json!({"phone_number": "abc", "provider": long, "country": "Narnia", "status": "gone"}),
+            &["country_code", "phone_number", "provider", "status"],
+        ),
+        (
+            assign.as_str(),
+            json!({"daily_limit": -1, "allowed_countries": ["Narnia"]}),
+            &["agentId", "allowed_countries", "daily_limit"],
+        ),
+        (
+            "/api/companies",
+            json!({"name": "", "timezone": "Mars/Olympus", "country": 1}),
+            &["country", "name", "timezone"],
+        ),
+    ];
+    for (path, body, expected) in cases {
+        let refused = server.call("POST", path, &admin.token, body).await;
+        assert_problem(&refused, 400, "invalid_input");
+        let errors = refused.body["errors"].as_array().unwrap();
+        let mut named: Vec<&str> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+        named.sort_unstable();
+        assert_eq!(named, expected, "{path}: {}", refused.text);
+        let count = format!("{} fields", expected.len());
+        assert!(refused.body["message"].as_str().unwrap().starts_with(&count), "{}", refused.text);
+    }
+    let query = server.call("GET", "/api/users?role=king&kind=queen&isActive=perhaps", &admin.token, Value::Null).await;
+    assert_eq!(query.body["errors"].as_array().unwrap().len(), 3, "{}", query.text);
+}
+
+#[tokio::test]
 async fn ids_that_are_none_and_ids_of_nothing_differ() {
     let server = Server::start();
     let admin = server.set_up().await;

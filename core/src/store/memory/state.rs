@@ -5,14 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
-use crate::call::{Call, CallEvent};
+use crate::call::{Call, CallEvent, CallSums};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
     TrunkId, UserId,
 };
-use crate::people::{Caller, DayFigures, Session, User};
+use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
 
@@ -26,7 +26,6 @@ pub(super) struct State {
 
     pub(super) callers: Map<UserId, Arc<Caller>>,
     pub(super) caller_ids: Map<CallerId, UserId>,
-    pub(super) day_figures: Map<(UserId, NaiveDate), DayFigures>,
 
     /// By the hash of the token.
     pub(super) sessions: Map<[u8; 32], Arc<Session>>,
@@ -58,6 +57,7 @@ pub(super) struct State {
     pub(super) calls: Map<CallId, Arc<Call>>,
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
+    pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,

@@ -14,6 +14,7 @@ use crate::api::companies::CompanyView;
 use crate::api::users::UserView;
 use crate::http::answer::answer;
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::{Authed, ClientAddress};
 use crate::http::input::{Input, nullable};
 use crate::http::rate_limit::Key;
@@ -67,17 +68,21 @@ pub(crate) async fn update_profile(
     State(app): State<Shared>,
     authed: Authed,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<ProfileChange>,
+    draft: Draft<ProfileChange>,
 ) -> Reply<Versioned<Profile>> {
-    let change = UserChange {
-        name: body.name,
-        email: body.email,
-        initials: body.initials,
-        phone: body.phone,
-        country_code: body.country_code,
-        expected_version,
-        ..UserChange::default()
-    };
+    let change = draft.checked(|body, faults| {
+        let change = UserChange {
+            name: body.name,
+            email: body.email,
+            initials: body.initials,
+            phone: body.phone,
+            country_code: body.country_code,
+            expected_version,
+            ..UserChange::default()
+        };
+        faults.rules(change.faults());
+        Some(change)
+    })?;
     let user = app.engine.execute(&at_home(&authed), &UpdateUser { user: authed.user.id, change }).await?;
     Ok(versioned(user.version, Profile::new(UserView::of(&user), CompanyView::of(&authed.company))))
 }

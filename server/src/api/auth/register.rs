@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use dialplane_core::command::people::RegisterUser;
 use dialplane_core::command::setup::SetUp;
-use dialplane_core::company::Company;
-use dialplane_core::error::Failure;
+use dialplane_core::company::{self, Company};
 use dialplane_core::id::{CompanyId, UserId};
-use dialplane_core::people::{NewUser, Role, User, user};
+use dialplane_core::people::password::check_password;
+use dialplane_core::people::{NewUser, Role, User, UserChange};
 use dialplane_core::store::Page;
 use dialplane_core::{Actor, Error, Kind, Permission};
 use serde::{Deserialize, Serialize};
@@ -18,8 +18,8 @@ use utoipa::ToSchema;
 
 use super::session;
 use crate::api::users::UserView;
+use crate::http::faults::Draft;
 use crate::http::guard::{ClientAddress, Identity};
-use crate::http::input::Input;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -67,13 +67,38 @@ const fn caller() -> Role {
 }
 
 impl NewPerson {
-    /// Checks what is cheap to check, then hashes the password.
+    /// Asks every rule.
     ///
     /// # Errors
-    /// 400 names the field.
-    pub(crate) async fn checked(self, app: &App) -> Reply<NewUser> {
-        user::person_name(&self.name).map_err(Failure::Refused)?;
-        user::email(&self.email).map_err(Failure::Refused)?;
+    /// 400 names every field at fault.
+    pub(crate) fn checked(draft: Draft<Self>) -> Reply<Self> {
+        draft.checked(|body, faults| {
+            faults.rules(body.fields().faults());
+            faults.rule(check_password(&body.password));
+            faults.rules(body.company_name.as_deref().and_then(|text| company::company_name(text).err()));
+            faults.rules(body.timezone.as_deref().and_then(|text| company::timezone(text).err()));
+            faults.rules(body.country.as_deref().and_then(|text| company::country(text).err()));
+            Some(body)
+        })
+    }
+
+    fn fields(&self) -> UserChange {
+        UserChange {
+            name: Some(self.name.clone()),
+            email: Some(self.email.clone()),
+            initials: self.initials.clone(),
+            phone: Some(self.phone.clone()),
+            country_code: Some(self.country_code.clone()),
+            department: Some(self.department.clone()),
+            ..UserChange::default()
+        }
+    }
+
+    /// Hashes the password.
+    ///
+    /// # Errors
+    /// 503 when too many wait.
+    pub(crate) async fn hashed(self, app: &App) -> Reply<NewUser> {
         Ok(NewUser {
             password: app.passwords.hash(self.password).await?,
             name: self.name,
@@ -136,33 +161,34 @@ pub(crate) async fn register(
     State(app): State<Shared>,
     axum::Extension(identity): axum::Extension<Identity>,
     ClientAddress(address): ClientAddress,
-    Input(body): Input<NewPerson>,
+    draft: Draft<NewPerson>,
 ) -> Reply<(StatusCode, Json<Registered>)> {
     let registered = match identity {
         Identity::Known(authed) => {
             authed.demand(Permission::ManagePeople)?;
-            let new = body.checked(&app).await?;
+            let new = NewPerson::checked(draft)?.hashed(&app).await?;
             let user = app.engine.execute(&authed.actor, &RegisterUser { new, open: false }).await?;
             Registered::by_another(&user)
         }
         Identity::Refused => return Err(Problem::bad_token()),
         Identity::Anonymous => {
-            let user = by_oneself(&app, address, body).await?;
+            let user = by_oneself(&app, address, draft).await?;
             Registered::by_themself(&app, &user).await?
         }
     };
     Ok((StatusCode::CREATED, Json(registered)))
 }
 
-async fn by_oneself(app: &App, address: IpAddr, body: NewPerson) -> Reply<User> {
+async fn by_oneself(app: &App, address: IpAddr, draft: Draft<NewPerson>) -> Reply<User> {
     if !any_user(app).await? {
         // The first account owns the server: from elsewhere it takes the link that only the operator has seen.
         if !address.to_canonical().is_loopback() {
             let message = "set this server up by the link that it printed when it started";
             return Err(Error::new(Kind::Forbidden, "setup_link_required", message).into());
         }
+        let body = NewPerson::checked(draft)?;
         let (name, timezone, country) = (body.company_name.clone(), body.timezone.clone(), body.country.clone());
-        let admin = body.checked(app).await?;
+        let admin = body.hashed(app).await?;
         let company = FirstCompany { name, timezone, country };
         return first_account(app, company, admin).await.map(|(_, user)| user);
     }
@@ -170,8 +196,9 @@ async fn by_oneself(app: &App, address: IpAddr, body: NewPerson) -> Reply<User> 
         // Closed to strangers: they are told to sign in first, as document 003 has it.
         return Err(Problem::no_token());
     }
+    let body = NewPerson::checked(draft)?;
     let company = joined(app, body.company_id).await?;
-    let new = body.checked(app).await?;
+    let new = body.hashed(app).await?;
     // Whom somebody reports to is not for themself to say.
     let new = NewUser { reporting_to: None, department: None, ..new };
     Ok(app.engine.execute(&Actor::system_for(company), &RegisterUser { new, open: true }).await?)

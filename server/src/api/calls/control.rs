@@ -14,8 +14,9 @@ use utoipa::ToSchema;
 use super::list::{shown, visible};
 use super::view::CallPlaced;
 use crate::http::answer::Done;
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
-use crate::http::input::{Input, PathId};
+use crate::http::input::PathId;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 use crate::telephony::{ControlError, Telephony};
@@ -60,13 +61,17 @@ pub(crate) struct NewCallInput {
 pub(crate) async fn initiate_call(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<NewCallInput>,
+    draft: Draft<NewCallInput>,
 ) -> Reply<(StatusCode, Json<CallPlaced>)> {
     authed.demand(dialplane_core::Permission::TakeCalls)?;
-    if body.call_type.as_deref().is_some_and(|kind| kind != "outbound") {
-        return Err(Problem::field("callType", "only outbound calls can be placed"));
-    }
-    let to = body.to.ok_or_else(|| Problem::field("to", "this is required: the number to call"))?;
+    let (body, to) = draft.checked(|mut body, faults| {
+        if body.call_type.as_deref().is_some_and(|kind| kind != "outbound") {
+            faults.add("callType", "only outbound calls can be placed");
+        }
+        let to = body.to.take().ok_or_else(|| Problem::field("to", "this is required: the number to call"));
+        let to = faults.check(to)?;
+        Some((body, to))
+    })?;
     let calls = Arc::clone(control(&app)?);
     let command = InitiateCall {
         call: None,

@@ -192,7 +192,7 @@ pub(crate) async fn annotate_call(
     PathId(call): PathId<CallKind>,
     Input(body): Input<CallNotes>,
 ) -> Reply<Versioned<CallAnswer>> {
-    let command = AnnotateCall { call, notes: body.notes, outcome: body.outcome };
+    let command = AnnotateCall { notes: body.notes, outcome: body.outcome, ..AnnotateCall::nothing(call) };
     let call = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(call.version, CallAnswer::new(shown(&app, &authed, &call).await?)))
 }

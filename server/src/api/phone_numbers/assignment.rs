@@ -5,7 +5,7 @@ use axum::extract::State;
 use dialplane_core::Permission;
 use dialplane_core::command::number::{AssignNumber, ResetDailyCounts, UnassignNumber, UpdateAssignment};
 use dialplane_core::id::{NumberKind, UserId, UserKind};
-use dialplane_core::phone::allowance::DAILY_LIMIT_DEFAULT;
+use dialplane_core::phone::allowance::{self, DAILY_LIMIT_DEFAULT};
 use dialplane_core::store::{NumberFilter, NumberRow};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,8 +14,9 @@ use super::inventory::today;
 use super::view::{AgentNumberView, AgentNumbersAnswer, NumberAnswer, NumberView};
 use crate::http::answer::answer;
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
-use crate::http::input::{Input, Params, PathId};
+use crate::http::input::{Params, PathId};
 use crate::http::paging::Paging;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
@@ -54,10 +55,15 @@ pub(crate) async fn assign(
     State(app): State<Shared>,
     authed: Authed,
     PathId(number): PathId<NumberKind>,
-    Input(body): Input<AssignmentInput>,
+    draft: Draft<AssignmentInput>,
 ) -> Reply<Versioned<NumberAnswer>> {
-    let command =
-        AssignNumber { number, agent: body.agent_id, daily_limit: body.daily_limit, countries: body.allowed_countries };
+    authed.demand(Permission::ManageNumbers)?;
+    let command = draft.checked(|body, faults| {
+        let AssignmentInput { agent_id: agent, daily_limit, allowed_countries: countries } = body;
+        faults.rule(allowance::daily_limit(daily_limit));
+        faults.rule(allowance::countries(&countries));
+        Some(AssignNumber { number, agent, daily_limit, countries })
+    })?;
     let row = app.engine.execute(&authed.actor, &command).await?;
     Ok(answered(&app, &authed, &row))
 }
@@ -95,10 +101,15 @@ pub(crate) async fn update_assignment(
     authed: Authed,
     PathId(number): PathId<NumberKind>,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<AssignmentPatch>,
+    draft: Draft<AssignmentPatch>,
 ) -> Reply<Versioned<NumberAnswer>> {
-    let command =
-        UpdateAssignment { number, daily_limit: body.daily_limit, countries: body.allowed_countries, expected_version };
+    authed.demand(Permission::ManageNumbers)?;
+    let command = draft.checked(|body, faults| {
+        let AssignmentPatch { daily_limit, allowed_countries: countries } = body;
+        faults.rules(daily_limit.and_then(|limit| allowance::daily_limit(limit).err()));
+        faults.rules(countries.as_deref().and_then(|list| allowance::countries(list).err()));
+        Some(UpdateAssignment { number, daily_limit, countries, expected_version })
+    })?;
     let row = app.engine.execute(&authed.actor, &command).await?;
     Ok(answered(&app, &authed, &row))
 }

@@ -8,7 +8,7 @@ use dialplane_core::Permission;
 use dialplane_core::command::number::{AddNumber, DeleteNumber, UpdateNumber};
 use dialplane_core::company::local_day;
 use dialplane_core::id::NumberKind;
-use dialplane_core::phone::inventory::NewNumber;
+use dialplane_core::phone::inventory::{self, NewNumber};
 use dialplane_core::phone::{Capabilities, Country, NumberStatus};
 use dialplane_core::store::NumberFilter;
 use serde::Deserialize;
@@ -17,8 +17,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::view::{NumberAnswer, NumberView, NumbersAnswer};
 use crate::http::answer::Done;
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
-use crate::http::input::{Input, Params, PathId};
+use crate::http::input::{Params, PathId};
 use crate::http::paging::Paging;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
@@ -112,15 +113,20 @@ pub(crate) struct NumberInput {
 pub(crate) async fn add_number(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<NumberInput>,
+    draft: Draft<NumberInput>,
 ) -> Reply<(StatusCode, Versioned<NumberAnswer>)> {
-    let new = NewNumber {
-        number: body.phone_number,
-        provider: body.provider,
-        country: body.country_code,
-        capabilities: body.capabilities.map(Into::into).unwrap_or_default(),
-        status: body.status.unwrap_or_default(),
-    };
+    authed.demand(Permission::ManageNumbers)?;
+    let new = draft.checked(|body, faults| {
+        let new = NewNumber {
+            number: body.phone_number,
+            provider: body.provider,
+            country: body.country_code,
+            capabilities: body.capabilities.map(Into::into).unwrap_or_default(),
+            status: body.status.unwrap_or_default(),
+        };
+        faults.rules(new.faults(authed.company.default_country));
+        Some(new)
+    })?;
     let number = app.engine.execute(&authed.actor, &AddNumber { new }).await?;
     Ok((StatusCode::CREATED, versioned(number.version, NumberAnswer::new(NumberView::unassigned(&number)))))
 }
@@ -167,16 +173,21 @@ pub(crate) async fn update_number(
     authed: Authed,
     PathId(number): PathId<NumberKind>,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<NumberPatch>,
+    draft: Draft<NumberPatch>,
 ) -> Reply<Versioned<NumberAnswer>> {
-    let command = UpdateNumber {
-        number,
-        provider: body.provider,
-        country: body.country_code,
-        capabilities: body.capabilities.map(Into::into),
-        status: body.status,
-        expected_version,
-    };
+    authed.demand(Permission::ManageNumbers)?;
+    let command = draft.checked(|body, faults| {
+        faults.rules(body.provider.as_deref().and_then(|text| inventory::provider(text).err()));
+        faults.rules(body.country_code.as_deref().and_then(|text| inventory::country(text).err()));
+        Some(UpdateNumber {
+            number,
+            provider: body.provider,
+            country: body.country_code,
+            capabilities: body.capabilities.map(Into::into),
+            status: body.status,
+            expected_version,
+        })
+    })?;
     let row = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(row.number.version, NumberAnswer::new(NumberView::of(&row, today(&app, &authed)))))
 }

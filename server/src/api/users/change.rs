@@ -14,6 +14,7 @@ use super::view::{Synced, UserAnswer, UserChanged, UserView};
 use crate::api::auth::NewPerson;
 use crate::http::answer::Done;
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::Draft;
 use crate::http::guard::Authed;
 use crate::http::input::{Input, PathId, nullable};
 use crate::problem::Reply;
@@ -24,10 +25,10 @@ use crate::state::Shared;
 pub(crate) async fn create_user(
     State(app): State<Shared>,
     authed: Authed,
-    Input(body): Input<NewPerson>,
+    draft: Draft<NewPerson>,
 ) -> Reply<(StatusCode, Versioned<UserAnswer>)> {
     authed.demand(Permission::ManagePeople)?;
-    let new = body.checked(&app).await?;
+    let new = NewPerson::checked(draft)?.hashed(&app).await?;
     let user = app.engine.execute(&authed.actor, &RegisterUser { new, open: false }).await?;
     Ok((StatusCode::CREATED, versioned(user.version, UserAnswer::new(UserView::of(&user)))))
 }
@@ -79,20 +80,24 @@ pub(crate) async fn update_user(
     authed: Authed,
     PathId(user): PathId<UserKind>,
     IfMatch(expected_version): IfMatch,
-    Input(body): Input<UserPatch>,
+    draft: Draft<UserPatch>,
 ) -> Reply<Versioned<UserChanged>> {
-    let change = UserChange {
-        name: body.name,
-        email: body.email,
-        initials: body.initials,
-        role: body.role,
-        phone: body.phone,
-        country_code: body.country_code,
-        department: body.department,
-        reporting_to: body.reporting_to,
-        is_active: body.is_active,
-        expected_version,
-    };
+    let change = draft.checked(|body, faults| {
+        let change = UserChange {
+            name: body.name,
+            email: body.email,
+            initials: body.initials,
+            role: body.role,
+            phone: body.phone,
+            country_code: body.country_code,
+            department: body.department,
+            reporting_to: body.reporting_to,
+            is_active: body.is_active,
+            expected_version,
+        };
+        faults.rules(change.faults());
+        Some(change)
+    })?;
     let user = app.engine.execute(&authed.actor, &UpdateUser { user, change }).await?;
     Ok(versioned(user.version, UserChanged::new("User updated successfully", UserView::of(&user))))
 }
