@@ -30,7 +30,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 24] = [
+const IDENTITIES: [(&str, &str, &str); 30] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -55,6 +55,12 @@ const IDENTITIES: [(&str, &str, &str); 24] = [
     ("call_events_pkey", "call_event", "seq"),
     ("outbox_pkey", "event", "seq"),
     ("outbox_id", "event", "id"),
+    ("leads_pkey", "lead", "id"),
+    ("lead_notes_pkey", "lead_note", "id"),
+    ("lead_routing_pkey", "lead_routing", "company"),
+    ("lead_profiles_pkey", "lead_profile", "user"),
+    ("dispositions_pkey", "disposition", "id"),
+    ("dispositions_code", "disposition", "code"),
 ];
 
 /// Translates an error of the driver. `writes` tells whether the unit of work may write: a refusal to write is then the

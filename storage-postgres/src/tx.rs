@@ -417,6 +417,14 @@ impl List {
         self
     }
 
+    /// Narrows the list to rows whose `column` holds `text`, byte for byte.
+    pub(crate) fn contains(mut self, column: &'static str, text: String) -> Self {
+        self.conditions.push(Box::new(move |sql| {
+            sql.push("strpos(").push(column).push(", ").push_bind(text.clone()).push(") > 0");
+        }));
+        self
+    }
+
     /// Narrows the list by a fixed condition, when it is wanted.
     pub(crate) fn when(mut self, wanted: bool, condition: &'static str) -> Self {
         if wanted {
@@ -553,6 +561,12 @@ impl<'r> Fields<'r> {
     pub(crate) fn count<N: TryFrom<i64>>(&mut self, column: &'static str) -> Result<N, StoreError> {
         let value = self.get::<i64>(column)?;
         N::try_from(value).map_err(|_| self.corrupt(column))
+    }
+
+    /// A number that is kept as BIGINT, or none.
+    pub(crate) fn maybe_count<N: TryFrom<i64>>(&mut self, column: &'static str) -> Result<Option<N>, StoreError> {
+        let value = self.get::<Option<i64>>(column)?;
+        value.map(|value| N::try_from(value).map_err(|_| self.corrupt(column))).transpose()
     }
 
     /// A text that people chose.

@@ -183,6 +183,11 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "calls" => "call",
         "call_events" => "call_event",
         "outbox" => "event",
+        "leads" => "lead",
+        "lead_notes" => "lead_note",
+        "lead_routing" => "lead_routing",
+        "lead_profiles" => "lead_profile",
+        "dispositions" => "disposition",
         _ => return None,
     };
     let constraint = match column {
@@ -194,6 +199,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "user_id" => "user",
         "token" => "token",
         "seq" => "seq",
+        "company_id" => "company",
+        "code" => "code",
         _ => return None,
     };
     Some((entity, constraint))

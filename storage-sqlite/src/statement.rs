@@ -235,6 +235,12 @@ impl<'r> Fields<'r> {
         T::try_from(number).map_err(|_| self.corrupt(column))
     }
 
+    /// A count, if there is one.
+    pub(crate) fn count_opt<T: TryFrom<i64>>(&mut self, column: &'static str) -> Result<Option<T>, StoreError> {
+        let Some(number) = self.take::<Option<i64>>(column)? else { return Ok(None) };
+        T::try_from(number).map(Some).map_err(|_| self.corrupt(column))
+    }
+
     pub(crate) fn time(&mut self, column: &'static str) -> Result<DateTime<Utc>, StoreError> {
         let micros = self.take(column)?;
         DateTime::from_timestamp_micros(micros).ok_or_else(|| self.corrupt(column))
@@ -248,6 +254,11 @@ impl<'r> Fields<'r> {
     pub(crate) fn day(&mut self, column: &'static str) -> Result<NaiveDate, StoreError> {
         let days = self.count(column)?;
         NaiveDate::from_epoch_days(days).ok_or_else(|| self.corrupt(column))
+    }
+
+    pub(crate) fn day_opt(&mut self, column: &'static str) -> Result<Option<NaiveDate>, StoreError> {
+        let Some(days) = self.count_opt(column)? else { return Ok(None) };
+        NaiveDate::from_epoch_days(days).map(Some).ok_or_else(|| self.corrupt(column))
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self, column: &'static str) -> Result<[u8; N], StoreError> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::figures::{self, Share};
+use super::lead::{move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
 use crate::call::{
@@ -137,7 +138,7 @@ impl Command for RecordCalls {
             }
             announce(cx, &call, is_new, before);
             if !before.ended && call.ended_at.is_some() {
-                ended.push(Share::added(&call));
+                ended.push(call.clone());
             }
             if is_new {
                 begun.push(call);
@@ -152,8 +153,16 @@ impl Command for RecordCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        figures::record(repo, &ended).await
+        record_ended(cx, repo, &ended).await
     }
+}
+
+/// What follows from calls that have ended: the figures they add up to, and the leads they were about.
+async fn record_ended(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[Call]) -> Result<(), Failure<CallRefused>> {
+    let shares: Vec<Share> = ended.iter().map(Share::added).collect();
+    figures::record(repo, &shares).await?;
+    touch_leads(cx, repo, ended).await?;
+    Ok(())
 }
 
 /// What listeners know of a call.
@@ -226,12 +235,12 @@ impl Command for CloseLostCalls {
             announce(cx, &call, false, before);
             call.version += 1;
             repo.update_call(&call).await?;
-            ended.push(Share::added(&call));
+            ended.push(call);
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        figures::record(repo, &ended).await?;
+        record_ended(cx, repo, &ended).await?;
         Ok(ended.len())
     }
 }
@@ -296,6 +305,9 @@ impl Command for AnnotateCall {
         repo.update_call(&call).await?;
         figures::record(repo, &[Share::edited(&before, &call)]).await?;
         cx.emit(call.company, Event::CallEdited { call: call.id, agent: call.agent });
+        if self.outcome.is_some() {
+            move_by_outcome(cx, repo, &call).await?;
+        }
         Ok(call)
     }
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::lead::first_dispositions;
 use super::{figures, fresh};
 use crate::company::{Company, CompanyRefused, company_name, country, timezone};
 use crate::engine::{Command, Context};
@@ -49,6 +50,7 @@ impl Command for CreateCompany {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Company, Failure<CompanyRefused>> {
         let company = new_company(cx, &self.name, &self.timezone, &self.country)?;
         repo.insert_company(&company).await?;
+        first_dispositions(cx, repo, company.id).await?;
         cx.emit(company.id, Event::CompanyCreated {});
         Ok(company)
     }

@@ -5,6 +5,7 @@ pub mod call;
 pub mod call_log;
 pub mod company;
 pub mod figures;
+pub mod lead;
 pub mod number;
 pub mod people;
 pub mod session;

@@ -11,6 +11,7 @@ use crate::scope::Permission;
 use crate::store::Repo;
 
 use super::company::new_company;
+use super::lead::first_dispositions;
 use super::on_duplicate;
 
 /// Makes the first company and the first account, which is its admin and the platform's. Works once.
@@ -77,6 +78,7 @@ impl Command for SetUp {
         let user = User::register(cx.id(), company.id, new, cx.now()).map_err(SetUpRefused::from)?;
         let user = User { is_platform: true, ..user };
         repo.insert_company(&company).await?;
+        first_dispositions(cx, repo, company.id).await?;
         on_duplicate(repo.insert_user(&user).await, "email", UserRefused::EmailTaken.into())?;
         cx.emit(company.id, Event::CompanyCreated {});
         cx.emit(company.id, Event::UserCreated { user: user.id, role: user.role });

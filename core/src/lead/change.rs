@@ -12,6 +12,9 @@ use crate::id::{ClientId, CompanyId, LeadId, UserId};
 use crate::phone::{Country, E164};
 use crate::pii::Pii;
 
+/// How long a lead that found nobody waits before it is looked at again.
+const WAIT: TimeDelta = TimeDelta::seconds(60);
+
 /// When something happens to a lead, and where the company is at home.
 #[derive(Debug, Clone, Copy)]
 pub struct At {
@@ -149,7 +152,7 @@ impl Lead {
             assigned_to: None,
             assigned_at: None,
             is_waiting: false,
-            return_at: None,
+            route_at: None,
             returns: 0,
             client: None,
             converted_at: converted.then_some(at.now),
@@ -228,7 +231,20 @@ impl Lead {
     pub fn contacted(&mut self, contact: DateTime<Utc>) {
         self.followup_count = self.followup_count.saturating_add(1);
         self.last_contact_at = self.last_contact_at.max(Some(contact));
-        self.return_at = None;
+        self.touched();
+    }
+
+    /// Whoever has it has done something: it stays with them.
+    pub fn touched(&mut self) {
+        if !self.is_waiting {
+            self.route_at = None;
+        }
+    }
+
+    /// Nobody was found: the routing looks again later.
+    pub fn wait(&mut self, now: DateTime<Utc>) {
+        self.is_waiting = true;
+        self.route_at = now.checked_add_signed(WAIT);
     }
 
     /// Moves to another status, with what follows from it.
@@ -248,9 +264,9 @@ impl Lead {
             (self.converted_at, self.converted_day, self.converted_by) = (None, None, None);
         }
         self.status = status;
-        // It was touched, so it stays where it is; and who needs no work needs nobody to do it.
-        self.return_at = None;
+        // Who needs no work needs nobody to do it.
         self.is_waiting &= status.is_open();
+        self.touched();
         Ok(())
     }
 
@@ -260,7 +276,7 @@ impl Lead {
         self.assigned_at = user.map(|_| now);
         self.is_waiting = false;
         let untouched = self.status == LeadStatus::New && user.is_some();
-        self.return_at = return_after.filter(|_| untouched).and_then(|wait| now.checked_add_signed(wait));
+        self.route_at = return_after.filter(|_| untouched).and_then(|wait| now.checked_add_signed(wait));
     }
 
     /// Names the client they became.
@@ -301,7 +317,7 @@ impl Lead {
         self.followup_count = self.followup_count.saturating_add(other.followup_count);
         self.last_contact_at = self.last_contact_at.max(other.last_contact_at);
         if other.last_contact_at.is_some() {
-            self.return_at = None;
+            self.touched();
         }
     }
 
@@ -352,10 +368,10 @@ mod tests {
         let user = (&crate::id::SeededIds::new(1) as &dyn crate::id::IdSource).id(at().now);
         let mut lead = lead();
         lead.assign(Some(user), at().now, Some(TimeDelta::minutes(5)));
-        assert!(lead.return_at.is_some());
+        assert!(lead.route_at.is_some());
         let sold = LeadChange { status: Some(LeadStatus::Converted), ..LeadChange::default() };
         let sold = changed(&lead, sold).unwrap();
-        assert_eq!((sold.converted_by, sold.converted_day, sold.return_at), (Some(user), Some(at().day), None));
+        assert_eq!((sold.converted_by, sold.converted_day, sold.route_at), (Some(user), Some(at().day), None));
         let back = LeadChange { status: Some(LeadStatus::Interested), ..LeadChange::default() };
         assert_eq!(changed(&sold, back.clone()), Err(LeadRefused::ReopenDenied(LeadStatus::Converted)));
         let open = sold.change(back, at(), true, &ScoreWeights::default()).unwrap();

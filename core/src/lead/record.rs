@@ -84,8 +84,9 @@ pub struct Lead {
     pub assigned_at: Option<DateTime<Utc>>,
     /// Whether nobody could be found and the lead waits for somebody.
     pub is_waiting: bool,
-    /// When it goes back and to somebody else, unless it is touched before.
-    pub return_at: Option<DateTime<Utc>>,
+    /// When the routing looks at it again: a waiting one to find somebody, one that was routed to give it to somebody else unless it is
+    /// touched before.
+    pub route_at: Option<DateTime<Utc>>,
     /// How often it went back.
     pub returns: u32,
     /// The client they became.

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::call::{CallStatus, Direction};
 use crate::id::{CallId, LeadId, NumberId, QueueId, UserId};
+use crate::lead::{LeadStatus, Priority, Quality, Source};
 use crate::people::{Role, RoleKind};
 use crate::phone::{Country, NumberStatus};
 
@@ -95,4 +96,29 @@ pub struct CallFilter {
     pub to: Option<DateTime<Utc>>,
     /// Only calls with an id below this one: the cursor of a deep list.
     pub before: Option<CallId>,
+}
+
+/// Narrows a list of leads.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadFilter {
+    /// The status.
+    pub status: Option<LeadStatus>,
+    /// The source.
+    pub source: Option<Source>,
+    /// The priority.
+    pub priority: Option<Priority>,
+    /// The quality.
+    pub quality: Option<Quality>,
+    /// Who works on them.
+    pub agent: Option<UserId>,
+    /// Whether somebody works on them.
+    pub assigned: Option<bool>,
+    /// Created at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Created before.
+    pub to: Option<DateTime<Utc>>,
+    /// A text that their name, address, numbers or requirements hold, in lower case.
+    pub text: Option<String>,
+    /// Only leads with an id below this one: the cursor of a deep list.
+    pub before: Option<LeadId>,
 }

@@ -28,6 +28,7 @@
 pub mod conformance;
 mod figures;
 mod filter;
+mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
@@ -37,7 +38,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -55,7 +57,8 @@ pub enum StoreError {
     Duplicate {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
-        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`.
+        /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
+        /// `company`, `code`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -134,6 +137,10 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + CallFigureStore
+    + LeadStore
+    + LeadRoutingStore
+    + LeadFiguresStore
+    + DispositionStore
     + Outbox
     + Send
 {

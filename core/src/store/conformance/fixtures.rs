@@ -9,6 +9,7 @@ use crate::call::{Call, CallEvent, Direction, NewCall};
 use crate::company::Company;
 use crate::event::{Envelope, Event};
 use crate::id::{CompanyId, Id, IdSource, SeededIds, UserId};
+use crate::lead::{At, Disposition, DispositionSettings, Lead, LeadNote, NewLead, ScoreWeights};
 use crate::people::password::TokenHash;
 use crate::people::session::SessionLife;
 use crate::people::user::Availability;
@@ -232,6 +233,35 @@ impl Rows {
             node: None,
             at: self.now(),
         })
+    }
+
+    /// A lead that nobody works on.
+    pub(super) fn lead(&self, company: CompanyId) -> Lead {
+        let new = NewLead {
+            name: "John Doe".to_owned(),
+            email: Some(format!("john{}@example.com", self.count())),
+            ..NewLead::default()
+        };
+        let at = At { now: self.now(), day: self.now().date_naive(), home: country("US") };
+        let lead = Lead::create(self.id(), company, new, at, &ScoreWeights::default()).expect("a fixture's lead");
+        Lead { phone: Some(self.e164()), raw_phone: Some("202 555".into()), ..lead }
+    }
+
+    pub(super) fn lead_note(&self, lead: &Lead) -> LeadNote {
+        let (author, text) = (Some(self.id()), UNICODE.into());
+        LeadNote { id: self.id(), lead: lead.id, company: lead.company, author, at: self.now(), text }
+    }
+
+    pub(super) fn disposition(&self, company: CompanyId) -> Disposition {
+        let settings = DispositionSettings {
+            code: format!("code-{}", self.count()),
+            label: UNICODE.to_owned(),
+            parent: None,
+            lead_status: None,
+            position: 1,
+            is_active: true,
+        };
+        Disposition { id: self.id(), company, settings, version: 1, created_at: self.now(), updated_at: self.now() }
     }
 
     pub(super) fn call_event(&self, call: &Call, seq: u32) -> CallEvent {

@@ -42,12 +42,16 @@ pub mod callers;
 pub mod calls;
 pub mod companies;
 pub mod contention;
+pub mod dispositions;
 pub mod errors;
 pub mod extensions;
 pub mod figures;
 pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
+pub mod lead_figures;
+pub mod lead_routing;
+pub mod leads;
 pub mod numbers;
 pub mod outbox;
 pub mod paging;
@@ -166,6 +170,39 @@ macro_rules! conformance_suite {
                 facts_of_ended_calls_come_in_order_of_their_beginning,
                 a_held_time_zone_is_the_companys,
                 sums_equal_a_recount_after_a_random_history,
+            }
+            leads {
+                a_lead_reads_back_as_it_was_written,
+                a_slice_with_a_taken_lead_is_refused_whole,
+                a_lead_is_replaced_by_its_next_version_only,
+                a_lead_is_deleted_once_with_its_notes,
+                leads_are_narrowed_by_every_field,
+                the_cursor_leads_through_all_leads,
+                leads_with_the_same_contact_are_found,
+                leads_to_route_are_found_in_the_order_they_are_due,
+                notes_come_newest_first,
+                a_history_moves_to_another_lead,
+                another_companys_leads_are_absent_and_stay_as_they_are,
+                no_update_of_a_locked_lead_is_lost,
+            }
+            lead_routing {
+                a_routing_reads_back_and_its_turn_stays,
+                a_profile_reads_back_and_is_replaced_by_its_next_version_only,
+                candidates_are_the_active_agents_as_they_stand,
+                decisions_come_newest_first,
+                another_companys_routing_is_absent_and_stays_as_it_is,
+                turns_are_even_however_many_ask_at_once,
+            }
+            lead_figures {
+                figures_add_up,
+                figures_of_days_are_narrowed_and_in_order,
+                figures_of_several_units_of_work_add_up,
+                figures_are_the_companys_own,
+            }
+            dispositions {
+                dispositions_read_back_and_are_replaced,
+                a_code_is_taken_once_in_its_company,
+                another_companys_dispositions_are_absent,
             }
             isolation {
                 a_unit_of_work_knows_its_scope,

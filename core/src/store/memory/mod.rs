@@ -7,10 +7,14 @@
 mod call;
 mod caller;
 mod company;
+mod disposition;
 mod extension;
 mod figures;
 mod gate;
 mod inbound;
+mod lead;
+mod lead_figures;
+mod lead_routing;
 mod map;
 mod number;
 mod outbox;

@@ -9,9 +9,10 @@ use crate::call::{Call, CallEvent, CallSums};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
-    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
-    TrunkId, UserId,
+    AssignmentId, CallId, CallerId, CompanyId, DispositionId, EventId, ExtensionId, InboundRouteId, LeadId, LeadNoteId,
+    NumberId, QueueId, SessionId, TrunkId, UserId,
 };
+use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -59,6 +60,22 @@ pub(super) struct State {
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
+    pub(super) leads: Map<LeadId, Arc<Lead>>,
+    pub(super) lead_notes: Map<(LeadId, LeadNoteId), Arc<LeadNote>>,
+    pub(super) lead_note_ids: Map<LeadNoteId, LeadId>,
+    pub(super) lead_decisions: Map<(LeadId, u64), Arc<LeadDecision>>,
+    /// The place of the last decision.
+    pub(super) last_decision: u64,
+    pub(super) lead_routings: Map<CompanyId, Arc<LeadRouting>>,
+    pub(super) lead_profiles: Map<UserId, Arc<LeadProfile>>,
+    pub(super) lead_passes: Map<(UserId, CompanyId), u64>,
+    pub(super) lead_counts: Map<(CompanyId, CountBy, String), i64>,
+    pub(super) agent_leads: Map<(UserId, CompanyId), [i64; 3]>,
+    pub(super) lead_days: Map<(CompanyId, NaiveDate, Option<UserId>, Source), [i64; 3]>,
+
+    pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
+    pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
+
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,
     /// Undelivered events, with the end of their lease.
@@ -105,4 +122,9 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    Lead: "lead", company, version;
+    LeadNote: "lead_note", company;
+    LeadRouting: "lead_routing", company, version;
+    LeadProfile: "lead_profile", company, version;
+    Disposition: "disposition", company, version;
 }

@@ -1,0 +1,77 @@
+//! What calls do to leads.
+
+use std::collections::BTreeMap;
+
+use super::desk::{Desk, Ledger};
+use crate::call::Call;
+use crate::engine::Context;
+use crate::id::LeadId;
+use crate::lead::LeadStatus;
+use crate::lead::disposition::leads_to;
+use crate::scope::Permission;
+use crate::store::{Repo, StoreError};
+
+/// Counts ended calls as contacts of their leads; one in which somebody was talked to makes a new lead a contacted one. The calls
+/// are locked; leads are locked in order of id, after them.
+pub(in crate::command) async fn touch_leads(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    ended: &[Call],
+) -> Result<(), StoreError> {
+    let mut by_lead: BTreeMap<LeadId, Vec<&Call>> = BTreeMap::new();
+    for call in ended {
+        if let Some(lead) = call.lead {
+            by_lead.entry(lead).or_default().push(call);
+        }
+    }
+    let mut ledger = Ledger::default();
+    let mut desks = BTreeMap::new();
+    for (id, calls) in by_lead {
+        // A lead may be gone while people talk.
+        let Some(before) = repo.lead_for_update(id).await? else { continue };
+        let company = before.company;
+        if !desks.contains_key(&company) {
+            let found = repo.company(company).await?.ok_or(StoreError::OutOfScope)?;
+            let routing = repo.lead_routing(company).await?;
+            desks.insert(company, Desk::of(cx, &found, routing));
+        }
+        let Some(desk) = desks.get(&company) else { continue };
+        let mut after = before.clone();
+        for call in calls.into_iter().filter(|call| call.company == company) {
+            after.contacted(call.ended_at.unwrap_or(call.started_at));
+            if call.answered_at.is_some() && after.status == LeadStatus::New {
+                // Whatever is new can be contacted.
+                let _ = after.move_to(LeadStatus::Contacted, desk.at, false);
+            }
+        }
+        let after = after.next(cx.now(), &desk.routing.settings.score_weights);
+        ledger.replace(cx, repo, &before, &after).await?;
+    }
+    ledger.close(repo).await
+}
+
+/// Moves the lead of a call where the company's table says that this outcome leads. A lead that cannot go there stays: the word of
+/// the call counts all the same.
+pub(in crate::command) async fn move_by_outcome(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    call: &Call,
+) -> Result<(), StoreError> {
+    let (Some(id), Some(outcome)) = (call.lead, &call.outcome) else { return Ok(()) };
+    let Some(status) = leads_to(&repo.dispositions().await?, outcome) else { return Ok(()) };
+    let Some(before) = repo.lead_for_update(id).await?.filter(|lead| lead.company == call.company) else {
+        return Ok(());
+    };
+    let company = repo.company(before.company).await?.ok_or(StoreError::OutOfScope)?;
+    let routing = repo.lead_routing(before.company).await?;
+    let desk = Desk::of(cx, &company, routing);
+    let mut after = before.clone();
+    let manages = cx.actor().may(Permission::ManageLeads);
+    if before.status == status || after.move_to(status, desk.at, manages).is_err() {
+        return Ok(());
+    }
+    let after = after.next(cx.now(), &desk.routing.settings.score_weights);
+    let mut ledger = Ledger::default();
+    ledger.replace(cx, repo, &before, &after).await?;
+    ledger.close(repo).await
+}

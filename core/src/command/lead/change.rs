@@ -1,0 +1,189 @@
+//! Working on leads.
+
+use async_trait::async_trait;
+
+use super::desk::{Desk, Ledger, check_assignee, note_of, own_lead};
+use crate::command::fresh;
+use crate::engine::{Command, Context};
+use crate::error::Failure;
+use crate::event::Event;
+use crate::id::{LeadId, UserId};
+use crate::lead::{Cents, Lead, LeadChange, LeadRefused, LeadStatus};
+use crate::scope::Permission;
+use crate::store::Repo;
+
+/// Changes a lead: one's own, or any with the right to manage leads.
+#[derive(Debug, Clone)]
+pub struct UpdateLead {
+    /// Which.
+    pub lead: LeadId,
+    /// What changes.
+    pub change: LeadChange,
+    /// Gives it to somebody, or takes it back with `Some(None)`. For those who manage leads.
+    pub assign: Option<Option<UserId>>,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for UpdateLead {
+    type Output = Lead;
+    type Refused = LeadRefused;
+    const NAME: &'static str = "update_lead";
+
+    fn permission(&self) -> Permission {
+        Permission::WorkLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
+        let desk = Desk::open(cx, repo).await?;
+        let before = own_lead(cx, repo, self.lead).await?;
+        if !fresh(self.expected_version, before.version) {
+            return Err(LeadRefused::Stale.into());
+        }
+        let mut ledger = Ledger::default();
+        let after = apply(cx, repo, &desk, &mut ledger, &before, self.change.clone(), self.assign).await?;
+        ledger.close(repo).await?;
+        Ok(after)
+    }
+}
+
+/// Changes a lead that is locked.
+pub(super) async fn apply(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    desk: &Desk,
+    ledger: &mut Ledger,
+    before: &Lead,
+    change: LeadChange,
+    assign: Option<Option<UserId>>,
+) -> Result<Lead, Failure<LeadRefused>> {
+    let note = note_of(cx, before, change.notes.as_deref())?;
+    let manages = cx.actor().may(Permission::ManageLeads);
+    let weights = &desk.routing.settings.score_weights;
+    let mut after = before.change(change, desk.at, manages, weights)?;
+    if let Some(user) = assign.filter(|user| *user != before.assigned_to) {
+        cx.demand(Permission::ManageLeads)?;
+        if let Some(user) = user {
+            check_assignee(repo, user).await?;
+        }
+        after.assign(user, cx.now(), None);
+    }
+    // Whoever has it has touched it.
+    if before.assigned_to.is_some() && before.assigned_to == cx.actor().user_id() {
+        after.touched();
+    }
+    ledger.replace(cx, repo, before, &after).await?;
+    if let Some(note) = note {
+        repo.insert_lead_notes(&[note]).await?;
+    }
+    Ok(after)
+}
+
+/// Gives a lead to somebody, or takes it back.
+#[derive(Debug, Clone, Copy)]
+pub struct AssignLead {
+    /// Which.
+    pub lead: LeadId,
+    /// To whom.
+    pub user: Option<UserId>,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for AssignLead {
+    type Output = Lead;
+    type Refused = LeadRefused;
+    const NAME: &'static str = "assign_lead";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
+        let before = own_lead(cx, repo, self.lead).await?;
+        if !fresh(self.expected_version, before.version) {
+            return Err(LeadRefused::Stale.into());
+        }
+        if before.assigned_to == self.user && !before.is_waiting {
+            return Ok(before);
+        }
+        let update = UpdateLead {
+            lead: self.lead,
+            change: LeadChange::default(),
+            assign: Some(self.user),
+            expected_version: None,
+        };
+        update.run(cx, repo).await
+    }
+}
+
+/// Notes that a lead was sold.
+#[derive(Debug, Clone, Copy)]
+pub struct ConvertLead {
+    /// Which.
+    pub lead: LeadId,
+    /// For how much; what is known of it stays when nothing is said.
+    pub value: Option<Cents>,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for ConvertLead {
+    type Output = Lead;
+    type Refused = LeadRefused;
+    const NAME: &'static str = "convert_lead";
+
+    fn permission(&self) -> Permission {
+        Permission::WorkLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
+        let change =
+            LeadChange { status: Some(LeadStatus::Converted), value: self.value.map(Some), ..LeadChange::default() };
+        let update = UpdateLead { lead: self.lead, change, assign: None, expected_version: self.expected_version };
+        update.run(cx, repo).await
+    }
+}
+
+/// Removes a lead with its notes. For admins.
+#[derive(Debug, Clone, Copy)]
+pub struct DeleteLead {
+    /// Which.
+    pub lead: LeadId,
+}
+
+#[async_trait]
+impl Command for DeleteLead {
+    type Output = ();
+    type Refused = LeadRefused;
+    const NAME: &'static str = "delete_lead";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageCompany
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<LeadRefused>> {
+        let mut ledger = Ledger::default();
+        remove(cx, repo, &mut ledger, self.lead, None).await?;
+        ledger.close(repo).await?;
+        Ok(())
+    }
+}
+
+/// Removes a lead.
+pub(super) async fn remove(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    ledger: &mut Ledger,
+    id: LeadId,
+    merged_into: Option<LeadId>,
+) -> Result<(), Failure<LeadRefused>> {
+    let lead = repo.lead_for_update(id).await?.ok_or(LeadRefused::NotFound)?;
+    repo.delete_lead(id).await?;
+    ledger.note(Some(&lead), None);
+    cx.emit(lead.company, Event::LeadDeleted { lead: id, merged_into });
+    Ok(())
+}

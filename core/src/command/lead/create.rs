@@ -1,0 +1,324 @@
+//! Taking leads in.
+
+use async_trait::async_trait;
+
+use super::desk::{Before, Desk, Ledger, assigned, check_assignee, note_of, previous_owner};
+use crate::engine::{Command, Context};
+use crate::error::Failure;
+use crate::event::Event;
+use crate::id::{LeadId, UserId};
+use crate::lead::{
+    Candidate, Decision, Lead, LeadChange, LeadDecision, LeadNote, LeadOrigin, LeadRefused, LeadStatus, Needs, NewLead,
+    Owner, Strategy,
+};
+use crate::people::RoleKind;
+use crate::scope::Permission;
+use crate::store::{Repo, StoreError};
+
+/// What to do with a lead whose telephone number or e-mail address another one has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum OnDuplicate {
+    /// Take it in all the same.
+    #[default]
+    Create,
+    /// Leave it out.
+    Skip,
+    /// Write what is new about it onto the newest lead with the same contact.
+    Update,
+}
+
+/// What became of a lead that was to be taken in.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// It is there.
+    Created(Lead),
+    /// It was left out: this one has the same contact.
+    Skipped(LeadId),
+    /// This one was there before, and knows more now.
+    Updated(Lead),
+    /// It was not accepted; the others are not concerned.
+    Refused(LeadRefused),
+}
+
+/// What became of a lead, and who got it and why.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Who got it and why, when it was routed.
+    pub decision: Option<Decision>,
+}
+
+/// Takes in many leads in one unit of work. One that is refused does not keep the others out.
+#[derive(Debug, Clone)]
+pub struct CreateLeads {
+    /// The leads.
+    pub leads: Vec<NewLead>,
+    /// What to do with those that are known.
+    pub on_duplicate: OnDuplicate,
+}
+
+/// Takes in one lead.
+#[derive(Debug, Clone)]
+pub struct CreateLead {
+    /// The lead.
+    pub lead: NewLead,
+}
+
+/// Says who would get a lead, and changes nothing.
+#[derive(Debug, Clone)]
+pub struct PreviewRoute {
+    /// The lead.
+    pub lead: NewLead,
+}
+
+/// Takes leads in one after another, and writes what belongs to all of them at the end.
+struct Intake {
+    desk: Desk,
+    ledger: Ledger,
+    /// As they stand now, the leads of this unit of work included.
+    agents: Vec<Candidate>,
+    passes: std::collections::BTreeMap<UserId, u64>,
+    notes: Vec<LeadNote>,
+    decisions: Vec<LeadDecision>,
+}
+
+/// Whether the company's routing decides: leads that an agent takes in are their own.
+fn is_routed(cx: &Context<'_>, new: &NewLead) -> bool {
+    new.owner == Owner::Routed && cx.actor().role_kind() != Some(RoleKind::Agent)
+}
+
+impl Intake {
+    async fn open(cx: &Context<'_>, repo: &mut dyn Repo, routes: bool) -> Result<Self, Failure<LeadRefused>> {
+        let desk = if routes { Desk::locked(cx, repo).await? } else { Desk::open(cx, repo).await? };
+        // The agents are read under the lock: what they have counts up to the lead before.
+        let asks = routes && desk.routing.settings.strategy != Strategy::Manual;
+        let agents = if asks { repo.lead_candidates().await? } else { Vec::new() };
+        Ok(Self {
+            desk,
+            agents,
+            ledger: Ledger::default(),
+            passes: std::collections::BTreeMap::new(),
+            notes: Vec::new(),
+            decisions: Vec::new(),
+        })
+    }
+
+    async fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        repo: &mut dyn Repo,
+        new: &NewLead,
+        on_duplicate: OnDuplicate,
+    ) -> Result<Created, Failure<LeadRefused>> {
+        let weights = &self.desk.routing.settings.score_weights;
+        let mut lead = Lead::create(cx.id(), self.desk.company, new.clone(), self.desk.at, weights)?;
+        let note = note_of(cx, &lead, new.notes.as_deref())?;
+        if on_duplicate != OnDuplicate::Create
+            && let Some(known) = self.known(repo, &lead).await?
+        {
+            if on_duplicate == OnDuplicate::Skip {
+                return Ok(Created { outcome: Outcome::Skipped(known), decision: None });
+            }
+            let updated = self.update(cx, repo, known, new).await?;
+            return Ok(Created { outcome: Outcome::Updated(updated), decision: None });
+        }
+        let decision = self.settle(cx, repo, &mut lead, new).await?;
+        repo.insert_leads(std::slice::from_ref(&lead)).await?;
+        self.ledger.note(None, Some(&lead));
+        self.notes.extend(note);
+        cx.emit(lead.company, Event::LeadCreated { lead: lead.id, source: lead.source.clone() });
+        if lead.assigned_to.is_some() {
+            assigned(cx, &lead, None);
+        }
+        if lead.status == LeadStatus::Converted {
+            cx.emit(lead.company, Event::LeadConverted { lead: lead.id, user: lead.converted_by, client: None });
+        }
+        if let Some(decision) = &decision {
+            let (lead, company) = (lead.id, lead.company);
+            self.decisions.push(LeadDecision { lead, company, decision: decision.clone() });
+        }
+        Ok(Created { outcome: Outcome::Created(lead), decision })
+    }
+
+    async fn known(&self, repo: &mut dyn Repo, lead: &Lead) -> Result<Option<LeadId>, StoreError> {
+        let email = lead.email.as_ref().map(|email| email.expose().as_str());
+        Ok(repo.leads_by_contact(lead.phone.as_ref(), email).await?.first().map(|known| known.id))
+    }
+
+    /// Finds somebody to work on a new lead.
+    async fn settle(
+        &mut self,
+        cx: &Context<'_>,
+        repo: &mut dyn Repo,
+        lead: &mut Lead,
+        new: &NewLead,
+    ) -> Result<Option<Decision>, Failure<LeadRefused>> {
+        let user = match new.owner {
+            Owner::Nobody => {
+                cx.demand(Permission::ManageLeads)?;
+                None
+            }
+            Owner::User(user) => {
+                if cx.actor().user_id() != Some(user) {
+                    cx.demand(Permission::ManageLeads)?;
+                }
+                check_assignee(repo, user).await?;
+                Some(user)
+            }
+            Owner::Routed if is_routed(cx, new) => return self.route(repo, lead).await.map(Some),
+            Owner::Routed => cx.actor().user_id(),
+        };
+        lead.assign(user, cx.now(), None);
+        credit(lead);
+        Ok(None)
+    }
+
+    /// Gives a new lead to whom the company's routing finds.
+    async fn route(&mut self, repo: &mut dyn Repo, lead: &mut Lead) -> Result<Decision, Failure<LeadRefused>> {
+        let sticky = self.desk.routing.settings.sticky_owner && !self.agents.is_empty();
+        let owner = if sticky { previous_owner(repo, lead).await? } else { None };
+        let routed = self.desk.route(lead, Before { owner, returned_from: None }, &self.agents);
+        let settings = &self.desk.routing.settings;
+        match routed.decision.chosen.zip(routed.turns) {
+            Some((chosen, (pass, turn))) => {
+                lead.assign(Some(chosen), self.desk.at.now, settings.return_after());
+                self.desk.routing.turn = turn;
+                self.passes.insert(chosen, pass);
+                if let Some(agent) = self.agents.iter_mut().find(|agent| agent.user == chosen) {
+                    agent.pass = pass;
+                    agent.leads.total += 1;
+                    agent.leads.open += u64::from(lead.status.is_open());
+                }
+            }
+            None if settings.strategy != Strategy::Manual && lead.status.is_open() => lead.wait(self.desk.at.now),
+            None => {}
+        }
+        credit(lead);
+        Ok(routed.decision)
+    }
+
+    /// Writes what is said of a lead onto one that is known.
+    async fn update(
+        &mut self,
+        cx: &mut Context<'_>,
+        repo: &mut dyn Repo,
+        known: LeadId,
+        new: &NewLead,
+    ) -> Result<Lead, Failure<LeadRefused>> {
+        let before = repo.lead_for_update(known).await?.ok_or(StoreError::Contention)?;
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty()).map(Some);
+        let change = LeadChange {
+            name: Some(new.name.clone()),
+            email: given(&new.email),
+            phone: given(&new.phone),
+            requirements: given(&new.requirements),
+            needs: (new.needs != Needs::default()).then(|| new.needs.clone()),
+            custom: Some(new.custom.clone()),
+            value: new.value.map(Some),
+            origin: (new.origin != LeadOrigin::default()).then(|| new.origin.clone()),
+            ..LeadChange::default()
+        };
+        let after = before.change(change, self.desk.at, false, &self.desk.routing.settings.score_weights)?;
+        self.notes.extend(note_of(cx, &after, new.notes.as_deref())?);
+        self.ledger.replace(cx, repo, &before, &after).await?;
+        Ok(after)
+    }
+
+    /// Writes what belongs to all leads.
+    async fn close(self, repo: &mut dyn Repo) -> Result<(), StoreError> {
+        repo.insert_lead_notes(&self.notes).await?;
+        repo.insert_lead_decisions(&self.decisions).await?;
+        if !self.passes.is_empty() {
+            let passes: Vec<(UserId, u64)> = self.passes.into_iter().collect();
+            repo.set_lead_turns(self.desk.company, self.desk.routing.turn, &passes).await?;
+        }
+        self.ledger.close(repo).await
+    }
+}
+
+/// A lead that came as sold is credited to whoever got it.
+fn credit(lead: &mut Lead) {
+    if lead.status == LeadStatus::Converted {
+        lead.converted_by = lead.assigned_to;
+    }
+}
+
+#[async_trait]
+impl Command for CreateLeads {
+    type Output = Vec<Created>;
+    type Refused = LeadRefused;
+    const NAME: &'static str = "create_leads";
+
+    fn permission(&self) -> Permission {
+        Permission::WorkLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Vec<Created>, Failure<LeadRefused>> {
+        let routes = self.leads.iter().any(|new| is_routed(cx, new));
+        let mut intake = Intake::open(cx, repo, routes).await?;
+        let mut made = Vec::with_capacity(self.leads.len());
+        for new in &self.leads {
+            made.push(match intake.take(cx, repo, new, self.on_duplicate).await {
+                // Every check comes before the first write: what was refused has left nothing.
+                Err(Failure::Refused(refused)) => Created { outcome: Outcome::Refused(refused), decision: None },
+                other => other?,
+            });
+        }
+        intake.close(repo).await?;
+        Ok(made)
+    }
+}
+
+#[async_trait]
+impl Command for CreateLead {
+    /// The lead, and who got it and why when it was routed.
+    type Output = (Lead, Option<Decision>);
+    type Refused = LeadRefused;
+    const NAME: &'static str = "create_lead";
+
+    fn permission(&self) -> Permission {
+        Permission::WorkLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Self::Output, Failure<LeadRefused>> {
+        let mut intake = Intake::open(cx, repo, is_routed(cx, &self.lead)).await?;
+        let made = intake.take(cx, repo, &self.lead, OnDuplicate::Create).await?;
+        intake.close(repo).await?;
+        match made.outcome {
+            Outcome::Created(lead) | Outcome::Updated(lead) => Ok((lead, made.decision)),
+            Outcome::Skipped(_) => Err(LeadRefused::Duplicate.into()),
+            Outcome::Refused(refused) => Err(refused.into()),
+        }
+    }
+}
+
+#[async_trait]
+impl Command for PreviewRoute {
+    /// The lead as it would be, and who would get it and why.
+    type Output = (Lead, Option<Decision>);
+    type Refused = LeadRefused;
+    const NAME: &'static str = "preview_route";
+
+    fn permission(&self) -> Permission {
+        Permission::WorkLeads
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Self::Output, Failure<LeadRefused>> {
+        let desk = Desk::open(cx, repo).await?;
+        let agents = if is_routed(cx, &self.lead) { repo.lead_candidates().await? } else { Vec::new() };
+        let weights = &desk.routing.settings.score_weights;
+        let mut lead = Lead::create(cx.id(), desk.company, self.lead.clone(), desk.at, weights)?;
+        note_of(cx, &lead, self.lead.notes.as_deref())?;
+        let mut intake = Intake {
+            desk,
+            agents,
+            ledger: Ledger::default(),
+            passes: std::collections::BTreeMap::new(),
+            notes: Vec::new(),
+            decisions: Vec::new(),
+        };
+        let decision = intake.settle(cx, repo, &mut lead, &self.lead).await?;
+        Ok((lead, decision))
+    }
+}

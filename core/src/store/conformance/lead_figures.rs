@@ -1,0 +1,141 @@
+//! What leads add up to is kept.
+
+use futures::future::join_all;
+
+use super::fixtures::{Rows, assert_out_of_scope, day, founded, read, retried, write};
+use crate::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures, Source};
+use crate::scope::Scope;
+use crate::store::{Access, Store};
+
+fn source(word: &str) -> Source {
+    word.parse().expect("a source")
+}
+
+fn count(by: CountBy, word: &str, leads: u64) -> LeadCount {
+    LeadCount { by, word: word.to_owned(), leads }
+}
+
+/// What is added adds up, what is taken away goes, and what is nothing is not shown.
+pub async fn figures_add_up(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let mut users = [rows.id(), rows.id()];
+    users.sort_unstable();
+    let figures = LeadFigures {
+        counts: [
+            ((CountBy::Quality, "hot".to_owned()), 3),
+            ((CountBy::Source, "straße".to_owned()), 2),
+            ((CountBy::Status, "new".to_owned()), 1),
+            ((CountBy::Status, "lost".to_owned()), 1),
+        ]
+        .into(),
+        agents: [(users[0], [5, 4, 1]), (users[1], [1, 1, 0])].into(),
+        days: [
+            ((day("2026-03-01"), None, source("web")), [1, 0, 0]),
+            ((day("2026-03-01"), Some(users[0]), source("web")), [1, 1, 250]),
+        ]
+        .into(),
+    };
+    let less = LeadFigures {
+        counts: [((CountBy::Status, "new".to_owned()), -1), ((CountBy::Quality, "hot".to_owned()), -1)].into(),
+        agents: [(users[1], [-1, -1, 0]), (users[0], [0, -2, 1])].into(),
+        days: [((day("2026-03-01"), None, source("web")), [-1, 0, 0])].into(),
+    };
+    write!(store, scope, tx => {
+        tx.add_lead_figures(company.id, &figures).await.unwrap();
+        tx.add_lead_figures(company.id, &less).await.unwrap();
+        tx.add_lead_figures(company.id, &LeadFigures::default()).await.unwrap();
+    });
+    read!(store, scope, tx => {
+        let expected = [
+            count(CountBy::Status, "lost", 1),
+            count(CountBy::Source, "straße", 2),
+            count(CountBy::Quality, "hot", 2),
+        ];
+        assert_eq!(tx.lead_counts().await.unwrap(), expected);
+        let own = (users[0], AgentLeads { total: 5, open: 2, converted: 2 });
+        assert_eq!(tx.agent_leads(&[users[1], users[0], users[0], rows.id()]).await.unwrap(), [own, (users[1], AgentLeads::default())]);
+        assert_eq!(tx.agent_leads(&[]).await.unwrap(), []);
+        let days = tx.lead_days(day("2026-03-01"), day("2026-03-01"), None).await.unwrap();
+        let own = LeadDay { day: day("2026-03-01"), user: Some(users[0]), source: source("web"), created: 1, converted: 1, value: 250 };
+        assert_eq!(days, [own]);
+    });
+}
+
+/// Days come in order, within the bounds, and of one person when asked for.
+pub async fn figures_of_days_are_narrowed_and_in_order(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let mut users = [rows.id(), rows.id()];
+    users.sort_unstable();
+    let mut expected = Vec::new();
+    let mut figures = LeadFigures::default();
+    for day in ["1970-01-01", "2026-02-28", "2026-03-01", "2999-12-31"].map(day) {
+        for user in [None, Some(users[0]), Some(users[1])] {
+            for source in ["a", "b"].map(source) {
+                figures.days.insert((day, user, source.clone()), [1, 0, 0]);
+                expected.push(LeadDay { day, user, source, created: 1, converted: 0, value: 0 });
+            }
+        }
+    }
+    write!(store, scope, tx => tx.add_lead_figures(company.id, &figures).await.unwrap());
+    let (first, last) = (day("1970-01-01"), day("2999-12-31"));
+    for (from, to) in [(first, last), (day("2026-02-28"), day("2026-03-01")), (last, first)] {
+        for user in [None, Some(users[1])] {
+            let within = |one: &&LeadDay| (from..=to).contains(&one.day) && (user.is_none() || one.user == user);
+            let expected: Vec<LeadDay> = expected.iter().filter(within).cloned().collect();
+            assert_eq!(read!(store, scope, tx => tx.lead_days(from, to, user).await.unwrap()), expected);
+        }
+    }
+}
+
+/// Figures that several units of work add at once, in whatever order, all count.
+pub async fn figures_of_several_units_of_work_add_up(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let users = [rows.id(), rows.id(), rows.id()];
+    let figures = LeadFigures {
+        counts: ["new", "lost", "contacted"].map(|word| ((CountBy::Status, word.to_owned()), 1)).into(),
+        agents: users.map(|user| (user, [1, 1, 0])).into(),
+        days: users.map(|user| ((day("2026-03-01"), Some(user), source("web")), [1, 0, 0])).into(),
+    };
+    let add = async || {
+        let mut tx = store.begin(scope, Access::Write).await?;
+        tx.add_lead_figures(company.id, &figures).await?;
+        tx.commit().await
+    };
+    for done in join_all((0..24).map(|_| retried(add))).await {
+        done.unwrap();
+    }
+    read!(store, scope, tx => {
+        assert!(tx.lead_counts().await.unwrap().iter().all(|count| count.leads == 24));
+        assert!(tx.agent_leads(&users).await.unwrap().iter().all(|(_, leads)| leads.open == 24));
+    });
+}
+
+/// Figures are a company's own; the system sees those of all added up.
+pub async fn figures_are_the_companys_own(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await, founded(store, &rows).await);
+    let user = rows.id();
+    let figures = LeadFigures {
+        counts: [((CountBy::Status, "new".to_owned()), 1)].into(),
+        agents: [(user, [1, 1, 0])].into(),
+        days: [((day("2026-03-01"), None, source("web")), [1, 0, 0])].into(),
+    };
+    write!(store, Scope::Company(theirs.id), tx => tx.add_lead_figures(theirs.id, &figures).await.unwrap());
+    write!(store, Scope::Company(ours.id), tx => {
+        assert_out_of_scope(tx.add_lead_figures(theirs.id, &figures).await);
+        assert_eq!(tx.lead_counts().await.unwrap(), []);
+        assert_eq!(tx.agent_leads(&[user]).await.unwrap(), []);
+        assert_eq!(tx.lead_days(day("1970-01-01"), day("2999-12-31"), None).await.unwrap(), []);
+    });
+    write!(store, Scope::System, tx => tx.add_lead_figures(ours.id, &figures).await.unwrap());
+    read!(store, Scope::System, tx => {
+        assert_eq!(tx.lead_counts().await.unwrap(), [count(CountBy::Status, "new", 2)]);
+        assert_eq!(tx.lead_days(day("1970-01-01"), day("2999-12-31"), None).await.unwrap()[0].created, 2);
+    });
+}

@@ -1,0 +1,118 @@
+//! The storage traits of leads: the leads with their notes, their routing, their figures, and dispositions.
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::{LeadFilter, Listing, Page, StoreError};
+use crate::id::{CompanyId, DispositionId, LeadId, UserId};
+use crate::lead::{
+    AgentLeads, Candidate, Disposition, Lead, LeadCount, LeadDay, LeadDecision, LeadFigures, LeadNote, LeadProfile,
+    LeadRouting,
+};
+use crate::phone::E164;
+
+/// A contact that several leads share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SharedContact {
+    /// A telephone number.
+    Phone(E164),
+    /// An e-mail address.
+    Email(crate::pii::Pii<String>),
+}
+
+/// Leads and their notes.
+#[async_trait]
+pub trait LeadStore: Send {
+    /// Adds leads. Duplicate: `id`.
+    async fn insert_leads(&mut self, leads: &[Lead]) -> Result<(), StoreError>;
+    /// Replaces a lead.
+    async fn update_lead(&mut self, lead: &Lead) -> Result<(), StoreError>;
+    /// Removes a lead with its notes and decisions; calls keep the id. `false` when there is none.
+    async fn delete_lead(&mut self, id: LeadId) -> Result<bool, StoreError>;
+    /// Reads a lead.
+    async fn lead(&mut self, id: LeadId) -> Result<Option<Lead>, StoreError>;
+    /// Reads a lead and locks the row.
+    async fn lead_for_update(&mut self, id: LeadId) -> Result<Option<Lead>, StoreError>;
+    /// Lists leads, newest first.
+    async fn leads(&mut self, filter: &LeadFilter, page: Page) -> Result<Listing<Lead>, StoreError>;
+    /// Leads with this number or this e-mail address, which is in lower case; newest first, at most 100.
+    async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError>;
+    /// Numbers and then addresses that several leads of a company share, in their order; at most `limit` of each.
+    async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError>;
+    /// Leads that the routing looks at again at `now` or before; those that have waited for it longest first, then by id; at most
+    /// `limit`.
+    async fn leads_to_route(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<(CompanyId, LeadId)>, StoreError>;
+    /// Moves the notes and the calls of one lead to another of the same company. [`StoreError::Stale`] when either is absent.
+    async fn move_lead_history(&mut self, from: LeadId, to: LeadId) -> Result<(), StoreError>;
+    /// Adds notes. Duplicate: `id`. [`StoreError::OutOfScope`] when a note's lead is not one of its company in the scope.
+    async fn insert_lead_notes(&mut self, notes: &[LeadNote]) -> Result<(), StoreError>;
+    /// The notes of a lead, newest first (by id), at most `limit`.
+    async fn lead_notes(&mut self, lead: LeadId, limit: u32) -> Result<Vec<LeadNote>, StoreError>;
+}
+
+/// How leads are routed.
+#[async_trait]
+pub trait LeadRoutingStore: Send {
+    /// Adds the state of a company. Duplicate: `company`.
+    async fn insert_lead_routing(&mut self, routing: &LeadRouting) -> Result<(), StoreError>;
+    /// Replaces the settings of a company; its turn stays.
+    async fn update_lead_routing(&mut self, routing: &LeadRouting) -> Result<(), StoreError>;
+    /// Reads the state of a company.
+    async fn lead_routing(&mut self, company: CompanyId) -> Result<Option<LeadRouting>, StoreError>;
+    /// Reads the state of a company and locks the row.
+    async fn lead_routing_for_update(&mut self, company: CompanyId) -> Result<Option<LeadRouting>, StoreError>;
+    /// Sets the company's turn, and the passes of agents. [`StoreError::Stale`] when the company has no state.
+    async fn set_lead_turns(
+        &mut self,
+        company: CompanyId,
+        turn: u64,
+        passes: &[(UserId, u64)],
+    ) -> Result<(), StoreError>;
+    /// All active users of kind agent in the scope as they stand for routing, in order of id.
+    async fn lead_candidates(&mut self) -> Result<Vec<Candidate>, StoreError>;
+    /// Adds an agent's profile. Duplicate: `user`.
+    async fn insert_lead_profile(&mut self, profile: &LeadProfile) -> Result<(), StoreError>;
+    /// Replaces an agent's profile.
+    async fn update_lead_profile(&mut self, profile: &LeadProfile) -> Result<(), StoreError>;
+    /// Reads an agent's profile.
+    async fn lead_profile(&mut self, user: UserId) -> Result<Option<LeadProfile>, StoreError>;
+    /// Adds decisions. [`StoreError::OutOfScope`] when a decision's lead is not one of its company in the scope.
+    async fn insert_lead_decisions(&mut self, decisions: &[LeadDecision]) -> Result<(), StoreError>;
+    /// The decisions about a lead, newest first, at most 50.
+    async fn lead_decisions(&mut self, lead: LeadId) -> Result<Vec<LeadDecision>, StoreError>;
+}
+
+/// What leads add up to. Commands add what a change of leads changes, in the same unit of work and after the leads.
+#[async_trait]
+pub trait LeadFiguresStore: Send {
+    /// Adds figures, which may be negative, to those of a company; its rows are locked in their order.
+    /// [`StoreError::OutOfScope`] for a company outside the scope.
+    async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError>;
+    /// Leads by status, source and quality, in that order and by word; of several companies added up. What is nothing is left out.
+    async fn lead_counts(&mut self) -> Result<Vec<LeadCount>, StoreError>;
+    /// What these agents have, in order of id; who never had any is left out.
+    async fn agent_leads(&mut self, users: &[UserId]) -> Result<Vec<(UserId, AgentLeads)>, StoreError>;
+    /// What came and was sold from `from` to `to`, both included; of one user when given. By day, user and source; of several
+    /// companies added up. What is nothing is left out; at most 100,000 rows.
+    async fn lead_days(
+        &mut self,
+        from: NaiveDate,
+        to: NaiveDate,
+        user: Option<UserId>,
+    ) -> Result<Vec<LeadDay>, StoreError>;
+}
+
+/// Dispositions.
+#[async_trait]
+pub trait DispositionStore: Send {
+    /// Adds dispositions. Duplicate: `id`, `code` (in the company).
+    async fn insert_dispositions(&mut self, dispositions: &[Disposition]) -> Result<(), StoreError>;
+    /// Replaces a disposition. Duplicate: `code`.
+    async fn update_disposition(&mut self, disposition: &Disposition) -> Result<(), StoreError>;
+    /// Removes a disposition. `false` when there is none.
+    async fn delete_disposition(&mut self, id: DispositionId) -> Result<bool, StoreError>;
+    /// Reads a disposition.
+    async fn disposition(&mut self, id: DispositionId) -> Result<Option<Disposition>, StoreError>;
+    /// All dispositions of the scope, by company and id.
+    async fn dispositions(&mut self) -> Result<Vec<Disposition>, StoreError>;
+}

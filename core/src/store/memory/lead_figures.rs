@@ -1,0 +1,105 @@
+//! What leads add up to, in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+use super::unit::Unit;
+use crate::id::{CompanyId, UserId};
+use crate::lead::{AgentLeads, LeadCount, LeadDay, LeadFigures};
+use crate::store::{LeadFiguresStore, StoreError};
+
+/// Rows of [`LeadFiguresStore::lead_days`], at most.
+const DAYS_MAX: usize = 100_000;
+
+fn count(figure: i64) -> u64 {
+    u64::try_from(figure).unwrap_or(0)
+}
+
+/// An agent's figures as they are shown.
+pub(super) fn shown([total, open, converted]: [i64; 3]) -> AgentLeads {
+    AgentLeads { total: count(total), open: count(open), converted: count(converted) }
+}
+
+fn add(sum: &mut [i64; 3], added: [i64; 3]) {
+    for (sum, added) in sum.iter_mut().zip(added) {
+        *sum += added;
+    }
+}
+
+#[async_trait]
+impl LeadFiguresStore for Unit<'_> {
+    async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError> {
+        self.may_write()?;
+        if !self.sees(company) {
+            return Err(StoreError::OutOfScope);
+        }
+        let state = self.change()?;
+        for ((by, word), added) in &figures.counts {
+            let key = (company, *by, word.clone());
+            let sum = state.lead_counts.get(&key).copied().unwrap_or(0) + added;
+            state.lead_counts.insert(key, sum);
+        }
+        for (user, added) in &figures.agents {
+            let mut sum = state.agent_leads.get(&(*user, company)).copied().unwrap_or([0; 3]);
+            add(&mut sum, *added);
+            state.agent_leads.insert((*user, company), sum);
+        }
+        for ((day, user, source), added) in &figures.days {
+            let key = (company, *day, *user, source.clone());
+            let mut sum = state.lead_days.get(&key).copied().unwrap_or([0; 3]);
+            add(&mut sum, *added);
+            state.lead_days.insert(key, sum);
+        }
+        Ok(())
+    }
+
+    async fn lead_counts(&mut self) -> Result<Vec<LeadCount>, StoreError> {
+        let mut sums = BTreeMap::new();
+        for ((company, by, word), leads) in self.state().lead_counts.iter() {
+            if self.sees(*company) {
+                *sums.entry((*by, word.clone())).or_insert(0) += leads;
+            }
+        }
+        let counts = sums.into_iter().filter(|(_, leads)| *leads > 0);
+        Ok(counts.map(|((by, word), leads)| LeadCount { by, word, leads: count(leads) }).collect())
+    }
+
+    async fn agent_leads(&mut self, users: &[UserId]) -> Result<Vec<(UserId, AgentLeads)>, StoreError> {
+        let mut users = users.to_vec();
+        users.sort_unstable();
+        users.dedup();
+        let found = users.into_iter().filter_map(|user| {
+            let first = (user, CompanyId::from_uuid(uuid::Uuid::nil()));
+            let mut own = self.state().agent_leads.from(&first).take_while(|((own, _), _)| *own == user);
+            own.find(|((_, company), _)| self.sees(*company)).map(|(_, leads)| (user, shown(*leads)))
+        });
+        Ok(found.collect())
+    }
+
+    async fn lead_days(
+        &mut self,
+        from: NaiveDate,
+        to: NaiveDate,
+        user: Option<UserId>,
+    ) -> Result<Vec<LeadDay>, StoreError> {
+        let mut sums = BTreeMap::new();
+        for ((company, day, own, source), added) in self.state().lead_days.iter() {
+            let asked = (from..=to).contains(day) && user.is_none_or(|user| *own == Some(user));
+            if asked && self.sees(*company) {
+                add(sums.entry((*day, *own, source.clone())).or_insert([0; 3]), *added);
+            }
+        }
+        let days = sums.into_iter().filter(|(_, sums)| *sums != [0; 3]).take(DAYS_MAX);
+        let shown = days.map(|((day, user, source), [created, converted, value])| LeadDay {
+            day,
+            user,
+            source,
+            created: count(created),
+            converted: count(converted),
+            value: count(value),
+        });
+        Ok(shown.collect())
+    }
+}

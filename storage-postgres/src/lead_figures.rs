@@ -1,0 +1,147 @@
+//! What leads add up to.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use dialplane_core::id::{CompanyId, Id, UserId};
+use dialplane_core::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
+use dialplane_core::store::{LeadFiguresStore, StoreError};
+use sqlx::postgres::PgRow;
+use sqlx::query;
+use uuid::Uuid;
+
+use crate::text::text;
+use crate::tx::{Fields, Link, PgRepo, bare, day_bound, within};
+
+const COUNTS: &str = "lead_counts";
+const AGENTS: &str = "agent_leads";
+const DAYS: &str = "lead_days";
+
+/// Rows are locked in their order, so that units of work which change leads at once do not wait in a circle. Figures with this
+/// many rows are one round trip a table.
+const ADD_COUNTS: &str = "INSERT INTO lead_counts AS sum (company_id, \"by\", word, leads) \
+     SELECT $1, n.kind, n.word, n.leads FROM UNNEST($2::text[], $3::text[], $4::bigint[]) AS n (kind, word, leads) \
+     ORDER BY n.kind COLLATE \"C\", n.word COLLATE \"C\" \
+     ON CONFLICT (company_id, \"by\", word) DO UPDATE SET leads = sum.leads + excluded.leads";
+const ADD_AGENTS: &str = "INSERT INTO agent_leads AS sum (user_id, company_id, total, open, converted) \
+     SELECT n.user_id, $1, n.total, n.open, n.converted \
+     FROM UNNEST($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[]) AS n (user_id, total, open, converted) ORDER BY n.user_id \
+     ON CONFLICT (user_id, company_id) DO UPDATE SET total = sum.total + excluded.total, open = sum.open + excluded.open, \
+     converted = sum.converted + excluded.converted";
+const ADD_DAYS: &str = "INSERT INTO lead_days AS sum (company_id, day, user_id, source, created, converted, value) \
+     SELECT $1, n.day, n.user_id, n.source, n.created, n.converted, n.value \
+     FROM UNNEST($2::date[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[]) \
+     AS n (day, user_id, source, created, converted, value) ORDER BY n.day, n.user_id, n.source COLLATE \"C\" \
+     ON CONFLICT (company_id, day, user_id, source) DO UPDATE SET created = sum.created + excluded.created, \
+     converted = sum.converted + excluded.converted, value = sum.value + excluded.value";
+const ALL_COUNTS: &str = concat!(
+    "SELECT \"by\", word, sum(leads)::bigint FROM lead_counts WHERE ",
+    within!("company_id"),
+    " GROUP BY \"by\", word HAVING sum(leads) > 0"
+);
+const OF_AGENTS: &str = concat!(
+    "SELECT user_id, greatest(0, total), greatest(0, open), greatest(0, converted) FROM agent_leads \
+     WHERE user_id = ANY($2) AND ",
+    within!("company_id"),
+    " ORDER BY user_id"
+);
+const BY_DAY: &str = concat!(
+    "SELECT user_id, day, source, greatest(0, sum(created))::bigint, greatest(0, sum(converted))::bigint, \
+     greatest(0, sum(value))::bigint FROM lead_days WHERE day BETWEEN $2 AND $3 AND ($4::uuid IS NULL OR user_id = $4) AND ",
+    within!("company_id"),
+    " GROUP BY day, user_id, source HAVING sum(created) <> 0 OR sum(converted) <> 0 OR sum(value) <> 0 \
+     ORDER BY day, user_id, source LIMIT 100000"
+);
+
+/// Nobody, as the table has it.
+const NOBODY: Uuid = Uuid::nil();
+
+fn read_count(row: &PgRow) -> Result<LeadCount, StoreError> {
+    let mut fields = Fields::of(row, COUNTS);
+    let by = fields.word("by", CountBy::from_word)?;
+    Ok(LeadCount { by, word: fields.text("word")?, leads: fields.count("leads")? })
+}
+
+fn read_agent(row: &PgRow) -> Result<(UserId, AgentLeads), StoreError> {
+    let mut fields = Fields::of(row, AGENTS);
+    let user = fields.id("user_id")?;
+    let leads = AgentLeads {
+        total: fields.count("total")?,
+        open: fields.count("open")?,
+        converted: fields.count("converted")?,
+    };
+    Ok((user, leads))
+}
+
+fn read_day(row: &PgRow) -> Result<LeadDay, StoreError> {
+    let mut fields = Fields::of(row, DAYS);
+    let user: UserId = fields.id("user_id")?;
+    Ok(LeadDay {
+        user: Some(user).filter(|user| *user != Id::from_uuid(NOBODY)),
+        day: fields.get("day")?,
+        source: fields.word("source", |word| word.parse().ok())?,
+        created: fields.count("created")?,
+        converted: fields.count("converted")?,
+        value: fields.count("value")?,
+    })
+}
+
+#[async_trait]
+impl<L: Link> LeadFiguresStore for PgRepo<L> {
+    async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError> {
+        self.admit(company)?;
+        let company = company.as_uuid();
+        if !figures.counts.is_empty() {
+            let kinds: Vec<&str> = figures.counts.keys().map(|(by, _)| by.as_str()).collect();
+            let words: Vec<_> = figures.counts.keys().map(|(_, word)| text(word)).collect();
+            let leads: Vec<i64> = figures.counts.values().copied().collect();
+            self.run(query(ADD_COUNTS).bind(company).bind(kinds).bind(words).bind(leads)).await?;
+        }
+        if !figures.agents.is_empty() {
+            let users: Vec<Uuid> = figures.agents.keys().map(|user| user.as_uuid()).collect();
+            let [total, open, converted] = columns(figures.agents.values());
+            let add = query(ADD_AGENTS).bind(company).bind(users).bind(total).bind(open).bind(converted);
+            self.run(add).await?;
+        }
+        if !figures.days.is_empty() {
+            let days: Vec<NaiveDate> = figures.days.keys().map(|(day, ..)| *day).collect();
+            let users: Vec<Uuid> = figures.days.keys().map(|(_, user, _)| bare(*user).unwrap_or(NOBODY)).collect();
+            let sources: Vec<&str> = figures.days.keys().map(|(.., source)| source.as_str()).collect();
+            let [created, converted, value] = columns(figures.days.values());
+            let add = query(ADD_DAYS).bind(company).bind(days).bind(users).bind(sources);
+            self.run(add.bind(created).bind(converted).bind(value)).await?;
+        }
+        Ok(())
+    }
+
+    async fn lead_counts(&mut self) -> Result<Vec<LeadCount>, StoreError> {
+        let rows = self.all(query(ALL_COUNTS).bind(self.company_filter())).await?;
+        let mut counts = rows.iter().map(read_count).collect::<Result<Vec<_>, _>>()?;
+        counts.sort_unstable_by(|a, b| (a.by, &a.word).cmp(&(b.by, &b.word)));
+        Ok(counts)
+    }
+
+    async fn agent_leads(&mut self, users: &[UserId]) -> Result<Vec<(UserId, AgentLeads)>, StoreError> {
+        let users: Vec<Uuid> = users.iter().map(|user| user.as_uuid()).collect();
+        let rows = self.all(query(OF_AGENTS).bind(self.company_filter()).bind(users)).await?;
+        rows.iter().map(read_agent).collect()
+    }
+
+    async fn lead_days(
+        &mut self,
+        from: NaiveDate,
+        to: NaiveDate,
+        user: Option<UserId>,
+    ) -> Result<Vec<LeadDay>, StoreError> {
+        let days = query(BY_DAY).bind(self.company_filter()).bind(day_bound(from)).bind(day_bound(to)).bind(bare(user));
+        self.all(days).await?.iter().map(read_day).collect()
+    }
+}
+
+/// The columns of rows of three figures.
+fn columns<'f>(rows: impl Iterator<Item = &'f [i64; 3]>) -> [Vec<i64>; 3] {
+    let mut columns = [const { Vec::new() }; 3];
+    for row in rows {
+        columns.iter_mut().zip(row).for_each(|(column, figure)| column.push(*figure));
+    }
+    columns
+}

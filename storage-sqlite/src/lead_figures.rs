@@ -1,0 +1,114 @@
+//! What leads add up to.
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+use dialplane_core::id::{CompanyId, Id, UserId};
+use dialplane_core::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
+use dialplane_core::store::{LeadFiguresStore, StoreError};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::statement::{Fields, Scoped, list, scoped};
+use crate::tx::SqliteRepo;
+
+const COUNTS: &str = "lead_counts";
+const AGENTS: &str = "agent_leads";
+const DAYS: &str = "lead_days";
+
+/// One round trip: counts (`?2`), agents (`?3`) and days (`?4`) of a company, each a list of rows.
+const ADD: &str = "INSERT INTO lead_counts (company_id, \"by\", word, leads) \
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2) WHERE TRUE \
+    ON CONFLICT (company_id, \"by\", word) DO UPDATE SET leads = leads + excluded.leads; \
+    INSERT INTO agent_leads (user_id, company_id, total, open, converted) \
+    SELECT unhex(value ->> 0), ?1, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?3) WHERE TRUE \
+    ON CONFLICT (user_id, company_id) DO UPDATE SET total = total + excluded.total, open = open + excluded.open, \
+    converted = converted + excluded.converted; \
+    INSERT INTO lead_days (company_id, day, user_id, source, created, converted, value) \
+    SELECT ?1, value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
+    FROM json_each(?4) WHERE TRUE \
+    ON CONFLICT (company_id, day, user_id, source) DO UPDATE SET created = created + excluded.created, \
+    converted = converted + excluded.converted, value = value + excluded.value";
+
+const ALL_COUNTS: Scoped = scoped!(
+    ["SELECT \"by\", word, sum(leads) FROM lead_counts WHERE TRUE"][" GROUP BY \"by\", word HAVING sum(leads) > 0"]
+);
+const OF_AGENTS: Scoped = scoped!(
+    ["SELECT user_id, max(0, total), max(0, open), max(0, converted) FROM agent_leads \
+    WHERE user_id IN (SELECT unhex(value) FROM json_each(?2))"][" ORDER BY user_id"]
+);
+pub(crate) const BY_DAY: Scoped = scoped!(
+    ["SELECT day, user_id, source, max(0, sum(created)), max(0, sum(converted)), max(0, sum(value)) \
+    FROM lead_days WHERE day BETWEEN ?2 AND ?3 AND user_id = coalesce(?4, user_id)"][" GROUP BY day, user_id, source HAVING sum(created) <> 0 OR sum(converted) <> 0 OR sum(value) <> 0 \
+      ORDER BY day, user_id, source LIMIT 100000"]
+);
+
+fn hex(user: Option<UserId>) -> String {
+    user.map_or(Uuid::nil(), |user| user.as_uuid()).simple().to_string()
+}
+
+fn rows(rows: impl Iterator<Item = Value>) -> String {
+    Value::Array(rows.collect()).to_string()
+}
+
+fn read_count(row: &mut Fields<'_>) -> Result<LeadCount, StoreError> {
+    Ok(LeadCount { by: row.word("by", CountBy::from_word)?, word: row.text("word")?, leads: row.count("leads")? })
+}
+
+fn read_agent(row: &mut Fields<'_>) -> Result<(UserId, AgentLeads), StoreError> {
+    let user = row.id("user_id")?;
+    let leads = AgentLeads { total: row.count("total")?, open: row.count("open")?, converted: row.count("converted")? };
+    Ok((user, leads))
+}
+
+fn read_day(row: &mut Fields<'_>) -> Result<LeadDay, StoreError> {
+    Ok(LeadDay {
+        day: row.day("day")?,
+        user: Some(row.id("user_id")?).filter(|user: &UserId| *user != Id::from_uuid(Uuid::nil())),
+        source: row.word("source", |word| word.parse().ok())?,
+        created: row.count("created")?,
+        converted: row.count("converted")?,
+        value: row.count("value")?,
+    })
+}
+
+#[async_trait]
+impl LeadFiguresStore for SqliteRepo<'_> {
+    async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError> {
+        self.admits(company)?;
+        let counts = figures.counts.iter().map(|((by, word), leads)| json!([by.as_str(), word, leads]));
+        let agents = figures
+            .agents
+            .iter()
+            .map(|(user, [total, open, converted])| json!([hex(Some(*user)), total, open, converted]));
+        let days = figures.days.iter().map(|((day, user, source), [created, converted, value])| {
+            json!([day.to_epoch_days(), hex(*user), source.as_str(), created, converted, value])
+        });
+        let query = sqlx::query(ADD).bind(company.as_uuid()).bind(rows(counts)).bind(rows(agents)).bind(rows(days));
+        self.change(query).await.map(|_| ())
+    }
+
+    async fn lead_counts(&mut self) -> Result<Vec<LeadCount>, StoreError> {
+        let mut counts = self.fetch(self.scoped(&ALL_COUNTS)).await?.all(COUNTS, read_count)?;
+        counts.sort_unstable_by(|a, b| (a.by, &a.word).cmp(&(b.by, &b.word)));
+        Ok(counts)
+    }
+
+    async fn agent_leads(&mut self, users: &[UserId]) -> Result<Vec<(UserId, AgentLeads)>, StoreError> {
+        let users = list(users.iter().map(|user| hex(Some(*user))));
+        self.fetch(self.scoped(&OF_AGENTS).bind(users)).await?.all(AGENTS, read_agent)
+    }
+
+    async fn lead_days(
+        &mut self,
+        from: NaiveDate,
+        to: NaiveDate,
+        user: Option<UserId>,
+    ) -> Result<Vec<LeadDay>, StoreError> {
+        let query = self
+            .scoped(&BY_DAY)
+            .bind(from.to_epoch_days())
+            .bind(to.to_epoch_days())
+            .bind(user.map(|user| user.as_uuid()));
+        self.fetch(query).await?.all(DAYS, read_day)
+    }
+}
