@@ -21,7 +21,7 @@ use crate::problem::{FieldError, ProblemBody};
                        that is refused gets `connect_error` with a message that begins with the error's code. Events, each with its `seq` as second \
                        argument:\n\n\
                        | event | payload |\n|---|---|\n\
-                       | `new-lead-assigned` | `{leadId, leadName, leadPhone, assignedAt}` |\n\
+                       | `new-lead-assigned` | `{leadId, leadName, leadPhone, assignedAt}`, to whom it was given |\n\
                        | `call-status-updated` | `{callId, status, duration}`: seconds talked, 0 until the call is over |\n\
                        | `user-status-updated` | `{userId, status, lastActive}`: the availability that was chosen, and when |\n\
                        | `event` | the envelope of every event, as `/api/events` sends it; for sockets with `auth: {envelopes: true}` |\n\

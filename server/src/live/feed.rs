@@ -203,6 +203,11 @@ impl Feed {
         tx.events_after(after, PAGE).await
     }
 
+    /// The state of the server.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
     /// Whose it is.
     pub(super) fn user(&self) -> UserId {
         self.member.user()

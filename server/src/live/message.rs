@@ -1,12 +1,16 @@
 //! What clients are sent: the envelope of every event, and the three events of document 003.
 
 use chrono::{DateTime, Utc};
+use dialplane_core::Actor;
 use dialplane_core::call::CallStatus;
 use dialplane_core::event::{Envelope, Event};
-use dialplane_core::id::{CallId, EventId, UserId};
+use dialplane_core::id::{CallId, EventId, LeadId, UserId};
+use dialplane_core::store::StoreError;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+
+use crate::state::App;
 
 /// An event.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,18 +63,37 @@ pub(super) enum Documented {
         duration: u32,
     },
     #[serde(rename_all = "camelCase")]
+    Lead { lead_id: LeadId, lead_name: String, lead_phone: Option<String>, assigned_at: DateTime<Utc> },
+    #[serde(rename_all = "camelCase")]
     User { user_id: UserId, status: &'static str, last_active: DateTime<Utc> },
 }
 
 impl Documented {
     /// The names of the events that have a documented form.
     pub(super) const SOURCES: &'static str =
-        "agent.availability_changed,call.started,call.status_changed,call.answered,call.ended";
+        "agent.availability_changed,call.started,call.status_changed,call.answered,call.ended,lead.assigned";
 
-    /// The documented form of an event, when it has one.
-    pub(super) fn of(envelope: &Envelope) -> Option<Self> {
+    /// The documented form of an event for `me`, when it has one.
+    ///
+    /// # Errors
+    /// [`StoreError`], where the form needs more than the event holds.
+    pub(super) async fn of(app: &App, me: UserId, envelope: &Envelope) -> Result<Option<Self>, StoreError> {
         let call = |call: CallId, status, duration| Self::Call { call_id: call, status, duration };
-        Some(match &envelope.event {
+        Ok(Some(match &envelope.event {
+            // It does not say whose the lead is now: only they are told, and only as long as it is theirs.
+            Event::LeadAssigned { lead, user: Some(user), at, .. } if *user == me => {
+                let mut tx = app.engine.read(&Actor::system_for(envelope.company)).await?;
+                let lead = tx.lead(*lead).await?.filter(|lead| lead.assigned_to == Some(me));
+                return Ok(lead.map(|lead| Self::Lead {
+                    lead_id: lead.id,
+                    lead_name: lead.name.expose().clone(),
+                    lead_phone: lead
+                        .phone
+                        .map(|phone| phone.as_str().to_owned())
+                        .or_else(|| lead.raw_phone.map(|raw| raw.expose().clone())),
+                    assigned_at: *at,
+                }));
+            }
             Event::CallStarted { call: id, status, .. } | Event::CallStatusChanged { call: id, status, .. } => {
                 call(*id, *status, 0)
             }
@@ -79,14 +102,15 @@ impl Documented {
             Event::AvailabilityChanged { user, availability } => {
                 Self::User { user_id: *user, status: availability.as_str(), last_active: envelope.at }
             }
-            _ => return None,
-        })
+            _ => return Ok(None),
+        }))
     }
 
     /// The documented name.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Call { .. } => "call-status-updated",
+            Self::Lead { .. } => "new-lead-assigned",
             Self::User { .. } => "user-status-updated",
         }
     }

@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use dialplane_core::event::Envelope;
 use dialplane_core::id::UserId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,6 +40,8 @@ const CONNECT: Duration = Duration::from_secs(10);
 const HANDSHAKES_MAX: u32 = 4_000;
 /// How long to wait for a place in a client's packets.
 const FULL_PAUSE: Duration = Duration::from_millis(10);
+/// The pause after the store failed.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// What a client says when it connects.
 #[derive(Debug, Default, Deserialize)]
@@ -188,7 +191,7 @@ async fn forward(socket: &SocketRef, feed: &mut Feed, envelopes: bool) {
     loop {
         let going_on = match feed.next().await {
             Item::Event(envelope) => {
-                let documented = match Documented::of(&envelope) {
+                let documented = match documented(feed, &envelope).await {
                     Some(known) => emit(socket, feed, known.name(), &(&known, envelope.seq)).await,
                     None => true,
                 };
@@ -202,6 +205,20 @@ async fn forward(socket: &SocketRef, feed: &mut Feed, envelopes: bool) {
         };
         if !going_on {
             return;
+        }
+    }
+}
+
+/// The documented form of an event, read until the store answers: what was not told would not be told again.
+async fn documented(feed: &Feed, envelope: &Envelope) -> Option<Documented> {
+    loop {
+        match Documented::of(feed.app(), feed.user(), envelope).await {
+            Ok(form) => return form,
+            Err(_) if feed.is_over() => return None,
+            Err(error) => {
+                tracing::warn!(%error, "a live event could not be read, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use dialplane_core::command::lead::{AssignLead, CreateLead};
 use dialplane_core::engine::Engine;
 use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::{CompanyId, IdSource, SystemIds};
+use dialplane_core::lead::NewLead;
 use dialplane_core::scope::{Actor, ActorName};
 use dialplane_core::store::Access;
 use dialplane_storage_sqlite::SqliteStore;
@@ -235,15 +237,22 @@ fn a_client_that_is_cut_off_again_and_again_hears_every_event_once() {
     });
 }
 
-/// Puts events into the store of a server, beside it.
-pub(crate) fn append(server: &Server, company: &Company, count: usize, event: impl Fn() -> Event) {
+/// Does something in the store of a server on SQLite, beside it.
+fn beside<T>(server: &Server, company: &Company, work: impl AsyncFnOnce(Engine, CompanyId) -> T) -> T {
     let profile = company.get("/api/auth/profile").expect(200);
-    let company: CompanyId = text(&profile["company"]["id"]).parse().expect("an id");
-    let ids = SystemIds::default();
-    let ids: &dyn IdSource = &ids;
+    let company = text(&profile["company"]["id"]).parse().expect("an id");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let engine = Engine::new(SqliteStore::open(server.database_file()).await.expect("the database"));
+        let store = SqliteStore::open(server.database_file()).await.expect("the database");
+        work(Engine::new(store), company).await
+    })
+}
+
+/// Puts events into the store of a server.
+pub(crate) fn append(server: &Server, company: &Company, count: usize, event: impl Fn() -> Event) {
+    let ids = SystemIds::default();
+    let ids: &dyn IdSource = &ids;
+    beside(server, company, async |engine, company| {
         let envelope = || Envelope {
             id: ids.id(engine.now()),
             company,
@@ -261,6 +270,42 @@ pub(crate) fn append(server: &Server, company: &Company, count: usize, event: im
             tx.commit().await.expect("committed");
         }
     });
+}
+
+#[test]
+fn a_lead_is_told_to_whom_it_is_given_and_to_nobody_else() {
+    let server = Server::start();
+    let company = server.company();
+    let (ann, bob) = (company.agent("ann"), company.agent("bob"));
+    let mut sockets = Sockets::to(server.http);
+    for agent in [&ann, &bob] {
+        sockets.join(&agent.email, Company::sign_in(server.http, &agent.email).token());
+    }
+    let began = sockets.join("manager", company.token());
+    let lead = beside(&server, &company, async |engine, company| {
+        let actor = Actor::host(company);
+        let (name, phone) = ("Carla Customer".to_owned(), Some("+12025550188".to_owned()));
+        let lead = NewLead { name, phone, ..NewLead::default() };
+        let (lead, _) = engine.execute(&actor, &CreateLead { lead }).await.expect("a lead");
+        for user in [&bob.id, &ann.id] {
+            let user = Some(user.parse().expect("an id"));
+            let assign = AssignLead { lead: lead.id, user, expected_version: None };
+            engine.execute(&actor, &assign).await.expect("assigned");
+        }
+        lead.id.to_string()
+    });
+    let told = sockets.next(&ann.email, "new-lead-assigned");
+    assert_eq!(fields(&told[0]), BTreeSet::from(["leadId", "leadName", "leadPhone", "assignedAt"]), "{told:?}");
+    assert_eq!(told[0]["leadId"], lead.as_str());
+    assert_eq!((&told[0]["leadName"], &told[0]["leadPhone"]), (&json!("Carla Customer"), &json!("+12025550188")));
+    assert!(text(&told[0]["assignedAt"]).parse::<chrono::DateTime<chrono::Utc>>().is_ok(), "{told:?}");
+    assert!(told[1].as_u64() > Some(began), "{told:?}");
+    company.choose(&bob, "break");
+    sockets.next(&bob.email, "user-status-updated");
+    sockets.next("manager", "user-status-updated");
+    // Bob may have been told as long as it was his.
+    assert!(sockets.heard(&bob.email, "new-lead-assigned").len() <= 1);
+    assert_eq!(sockets.heard("manager", "new-lead-assigned"), Vec::<Vec<Value>>::new());
 }
 
 #[test]

@@ -111,6 +111,25 @@ fn bad_requests_for_streams_name_what_is_wrong() {
 }
 
 #[test]
+fn a_burst_larger_than_what_waits_in_memory_reaches_its_reader_whole() {
+    let server = Server::start();
+    let company = server.company();
+    let mut stream = EventStream::open(server.http, "/api/events?types=allowance.reset", company.token(), "");
+    let mut last = stream.expect("cursor").id;
+    append(&server, &company, 5_000, || Event::AllowanceReset { assignments: 1 });
+    let mut count = 0;
+    while count < 5_000 {
+        let told = stream.next().expect("the stream goes on");
+        assert!(told.id > last, "{told:?} after {last:?}");
+        last = told.id;
+        count += u32::from(told.event == "allowance.reset");
+    }
+    // From memory again.
+    append(&server, &company, 1, || Event::AllowanceReset { assignments: 2 });
+    while stream.next().expect("the stream goes on").event != "allowance.reset" {}
+}
+
+#[test]
 fn a_reader_that_does_not_read_is_dropped_and_others_go_on() {
     let server = Server::start();
     let company = server.company();
