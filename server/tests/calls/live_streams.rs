@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::event::Event;
 use dialplane_core::id::{IdSource, SystemIds};
 use serde_json::json;
@@ -139,7 +140,7 @@ fn a_reader_that_does_not_read_is_dropped_and_others_go_on() {
     let ids = SystemIds::default();
     let ids: &dyn IdSource = &ids;
     // More than all buffers between the two hold.
-    let numbers: Vec<_> = (0..500).map(|_| ids.id(chrono::Utc::now())).collect();
+    let numbers: Vec<_> = (0..500).map(|_| ids.id(SystemClock.now())).collect();
     append(&server, &company, 4_000, || Event::NumbersAdded { numbers: numbers.clone() });
     let ann = company.agent("ann");
     company.choose(&ann, "break");

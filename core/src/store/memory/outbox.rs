@@ -73,8 +73,8 @@ impl Outbox for Unit<'_> {
     }
 
     async fn events_head(&mut self) -> Result<u64, StoreError> {
-        let all = self.state().events.from(&0);
-        let own = all.filter(|(_, event)| self.sees(event.company)).next_back();
-        Ok(own.map_or(0, |(seq, _)| *seq))
+        let mut all = self.state().events.from(&0);
+        let newest = all.rfind(|(_, event)| self.sees(event.company));
+        Ok(newest.map_or(0, |(seq, _)| *seq))
     }
 }
