@@ -61,6 +61,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod once;
 pub mod people;
 pub mod phone;
 pub mod pii;

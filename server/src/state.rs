@@ -16,7 +16,6 @@ use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
-use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
@@ -35,7 +34,6 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) limiter: Limiter,
-    pub(crate) replays: Replays,
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
@@ -89,7 +87,6 @@ impl App {
             tokens: Tokens::new(signing.expose().as_bytes(), settings.access_life),
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
-            replays: Replays::default(),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),

@@ -36,6 +36,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod request;
 mod session;
 mod text;
 mod trunk;

@@ -26,6 +26,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod request;
 mod session;
 mod statement;
 mod trunk;

@@ -254,6 +254,11 @@ impl<'r> Fields<'r> {
         self.take::<&[u8]>(column)?.try_into().map_err(|_| self.corrupt(column))
     }
 
+    /// Bytes of any length, if there are any.
+    pub(crate) fn blob_opt(&mut self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.take(column)
+    }
+
     /// A word that `read` knows.
     pub(crate) fn word<T>(
         &mut self,
@@ -391,18 +396,34 @@ impl Filter {
         key: &'static str,
         page: dialplane_core::store::Page,
     ) -> Query<'static> {
-        let Self { conditions, values } = self;
-        let (limit, offset) = (values.len() + 1, values.len() + 2);
+        let conditions = &self.conditions;
+        let (limit, offset) = (self.values.len() + 1, self.values.len() + 2);
         let text = format!(
             "SELECT count(*) FROM {table} WHERE {conditions}; \
              SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{limit} OFFSET ?{offset}"
         );
-        // Nothing but constants and numbers of placeholders went into the text.
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| match value {
+        self.bound(text).bind(page.limit).bind(stored(page.offset))
+    }
+
+    /// The statement of the first `limit` rows, newest first by `key`, without a count.
+    pub(crate) fn first(
+        self,
+        table: &'static str,
+        columns: &'static str,
+        key: &'static str,
+        limit: u32,
+    ) -> Query<'static> {
+        let (conditions, place) = (&self.conditions, self.values.len() + 1);
+        let text = format!("SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{place}");
+        self.bound(text).bind(limit)
+    }
+
+    /// Binds the values. Nothing but constants and numbers of placeholders went into the text.
+    fn bound(self, text: String) -> Query<'static> {
+        self.values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| match value {
             Bound::Id(id) => query.bind(id),
             Bound::Text(text) => query.bind(text),
             Bound::Number(number) => query.bind(number),
-        });
-        query.bind(page.limit).bind(stored(page.offset))
+        })
     }
 }

@@ -31,6 +31,9 @@ pub enum CallRefused {
     /// A text is too long.
     #[error("this has at most 10000 characters")]
     TooLong,
+    /// The version the change was made from is not the current one.
+    #[error("somebody else changed this in between")]
+    Stale,
 }
 
 impl Refusal for CallRefused {
@@ -39,13 +42,14 @@ impl Refusal for CallRefused {
             Self::Allowance(refused) => refused.kind(),
             Self::Number(_) | Self::TooLong => Kind::Invalid,
             Self::NotFound => Kind::NotFound,
-            Self::Illegal(_) => Kind::Conflict,
+            Self::Illegal(_) | Self::Stale => Kind::Conflict,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::Allowance(refused) => refused.code(),
             Self::Number(_) => "invalid_number",
+            Self::Stale => "stale_version",
             Self::TooLong => "invalid_input",
             Self::NotFound => "not_found",
             Self::Illegal(_) => "illegal_transition",

@@ -259,6 +259,8 @@ pub struct AnnotateCall {
     pub notes: Option<Option<String>>,
     /// The outcome; `Some(None)` clears it.
     pub outcome: Option<Option<String>>,
+    /// The version the change was made from.
+    pub expected_version: Option<u32>,
 }
 
 #[async_trait]
@@ -277,6 +279,9 @@ impl Command for AnnotateCall {
         if !sees_all && (call.agent.is_none() || call.agent != cx.actor().user_id()) {
             return Err(CallRefused::NotFound.into());
         }
+        if !super::fresh(self.expected_version, call.version) {
+            return Err(CallRefused::Stale.into());
+        }
         let fits = |text: &Option<Option<String>>| {
             text.as_ref().and_then(Option::as_ref).is_none_or(|text| text.chars().count() <= 10_000)
         };
@@ -292,6 +297,7 @@ impl Command for AnnotateCall {
         call.version += 1;
         call.updated_at = cx.now();
         repo.update_call(&call).await?;
+        cx.emit(call.company, Event::CallAnnotated { call: call.id });
         Ok(call)
     }
 }

@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::id::{CallId, CompanyId, EventId, NumberId, QueueId, UserId};
 use crate::people::Role;
@@ -37,6 +38,22 @@ pub enum Event {
         /// Whether they may sign in.
         active: bool,
     },
+    /// A user's role became another.
+    #[serde(rename = "user.role_changed")]
+    RoleChanged {
+        /// Whose.
+        user: UserId,
+        /// What it was.
+        from: Role,
+        /// What it is.
+        to: Role,
+    },
+    /// A user has a new password; every session of theirs ended.
+    #[serde(rename = "user.password_changed")]
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+    },
     /// A user was removed.
     #[serde(rename = "user.deleted")]
     UserDeleted {
@@ -58,6 +75,24 @@ pub enum Event {
         created: u32,
         /// Records removed.
         deleted: u32,
+    },
+    /// Somebody signed in.
+    #[serde(rename = "session.opened")]
+    SessionOpened {
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody tried to sign in as a user, with a wrong password or to a closed account.
+    #[serde(rename = "session.refused")]
+    SessionRefused {
+        /// As whom.
+        user: UserId,
+    },
+    /// Somebody signed out.
+    #[serde(rename = "session.closed")]
+    SessionClosed {
+        /// Who.
+        user: UserId,
     },
     /// Somebody's sessions were closed because a refresh token was used twice.
     #[serde(rename = "session.reused")]
@@ -124,6 +159,9 @@ pub enum Event {
     TelephonyUpdated {
         /// What: `extension`, `trunk`, `inbound_route` or `queue`.
         what: TelephonyPart,
+        /// Which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Uuid>,
     },
     /// A queue changed.
     #[serde(rename = "queue.updated")]
@@ -144,6 +182,12 @@ pub enum Event {
         call: CallId,
         /// The agent, when one took part.
         agent: Option<UserId>,
+    },
+    /// Notes or the outcome of a call were written.
+    #[serde(rename = "call.annotated")]
+    CallAnnotated {
+        /// Which.
+        call: CallId,
     },
     /// A call ended.
     #[serde(rename = "call.ended")]
@@ -185,9 +229,14 @@ impl Event {
             Self::CompanyUpdated {} => "company.updated",
             Self::UserCreated { .. } => "user.created",
             Self::UserUpdated { .. } => "user.updated",
+            Self::RoleChanged { .. } => "user.role_changed",
+            Self::PasswordChanged { .. } => "user.password_changed",
             Self::UserDeleted { .. } => "user.deleted",
             Self::AvailabilityChanged { .. } => "agent.availability_changed",
             Self::CallersSynced { .. } => "callers.synced",
+            Self::SessionOpened { .. } => "session.opened",
+            Self::SessionRefused { .. } => "session.refused",
+            Self::SessionClosed { .. } => "session.closed",
             Self::SessionReused { .. } => "session.reused",
             Self::NumbersAdded { .. } => "phone_numbers.added",
             Self::NumberUpdated { .. } => "phone_number.updated",
@@ -200,6 +249,7 @@ impl Event {
             Self::QueueUpdated { .. } => "queue.updated",
             Self::CallStarted { .. } => "call.started",
             Self::CallAnswered { .. } => "call.answered",
+            Self::CallAnnotated { .. } => "call.annotated",
             Self::CallEnded { .. } => "call.ended",
         }
     }

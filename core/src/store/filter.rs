@@ -6,6 +6,7 @@ use crate::call::{CallStatus, Direction};
 use crate::id::{CallId, LeadId, NumberId, QueueId, UserId};
 use crate::people::{Role, RoleKind};
 use crate::phone::{Country, NumberStatus};
+use crate::scope::ActorName;
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,21 @@ pub struct NumberFilter {
     pub provider: Option<String>,
     /// The agent they are assigned to.
     pub agent: Option<UserId>,
+}
+
+/// Narrows a list of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Who did it.
+    pub actor: Option<ActorName>,
+    /// The event's name, such as `user.created`.
+    pub name: Option<String>,
+    /// Happened at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Happened before.
+    pub to: Option<DateTime<Utc>>,
+    /// Only events with a `seq` below this one: the cursor.
+    pub before: Option<u64>,
 }
 
 /// Narrows a list of calls.

@@ -30,13 +30,15 @@ mod filter;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
+mod request;
 mod telephony;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use filter::{CallFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, EventFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
+pub use request::RequestStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
 };
@@ -68,6 +70,9 @@ pub enum StoreError {
     /// The row belongs to a company outside the scope.
     #[error("the row lies outside the scope")]
     OutOfScope,
+    /// The request that the command belongs to was executed before, or is being executed elsewhere; nothing was changed.
+    #[error("the request was executed before")]
+    Claimed,
     /// The backend gave up in favour of another unit of work; nothing was changed. Repeat.
     #[error("contention")]
     Contention,
@@ -131,6 +136,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + RequestStore
     + Outbox
     + Send
 {
@@ -160,4 +166,10 @@ pub trait Outbox: Send {
     /// In a company scope, who asks again with the last `seq` they got misses nothing: no event of the company becomes visible
     /// behind one that is visible already.
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError>;
+
+    /// Events of the scope that the filter lets through, newest first by `seq`, at most `limit`: the audit log.
+    async fn find_events(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<Envelope>, StoreError>;
+
+    /// Of the scope's `limit` oldest events, removes those that were delivered and happened before `before`; how many.
+    async fn purge_events(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }

@@ -14,7 +14,7 @@ use dialplane_core::id::CompanyId;
 use dialplane_core::people::User;
 use dialplane_core::{Actor, Permission};
 
-use super::rate_limit::Key;
+use super::rate_limit::{Key, Standing};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -103,26 +103,30 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(crate) async fn layer(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let address = client_address(&app, request.headers(), request.extensions().get());
     match identify(&app, request.headers(), address).await {
-        Ok(identity) => {
+        Ok((identity, standing)) => {
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(standing) = standing {
+                standing.tell(response.headers_mut());
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Reply<Identity> {
+async fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Reply<(Identity, Option<Standing>)> {
     let Some(token) = bearer(headers) else {
-        app.limiter.count(Key::Anonymous(address))?;
-        return Ok(Identity::Anonymous);
+        let standing = app.limiter.count(Key::Anonymous(address))?;
+        return Ok((Identity::Anonymous, standing));
     };
     let Some((actor, user, company)) = authenticate(app, token).await? else {
-        app.limiter.count(Key::Anonymous(address))?;
-        return Ok(Identity::Refused);
+        let standing = app.limiter.count(Key::Anonymous(address))?;
+        return Ok((Identity::Refused, standing));
     };
-    app.limiter.count(Key::Account(user.id))?;
+    let standing = app.limiter.count(Key::Account(user.id))?;
     let authed = Authed { actor, user, company };
-    Ok(Identity::Known(Arc::new(elsewhere(app, headers, authed).await?)))
+    Ok((Identity::Known(Arc::new(elsewhere(app, headers, authed).await?)), standing))
 }
 
 /// Verifies a token and reads its user as they are now.

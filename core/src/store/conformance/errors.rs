@@ -4,6 +4,7 @@ use super::fixtures::{Rows, assert_duplicate, assert_out_of_scope, assert_stale,
 use super::tenant::{Tenant, busy_day, seen, settled};
 use crate::call::Call;
 use crate::company::Company;
+use crate::once::{Claim, RequestKey};
 use crate::people::{DayFigures, Figures, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -83,6 +84,10 @@ pub async fn changing_needs_write_access(store: &dyn Store) {
         tx.delete_queue(ours.queue.id);
         tx.update_call(&Call { version: 2, ..ours.call.clone() });
         tx.mark_delivered(&[ours.event.id], at);
+        tx.purge_events(at + chrono::TimeDelta::days(1), 9);
+        tx.claim_request(&Claim { key: RequestKey([1; 32]), content: [0; 32], holder: ours.agent.id.as_uuid() }, at);
+        tx.answer_request(&Claim { key: RequestKey([1; 32]), content: [0; 32], holder: ours.agent.id.as_uuid() }, b"x");
+        tx.purge_requests(at);
     }
     assert_eq!(seen(store, Scope::System).await, before);
     write!(store, ours.scope(), tx => {

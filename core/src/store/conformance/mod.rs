@@ -51,6 +51,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod paging;
 pub mod queues;
+pub mod requests;
 pub mod sessions;
 pub mod time;
 pub mod trunks;
@@ -155,6 +156,13 @@ macro_rules! conformance_suite {
                 a_timeline_comes_back_in_order,
                 a_place_in_a_timeline_is_taken_once,
             }
+            requests {
+                a_request_reads_back_as_it_was_taken,
+                a_request_is_taken_once,
+                an_undone_claim_leaves_the_request_free,
+                one_of_many_executions_takes_effect,
+                old_requests_are_cleared_away,
+            }
             isolation {
                 a_unit_of_work_knows_its_scope,
                 lists_and_counts_hold_ones_own_rows,
@@ -210,6 +218,8 @@ macro_rules! conformance_suite {
                 claims_of_several_never_overlap,
                 a_follower_misses_nothing,
                 events_live_and_die_with_their_unit_of_work,
+                events_are_found_by_every_field_newest_first,
+                old_events_are_cleared_away_once_delivered,
             }
             time {
                 instants_are_kept_to_the_microsecond,

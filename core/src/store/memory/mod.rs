@@ -14,6 +14,7 @@ mod map;
 mod number;
 mod outbox;
 mod queue;
+mod request;
 mod session;
 mod state;
 mod trunk;

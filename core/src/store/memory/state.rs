@@ -12,6 +12,7 @@ use crate::id::{
     AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
     TrunkId, UserId,
 };
+use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, DayFigures, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -58,6 +59,8 @@ pub(super) struct State {
     pub(super) calls: Map<CallId, Arc<Call>>,
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
+
+    pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,

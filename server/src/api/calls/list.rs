@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use dialplane_core::Permission;
 use dialplane_core::call::{Call, CallStatus, Direction};
 use dialplane_core::command::call::AnnotateCall;
-use dialplane_core::company::{end_of_day, start_of_day};
 use dialplane_core::id::{CallId, CallKind, LeadId, NumberId, QueueId, UserId};
 use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
@@ -17,7 +14,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::view::{CallAnswer, CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
 use crate::api::users::Person;
-use crate::http::etag::{Versioned, versioned};
+use crate::http::dates::{self, Span};
+use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::guard::Authed;
 use crate::http::input::{Input, Params, PathId, nullable};
 use crate::http::paging::Paging;
@@ -63,23 +61,10 @@ pub(crate) struct CallQuery {
     cursor: Option<CallId>,
 }
 
-/// A local day's beginning (or end), or an instant.
-fn instant(field: &str, text: &str, of_day: impl Fn(Tz, NaiveDate) -> DateTime<Utc>, zone: Tz) -> Reply<DateTime<Utc>> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(of_day(zone, day));
-    }
-    // A `+` of an offset that was not escaped arrives as a blank.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    instant
-        .map(|at| at.to_utc())
-        .map_err(|_| Problem::field(field, "expected a day such as 2026-01-31 or an RFC 3339 time"))
-}
-
 impl CallQuery {
     fn filter(self, authed: &Authed) -> Reply<CallFilter> {
-        let zone = authed.company.timezone;
-        let from = self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?;
-        let to = self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?;
+        let Span { from, to } =
+            dates::span(self.date_from.as_deref(), self.date_to.as_deref(), authed.company.timezone)?;
         let agent = if authed.actor.may(Permission::ViewAllCalls) { self.telecaller } else { Some(authed.user.id) };
         Ok(CallFilter {
             agent,
@@ -190,9 +175,10 @@ pub(crate) async fn annotate_call(
     State(app): State<Shared>,
     authed: Authed,
     PathId(call): PathId<CallKind>,
+    IfMatch(expected_version): IfMatch,
     Input(body): Input<CallNotes>,
 ) -> Reply<Versioned<CallAnswer>> {
-    let command = AnnotateCall { call, notes: body.notes, outcome: body.outcome };
+    let command = AnnotateCall { call, notes: body.notes, outcome: body.outcome, expected_version };
     let call = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(call.version, CallAnswer::new(shown(&app, &authed, &call).await?)))
 }
