@@ -9,10 +9,9 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use criterion::{Criterion, criterion_group, criterion_main};
 use dialplane_benches::turns::{Turns, repeated};
-use dialplane_core::call::{Call, CallStatus, Direction, NewCall};
-use dialplane_core::company::local_day;
+use dialplane_core::call::{Call, CallFact, CallStatus, CallSums, Direction, NewCall, stats};
 use dialplane_core::id::{IdSource, SeededIds};
-use dialplane_core::people::caller::{DayFigures, Figures, raise_percentage};
+use dialplane_core::people::caller::{Figures, raise_percentage};
 
 const CALLS: usize = 100_000;
 const ZONE: Tz = chrono_tz::Europe::Berlin;
@@ -62,15 +61,6 @@ fn bare_sums(calls: &[Bare]) -> (u64, u64, u64, i64, i64) {
     })
 }
 
-fn by_day(calls: &[Call]) -> BTreeMap<NaiveDate, DayFigures> {
-    let mut days = BTreeMap::new();
-    for call in calls {
-        let day: &mut DayFigures = days.entry(local_day(ZONE, call.started_at)).or_default();
-        day.record(call);
-    }
-    days
-}
-
 /// The days of UTC by division: what a day costs without time zones.
 fn by_day_of_utc(calls: &[Bare]) -> BTreeMap<i64, (u64, u64, u64)> {
     let mut days = BTreeMap::new();
@@ -88,28 +78,27 @@ fn folds(criterion: &mut Criterion) {
         .map(|call| Bare { connected: call.was_connected(), seconds: call.talk_seconds(), started: call.started_at })
         .collect();
     let elements = CALLS as u64;
-    assert_eq!(Figures::of(&calls).talk_seconds, bare_sums(&bare).2);
+    let facts: Vec<CallFact> = calls.iter().filter_map(CallFact::of).collect();
+    assert_eq!(Figures::of(&facts).talk_seconds, bare_sums(&bare).2);
     Turns::new("figures of 100,000 calls")
         .elements(elements)
         .baseline("floor: sums over a flat array of 24 bytes a call", repeated(|| bare_sums(black_box(&bare))))
-        .ours("Figures::of", repeated(|| Figures::of(black_box(&calls))))
+        .ours("Figures::of", repeated(|| Figures::of(black_box(&facts))))
         .measure(criterion);
     Turns::new("figures by local day of 100,000 calls")
         .elements(elements)
         .baseline("floor: days of UTC by division, flat array", repeated(|| by_day_of_utc(black_box(&bare))))
-        .ours("DayFigures by the company's day", repeated(|| by_day(black_box(&calls))))
+        .ours("by_day: sums by the company's day and agent", repeated(|| stats::by_day(ZONE, black_box(&facts))))
         .measure(criterion);
-    let days = by_day(&calls);
-    let today = days.keys().next_back().copied().expect("there are days");
+    let days: Vec<(NaiveDate, CallSums)> =
+        stats::by_day(ZONE, &facts).rows(calls[0].company).map(|row| (row.day, row.sums)).collect();
+    let today = days.last().expect("there are days").0;
     Turns::new("raise percentage over a year of days")
         .baseline(
             "floor: one sum over the days",
-            repeated(|| black_box(&days).values().map(|day| day.talk_seconds).sum::<u64>()),
+            repeated(|| black_box(&days).iter().map(|(_, sums)| sums.talk_seconds).sum::<i64>()),
         )
-        .ours(
-            "raise_percentage",
-            repeated(|| raise_percentage(black_box(&days).iter().map(|(day, f)| (*day, *f)), today)),
-        )
+        .ours("raise_percentage", repeated(|| raise_percentage(black_box(&days).iter().copied(), today)))
         .measure(criterion);
 }
 

@@ -55,6 +55,8 @@ pub enum Permission {
     ViewAudit,
     /// See the calls of everybody in the company.
     ViewAllCalls,
+    /// Enter, correct and delete the calls of others.
+    ManageCalls,
     /// Place calls and take them: own numbers, own calls, own availability.
     TakeCalls,
     /// Anything about oneself: profile, password, sessions.
@@ -73,6 +75,7 @@ impl Permission {
             Self::ManagePeople | Self::ViewNumbers | Self::ManageQueues | Self::ViewAllCalls | Self::ViewPeople => {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
+            Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),
             Self::OwnAccount => true,
         }

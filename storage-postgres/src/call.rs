@@ -1,8 +1,9 @@
 //! Calls and their timelines.
 
 use async_trait::async_trait;
-use dialplane_core::call::{Call, CallEvent, CallStatus, Direction};
-use dialplane_core::id::{CallId, Id, NodeId};
+use chrono::{DateTime, Utc};
+use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Origin};
+use dialplane_core::id::{CallId, Id, NodeId, UserId};
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
@@ -21,7 +22,7 @@ const OPEN_MAX: u64 = 1_000;
 macro_rules! columns {
     () => {
         "id, company_id, direction, status, \"from\", \"to\", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, \
-         started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at"
+         started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"
     };
 }
 
@@ -31,7 +32,7 @@ const INSERT: &str = concat!(
     columns!(),
     ") SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], \
      $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], \
-     $16::jsonb[], $17::text[], $18::text[], $19::jsonb[], $20::bigint[], $21::bigint[], $22::timestamptz[]) \
+     $16::jsonb[], $17::text[], $18::text[], $19::jsonb[], $20::bigint[], $21::bigint[], $22::timestamptz[], $23::text[]) \
      ON CONFLICT DO NOTHING RETURNING id, company_id), \
      counted AS (INSERT INTO call_totals AS sum (company_id, slot, calls) \
      SELECT company_id, pg_backend_pid() % 64, count(*) FROM added GROUP BY company_id ORDER BY company_id \
@@ -44,8 +45,29 @@ const UNDO_INSERT: &str = "WITH gone AS (DELETE FROM calls WHERE id = ANY($1) RE
      WHERE t.company_id = counted.company_id AND t.slot = pg_backend_pid() % 64";
 const UPDATE: &str = "UPDATE calls SET direction = $3, status = $4, \"from\" = $5, \"to\" = $6, agent_id = $7, queue_id = $8, \
      number_id = $9, trunk_id = $10, lead_id = $11, node_id = $12, started_at = $13, answered_at = $14, ended_at = $15, \
-     hangup = $16, outcome = $17, notes = $18, legs = $19, events = $20, version = $21, updated_at = $22 \
-     WHERE id = $1 AND company_id = $2 AND version = $23";
+     hangup = $16, outcome = $17, notes = $18, legs = $19, events = $20, version = $21, updated_at = $22, origin = $23 \
+     WHERE id = $1 AND company_id = $2 AND version = $24";
+/// Removes a call that has ended with its timeline, and takes it off the total.
+const DELETE: &str = concat!(
+    "WITH gone AS (DELETE FROM calls WHERE id = $2 AND ended_status IS NOT NULL AND ",
+    within!("company_id"),
+    " RETURNING id, company_id), \
+     timeline AS (DELETE FROM call_events USING gone WHERE call_id = gone.id) \
+     INSERT INTO call_totals AS sum (company_id, slot, calls) SELECT company_id, pg_backend_pid() % 64, -1 FROM gone \
+     ON CONFLICT (company_id, slot) DO UPDATE SET calls = sum.calls + excluded.calls"
+);
+macro_rules! edge {
+    ($order:literal) => {
+        concat!(
+            "(SELECT started_at FROM calls WHERE agent_id = $2 AND ended_status IS NOT NULL AND ",
+            within!("company_id"),
+            " ORDER BY started_at ",
+            $order,
+            " LIMIT 1)"
+        )
+    };
+}
+const SPAN: &str = concat!("SELECT ", edge!("ASC"), ", ", edge!("DESC"));
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM calls WHERE id = $2 AND ", within!("company_id"));
 const BY_ID_LOCKED: &str =
     concat!("SELECT ", columns!(), " FROM calls WHERE id = $2 AND ", within!("company_id"), " FOR UPDATE");
@@ -91,6 +113,7 @@ fn read(row: &PgRow) -> Result<Call, StoreError> {
         events: fields.count("events")?,
         version: fields.count("version")?,
         updated_at: fields.get("updated_at")?,
+        origin: fields.word("origin", Origin::from_word)?,
     })
 }
 
@@ -138,7 +161,8 @@ fn insert(calls: &[Call]) -> Result<Statement<'_>, StoreError> {
         .bind(legs)
         .bind(column(calls, |call| i64::from(call.events)))
         .bind(column(calls, |call| i64::from(call.version)))
-        .bind(column(calls, |call| call.updated_at));
+        .bind(column(calls, |call| call.updated_at))
+        .bind(column(calls, |call| call.origin.as_str()));
     Ok(bound)
 }
 
@@ -166,6 +190,7 @@ fn update(call: &Call) -> Result<Statement<'_>, StoreError> {
         .bind(i64::from(call.events))
         .bind(i64::from(call.version))
         .bind(call.updated_at)
+        .bind(call.origin.as_str())
         .bind(before(call.version));
     Ok(bound)
 }
@@ -227,6 +252,19 @@ impl<L: Link> CallStore for PgRepo<L> {
         self.may_write()?;
         let row = self.one(query(BY_ID_LOCKED).bind(self.company_filter()).bind(id.as_uuid())).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn delete_call(&mut self, id: CallId) -> Result<bool, StoreError> {
+        self.may_write()?;
+        Ok(self.run(query(DELETE).bind(self.company_filter()).bind(id.as_uuid())).await? > 0)
+    }
+
+    async fn call_span(&mut self, agent: UserId) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, StoreError> {
+        let row = self.one(query(SPAN).bind(self.company_filter()).bind(agent.as_uuid())).await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut fields = Fields::of(&row, TABLE);
+        let (first, last) = (fields.get::<Option<_>>("started_at")?, fields.get::<Option<_>>("started_at")?);
+        Ok(first.zip(last))
     }
 
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {

@@ -1,6 +1,7 @@
 //! Companies.
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use dialplane_core::company::Company;
 use dialplane_core::id::CompanyId;
 use dialplane_core::scope::Scope;
@@ -25,6 +26,8 @@ const CLASH: &str = "SELECT true FROM companies WHERE id = $1";
 const UPDATE: &str = "UPDATE companies SET name = $2, timezone = $3, default_country = $4, is_active = $5, version = $6, \
      created_at = $7, updated_at = $8 WHERE id = $1 AND version = $9";
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM companies WHERE id = $2 AND ", within!("id"));
+
+const TIMEZONE_HELD: &str = concat!("SELECT timezone FROM companies WHERE id = $2 AND ", within!("id"), " FOR SHARE");
 
 fn read(row: &PgRow) -> Result<Company, StoreError> {
     let mut fields = Fields::of(row, TABLE);
@@ -71,6 +74,12 @@ impl<L: Link> CompanyStore for PgRepo<L> {
     async fn company(&mut self, id: CompanyId) -> Result<Option<Company>, StoreError> {
         let row = self.one(query(BY_ID).bind(self.company_filter()).bind(id.as_uuid())).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn hold_timezone(&mut self, id: CompanyId) -> Result<Option<Tz>, StoreError> {
+        self.may_write()?;
+        let row = self.one(query(TIMEZONE_HELD).bind(self.company_filter()).bind(id.as_uuid())).await?;
+        row.map(|row| Fields::of(&row, TABLE).word("timezone", |text| text.parse().ok())).transpose()
     }
 
     async fn companies(&mut self, page: Page) -> Result<Listing<Company>, StoreError> {

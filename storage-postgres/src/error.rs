@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_identity_of_the_schema_has_its_words() {
-        let schema = include_str!("../migrations/0001_initial.sql");
+        let schema = crate::migrations::MIGRATIONS.iter().map(|(_, _, text)| *text).collect::<String>();
         for word in schema.split_whitespace().collect::<Vec<_>>().windows(3) {
             if let ["CONSTRAINT", name, "UNIQUE"] = word {
                 assert!(duplicate(name).is_some(), "{name}");

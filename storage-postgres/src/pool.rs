@@ -1,4 +1,4 @@
-//! Connecting: the pool, its options and the migrations.
+//! Connecting: the pool, its options, and bringing the schema up to date.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqlSafeStr};
 
 use crate::error::{OpenError, open_error, store_error};
+use crate::migrations::MIGRATIONS;
 use crate::tx::PgTx;
 
 /// A connection that rested longer than this is looked at before it is used.
@@ -197,21 +198,17 @@ async fn look_at(connection: &mut PgConnection, metadata: PoolConnectionMetadata
     }
 }
 
-/// The migrations, oldest first. They are embedded, and a released one is never changed: its checksum is in the database.
-fn migrations() -> Migrator {
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "initial".into(),
-        MigrationType::Simple,
-        include_str!("../migrations/0001_initial.sql").into_sql_str(),
-        false,
-    )])
+fn migrator() -> Migrator {
+    let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
 }
 
 /// Brings the schema up to date on a connection of its own, under an advisory lock: processes that start together do it once.
 async fn migrate(target: &PgConnectOptions) -> Result<(), OpenError> {
     let mut connection = PgConnection::connect_with(target).await.map_err(OpenError::Unreachable)?;
-    let migrator = migrations();
+    let migrator = migrator();
     let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
     let outcome = migrator.run_direct(None, &mut connection, false).await;
     // Closing also gives the lock back when the migration failed.

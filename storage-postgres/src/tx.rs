@@ -427,6 +427,16 @@ impl List {
         self
     }
 
+    /// Narrows the list to rows whose `columns`, compared one after another, come after `place`, when there is one.
+    pub(crate) fn after(mut self, columns: &'static str, place: Option<(DateTime<Utc>, Uuid)>) -> Self {
+        if let Some((at, id)) = place {
+            self.conditions.push(Box::new(move |sql| {
+                sql.push(columns).push(" > (").push_bind(at).push(", ").push_bind(id).push(")");
+            }));
+        }
+        self
+    }
+
     /// Everything on the list, `limit` rows at most.
     pub(crate) fn page(&self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
@@ -442,6 +452,13 @@ impl List {
     pub(crate) fn whole(&self) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);
         sql.push(" ORDER BY ").push(self.order);
+        sql
+    }
+
+    /// One row for each value of a column, in its order.
+    pub(crate) fn grouped(&self, column: &'static str) -> QueryBuilder<Postgres> {
+        let mut sql = self.select(self.columns);
+        sql.push(" GROUP BY ").push(column).push(" ORDER BY ").push(column);
         sql
     }
 

@@ -1,8 +1,9 @@
 //! Calls and their timelines.
 
 use async_trait::async_trait;
-use dialplane_core::call::{Call, CallEvent, Direction};
-use dialplane_core::id::{CallId, NodeId};
+use chrono::{DateTime, Utc};
+use dialplane_core::call::{Call, CallEvent, Direction, Origin};
+use dialplane_core::id::{CallId, NodeId, UserId};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, StoreError};
 use sqlx::AssertSqlSafe;
 
@@ -18,17 +19,28 @@ const ROWS_MAX: usize = 16;
 
 macro_rules! columns {
     () => {
-        r#"id, company_id, direction, status, "from", "to", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at"#
+        r#"id, company_id, direction, status, "from", "to", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"#
     };
 }
-const COLUMNS: usize = 22;
+const COLUMNS: usize = 23;
 
 const UPDATE: &str = r#"UPDATE calls SET direction = ?3, status = ?4, "from" = ?5, "to" = ?6, agent_id = ?7, queue_id = ?8,
     number_id = ?9, trunk_id = ?10, lead_id = ?11, node_id = ?12, started_at = ?13, answered_at = ?14, ended_at = ?15,
-    hangup = ?16, outcome = ?17, notes = ?18, legs = ?19, events = ?20, version = ?21, updated_at = ?22
-    WHERE id = ?1 AND company_id = ?2 AND version = ?23"#;
+    hangup = ?16, outcome = ?17, notes = ?18, legs = ?19, events = ?20, version = ?21, updated_at = ?22, origin = ?23
+    WHERE id = ?1 AND company_id = ?2 AND version = ?24"#;
 
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHERE id = ?2"]);
+
+macro_rules! ended {
+    ($head:literal) => {
+        concat!($head, " AND status NOT IN ('initiated', 'queued', 'ringing', 'in_progress')")
+    };
+}
+macro_rules! forget {
+    () => {
+        "; DELETE FROM call_events WHERE call_id = ?2 AND NOT EXISTS (SELECT 1 FROM calls WHERE id = ?2)"
+    };
+}
 
 // The condition on the status repeats that of the index, or SQLite does not use it.
 macro_rules! open {
@@ -64,6 +76,24 @@ pub(crate) const EVENTS: Scoped = Scoped {
     system: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 ORDER BY seq",
 };
 
+// A timeline goes with its call, and stays when that stayed.
+const DELETE: Scoped = Scoped {
+    company: concat!(ended!("DELETE FROM calls WHERE id = ?2 AND company_id = ?1"), forget!()),
+    system: concat!(ended!("DELETE FROM calls WHERE id = ?2"), forget!()),
+};
+
+macro_rules! edge {
+    ($order:literal) => {
+        concat!(
+            "(SELECT started_at FROM calls WHERE agent_id = ?2 AND (?1 IS NULL OR company_id = ?1) \
+             AND status NOT IN ('initiated', 'queued', 'ringing', 'in_progress') ORDER BY started_at ",
+            $order,
+            " LIMIT 1)"
+        )
+    };
+}
+pub(crate) const SPAN: &str = concat!("SELECT ", edge!("ASC"), ", ", edge!("DESC"));
+
 fn read(row: &mut Fields<'_>) -> Result<Call, StoreError> {
     Ok(Call {
         id: row.id("id")?,
@@ -88,6 +118,7 @@ fn read(row: &mut Fields<'_>) -> Result<Call, StoreError> {
         events: row.count("events")?,
         version: row.count("version")?,
         updated_at: row.time("updated_at")?,
+        origin: row.word("origin", Origin::from_word)?,
     })
 }
 
@@ -126,7 +157,8 @@ fn bind<'q>(query: Query<'q>, call: &Call) -> Result<Query<'q>, StoreError> {
         .bind(document(&call.legs)?)
         .bind(call.events)
         .bind(call.version)
-        .bind(call.updated_at.timestamp_micros()))
+        .bind(call.updated_at.timestamp_micros())
+        .bind(call.origin.as_str()))
 }
 
 impl SqliteRepo<'_> {
@@ -191,6 +223,17 @@ impl CallStore for SqliteRepo<'_> {
 
     async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
         self.change(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn delete_call(&mut self, id: CallId) -> Result<bool, StoreError> {
+        Ok(self.change(self.scoped(&DELETE).bind(id.as_uuid())).await?.changed())
+    }
+
+    async fn call_span(&mut self, agent: UserId) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, StoreError> {
+        let company = self.scope().company().map(|company| company.as_uuid());
+        let answer = self.fetch(sqlx::query(SPAN).bind(company).bind(agent.as_uuid())).await?;
+        let span = answer.one(TABLE, |row| Ok((row.time_opt("started_at")?, row.time_opt("started_at")?)))?;
+        Ok(span.and_then(|(first, last)| first.zip(last)))
     }
 
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {

@@ -1,16 +1,14 @@
 //! Caller records and their figures.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 use dialplane_core::id::UserId;
-use dialplane_core::people::{Caller, DayFigures, Figures};
+use dialplane_core::people::{Caller, Figures};
 use dialplane_core::store::{CallerStore, Listing, Page, Repo as _, StoreError};
 
 use crate::statement::{Fields, Filter, Scoped, scoped, stored};
 use crate::tx::SqliteRepo;
 
 const TABLE: &str = "callers";
-const DAYS: &str = "caller_days";
 
 macro_rules! columns {
     () => {
@@ -19,34 +17,14 @@ macro_rules! columns {
 }
 
 const INSERT: &str = concat!("INSERT INTO callers (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
-// The days go by the reference of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM callers WHERE user_id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM callers WHERE user_id = ?2"]);
 const USERS: Scoped = scoped!(["SELECT user_id FROM callers WHERE TRUE"][" ORDER BY user_id"]);
 
-/// One round trip: the figures, and what is added to those of the day. Without a record neither finds a row.
-macro_rules! record {
-    ($scope:literal) => {
-        concat!(
-            "UPDATE callers SET total_calls = ?3, connected_calls = ?4, talk_seconds = ?5, first_call_at = ?6, \
-             last_call_at = ?7 WHERE user_id = ?2",
-            $scope,
-            "; \
-             INSERT INTO caller_days (user_id, day, calls, connected, talk_seconds) \
-             SELECT user_id, ?8, ?9, ?10, ?11 FROM callers WHERE user_id = ?2",
-            $scope,
-            " ON CONFLICT (user_id, day) DO UPDATE SET calls = calls + excluded.calls, \
-             connected = connected + excluded.connected, talk_seconds = talk_seconds + excluded.talk_seconds"
-        )
-    };
-}
-
-const RECORD: Scoped = Scoped { company: record!(" AND company_id = ?1"), system: record!("") };
-
-const DAY_FIGURES: Scoped = scoped!(
-    ["SELECT caller_days.day, calls, connected, caller_days.talk_seconds \
-    FROM callers JOIN caller_days USING (user_id) WHERE user_id = ?2 AND day >= ?3"][" ORDER BY day"]
-);
+const SET_FIGURES: Scoped = scoped!([
+    "UPDATE callers SET total_calls = ?3, connected_calls = ?4, talk_seconds = ?5, first_call_at = ?6, last_call_at = ?7 \
+    WHERE user_id = ?2"
+]);
 
 fn read(row: &mut Fields<'_>) -> Result<Caller, StoreError> {
     Ok(Caller {
@@ -62,16 +40,6 @@ fn read(row: &mut Fields<'_>) -> Result<Caller, StoreError> {
         },
         created_at: row.time("created_at")?,
     })
-}
-
-fn read_day(row: &mut Fields<'_>) -> Result<(NaiveDate, DayFigures), StoreError> {
-    let day = row.day("day")?;
-    let figures = DayFigures {
-        calls: row.count("calls")?,
-        connected: row.count("connected")?,
-        talk_seconds: row.count("talk_seconds")?,
-    };
-    Ok((day, figures))
 }
 
 #[async_trait]
@@ -112,30 +80,15 @@ impl CallerStore for SqliteRepo<'_> {
         self.fetch(self.scoped(&USERS)).await?.all(TABLE, |row| row.id("user_id"))
     }
 
-    async fn record_figures(
-        &mut self,
-        user: UserId,
-        figures: &Figures,
-        day: NaiveDate,
-        added: &DayFigures,
-    ) -> Result<(), StoreError> {
+    async fn set_figures(&mut self, user: UserId, figures: &Figures) -> Result<(), StoreError> {
         let query = self
-            .scoped(&RECORD)
+            .scoped(&SET_FIGURES)
             .bind(user.as_uuid())
             .bind(stored(figures.total_calls))
             .bind(stored(figures.connected_calls))
             .bind(stored(figures.talk_seconds))
             .bind(figures.first_call_at.map(|at| at.timestamp_micros()))
-            .bind(figures.last_call_at.map(|at| at.timestamp_micros()))
-            .bind(day.to_epoch_days())
-            .bind(stored(added.calls))
-            .bind(stored(added.connected))
-            .bind(stored(added.talk_seconds));
+            .bind(figures.last_call_at.map(|at| at.timestamp_micros()));
         self.change(query).await?.or_stale()
-    }
-
-    async fn day_figures(&mut self, user: UserId, from: NaiveDate) -> Result<Vec<(NaiveDate, DayFigures)>, StoreError> {
-        let query = self.scoped(&DAY_FIGURES).bind(user.as_uuid()).bind(from.to_epoch_days());
-        self.fetch(query).await?.all(DAYS, read_day)
     }
 }

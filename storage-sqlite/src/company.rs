@@ -1,6 +1,7 @@
 //! Companies.
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 use dialplane_core::company::Company;
 use dialplane_core::id::CompanyId;
 use dialplane_core::scope::Scope;
@@ -23,6 +24,8 @@ const UPDATE: &str = "UPDATE companies SET name = ?3, timezone = ?4, default_cou
     created_at = ?8, updated_at = ?9 WHERE id = ?1 AND version = ?2";
 
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM companies WHERE id = ?2"] and "id" [""]);
+
+const TIMEZONE: Scoped = scoped!(["SELECT timezone FROM companies WHERE id = ?2"] and "id" [""]);
 
 fn read(row: &mut Fields<'_>) -> Result<Company, StoreError> {
     Ok(Company {
@@ -73,6 +76,12 @@ impl CompanyStore for SqliteRepo<'_> {
 
     async fn company(&mut self, id: CompanyId) -> Result<Option<Company>, StoreError> {
         self.fetch(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn hold_timezone(&mut self, id: CompanyId) -> Result<Option<Tz>, StoreError> {
+        // There is one writer at a time: what it reads stays as it is.
+        let query = self.scoped(&TIMEZONE).bind(id.as_uuid());
+        self.change(query).await?.one(TABLE, |row| row.word("timezone", |word| word.parse().ok()))
     }
 
     async fn companies(&mut self, page: Page) -> Result<Listing<Company>, StoreError> {

@@ -19,7 +19,9 @@ mod caller;
 mod company;
 mod error;
 mod extension;
+mod figures;
 mod inbound_route;
+mod migrations;
 mod number;
 mod outbox;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Opening: how connections are set up, the migrations, and the connections that read.
+//! Opening: how connections are set up, how the schema is brought up to date, and the connections that read.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -14,6 +14,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{self, AlreadyFailed, OpenError, TurnTimedOut, WriterStopped};
+use crate::migrations::MIGRATIONS;
 use crate::statement::{self, Answer, Prefix, Query};
 
 /// How a database is opened.
@@ -80,14 +81,11 @@ impl Options {
     }
 }
 
-/// The migrations, oldest first. Released ones are never changed; sqlx keeps their checksums in the database.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "initial", include_str!("../migrations/0001_initial.sql"))];
-
 fn migrator() -> Migrator {
-    let migration = |(version, name, text): (i64, &'static str, &'static str)| {
-        Migration::new(version, Cow::Borrowed(name), MigrationType::Simple, SqlStr::from_static(text), false)
+    let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, SqlStr::from_static(text), false)
     };
-    Migrator::with_migrations(MIGRATIONS.into_iter().map(migration).collect())
+    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
 }
 
 /// Opens the connection that writes, creates what is missing and brings the schema up to date.

@@ -2,14 +2,18 @@
 //! [`Change`] after another and refuses those that cannot follow.
 
 mod change;
+pub mod entry;
 pub mod hangup;
 mod lifecycle;
 mod record;
+pub mod stats;
 
 pub use change::{Change, OfferFailure};
+pub use entry::{CallEntry, EntryRefused};
 pub use hangup::{Hangup, HangupCause, ResultBucket, Side};
 pub use lifecycle::{CallStatus, IllegalTransition};
-pub use record::{Call, CallEvent, Direction, EVENTS_MAX, LEGS_MAX, Leg, LegKind, LegState, NewCall};
+pub use record::{Call, CallEvent, Direction, EVENTS_MAX, LEGS_MAX, Leg, LegKind, LegState, NewCall, Origin};
+pub use stats::{CallDay, CallFact, CallSums};
 
 use crate::error::{Kind, Refusal};
 
@@ -28,29 +32,41 @@ pub enum CallRefused {
     /// No such call, or it is somebody else's.
     #[error("there is no such call")]
     NotFound,
+    /// What was entered cannot be.
+    #[error("{0}")]
+    Entry(#[from] EntryRefused),
+    /// There is no such agent.
+    #[error("there is no such user in this company")]
+    UnknownAgent,
+    /// The call has not ended.
+    #[error("the call goes on")]
+    GoesOn,
+    /// The caller's version is not the current one.
+    #[error("somebody else changed this in between")]
+    Stale,
     /// A text is too long.
     #[error("this has at most 10000 characters")]
     TooLong,
-    /// The version the change was made from is not the current one.
-    #[error("somebody else changed this in between")]
-    Stale,
 }
 
 impl Refusal for CallRefused {
     fn kind(&self) -> Kind {
         match self {
             Self::Allowance(refused) => refused.kind(),
-            Self::Number(_) | Self::TooLong => Kind::Invalid,
+            Self::Entry(refused) => refused.kind(),
+            Self::Number(_) | Self::TooLong | Self::UnknownAgent => Kind::Invalid,
             Self::NotFound => Kind::NotFound,
-            Self::Illegal(_) | Self::Stale => Kind::Conflict,
+            Self::Illegal(_) | Self::GoesOn | Self::Stale => Kind::Conflict,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::Allowance(refused) => refused.code(),
+            Self::Entry(refused) => refused.code(),
             Self::Number(_) => "invalid_number",
+            Self::TooLong | Self::UnknownAgent => "invalid_input",
+            Self::GoesOn => "call_in_progress",
             Self::Stale => "stale_version",
-            Self::TooLong => "invalid_input",
             Self::NotFound => "not_found",
             Self::Illegal(_) => "illegal_transition",
         }
@@ -58,7 +74,9 @@ impl Refusal for CallRefused {
     fn field(&self) -> Option<&'static str> {
         match self {
             Self::Allowance(refused) => refused.field(),
+            Self::Entry(refused) => refused.field(),
             Self::Number(_) => Some("to"),
+            Self::UnknownAgent => Some("telecaller"),
             Self::TooLong => Some("notes"),
             _ => None,
         }

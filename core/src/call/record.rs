@@ -37,6 +37,33 @@ impl Direction {
     }
 }
 
+/// How we know of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// It was carried, by us or by a carrier that reports to us: status and times are facts.
+    Carried,
+    /// Somebody entered it by hand: all of it can be corrected.
+    Entered,
+}
+
+impl Origin {
+    /// The word, as stored and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Carried => "carried",
+            Self::Entered => "entered",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Carried, Self::Entered].into_iter().find(|origin| origin.as_str() == word)
+    }
+}
+
 /// What carries a leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -141,6 +168,8 @@ pub struct Call {
     pub company: CompanyId,
     /// Which way it goes.
     pub direction: Direction,
+    /// How we know of it.
+    pub origin: Origin,
     /// Where it stands.
     pub status: CallStatus,
     /// Who calls.
@@ -189,6 +218,7 @@ impl Call {
             id: new.id,
             company: new.company,
             direction: new.direction,
+            origin: Origin::Carried,
             status: CallStatus::Initiated,
             from: new.from,
             to: new.to,
@@ -220,10 +250,7 @@ impl Call {
     /// Whole seconds from answer to end.
     #[must_use]
     pub fn talk_seconds(&self) -> u32 {
-        match (self.answered_at, self.ended_at) {
-            (Some(from), Some(to)) => u32::try_from((to - from).num_seconds().max(0)).unwrap_or(u32::MAX),
-            _ => 0,
-        }
+        super::stats::talk_seconds(self.answered_at, self.ended_at)
     }
 
     /// Whole seconds from the beginning to the answer, or to the end when nobody answered.

@@ -1,23 +1,20 @@
 //! Calls: placing them, recording what happens to them, closing those whose process died.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::company_of;
+use super::figures::{self, Share};
 use super::number::{Allowed, ConsumeAllowance};
-use crate::call::{Call, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Side};
-use crate::company::local_day;
+use super::{company_of, fresh};
+use crate::call::{Call, CallEntry, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Origin, Side};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::id::{CallId, CompanyId, LeadId, NodeId, UserId};
-use crate::people::DayFigures;
+use crate::id::{CallId, LeadId, NodeId, UserId};
 use crate::phone::{Rotation, Trunk};
 use crate::pii::Pii;
 use crate::scope::Permission;
-use crate::store::{Repo, StoreError};
+use crate::store::Repo;
 
 /// Places a call of an agent to the outside: counts it against the allowance and opens its record, in one step.
 #[derive(Debug, Clone)]
@@ -138,7 +135,7 @@ impl Command for RecordCalls {
             }
             announce(cx, &call, is_new, before);
             if before.1.is_none() && call.ended_at.is_some() {
-                ended.push(call.clone());
+                ended.push(Share::added(&call));
             }
             if is_new {
                 begun.push(call);
@@ -153,7 +150,7 @@ impl Command for RecordCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        record_figures(repo, &ended).await
+        figures::record(repo, &ended).await
     }
 }
 
@@ -168,45 +165,6 @@ fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: (Option<Dat
         let talk_seconds = call.talk_seconds();
         cx.emit(call.company, Event::CallEnded { call: call.id, agent: call.agent, status: call.status, talk_seconds });
     }
-}
-
-/// Adds ended calls to the figures of their agents, each agent's record read and written once a day it touches.
-async fn record_figures(repo: &mut dyn Repo, ended: &[Call]) -> Result<(), Failure<CallRefused>> {
-    let mut by_agent: BTreeMap<UserId, Vec<&Call>> = BTreeMap::new();
-    for call in ended {
-        if let Some(agent) = call.agent {
-            by_agent.entry(agent).or_default().push(call);
-        }
-    }
-    let mut zones = BTreeMap::new();
-    for (agent, calls) in by_agent {
-        // Managers talk too, but only agents have a caller record.
-        let Some(caller) = repo.caller_for_update(agent).await? else { continue };
-        let zone = zone_of(repo, caller.company, &mut zones).await?;
-        let mut figures = caller.figures;
-        let mut days: BTreeMap<_, DayFigures> = BTreeMap::new();
-        for call in calls {
-            figures.record(call);
-            days.entry(local_day(zone, call.started_at)).or_default().record(call);
-        }
-        for (day, added) in days {
-            repo.record_figures(agent, &figures, day, &added).await?;
-        }
-    }
-    Ok(())
-}
-
-async fn zone_of(
-    repo: &mut dyn Repo,
-    company: CompanyId,
-    known: &mut BTreeMap<CompanyId, chrono_tz::Tz>,
-) -> Result<chrono_tz::Tz, Failure<CallRefused>> {
-    if let Some(zone) = known.get(&company) {
-        return Ok(*zone);
-    }
-    let zone = repo.company(company).await?.ok_or(StoreError::OutOfScope)?.timezone;
-    known.insert(company, zone);
-    Ok(zone)
 }
 
 /// Closes the calls that a process left open when it died. They end when they were last heard of: what was said after that
@@ -240,17 +198,18 @@ impl Command for CloseLostCalls {
             announce(cx, &call, false, before);
             call.version += 1;
             repo.update_call(&call).await?;
-            ended.push(call);
+            ended.push(Share::added(&call));
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        record_figures(repo, &ended).await?;
+        figures::record(repo, &ended).await?;
         Ok(ended.len())
     }
 }
 
-/// Writes the agent's notes and the outcome of a call: of one's own calls, or of any with the right to see all.
+/// Writes notes and the outcome of a call, and corrects one that was entered by hand: one's own calls, or any with the right to
+/// see all. Of a call that was carried, status, times and parties follow from signalling; what is said of them is passed over.
 #[derive(Debug, Clone)]
 pub struct AnnotateCall {
     /// Which.
@@ -259,8 +218,18 @@ pub struct AnnotateCall {
     pub notes: Option<Option<String>>,
     /// The outcome; `Some(None)` clears it.
     pub outcome: Option<Option<String>>,
+    /// Corrections.
+    pub entry: CallEntry,
     /// The version the change was made from.
     pub expected_version: Option<u32>,
+}
+
+impl AnnotateCall {
+    /// A change of nothing, to fill in.
+    #[must_use]
+    pub fn nothing(call: CallId) -> Self {
+        Self { call, notes: None, outcome: None, entry: CallEntry::default(), expected_version: None }
+    }
 }
 
 #[async_trait]
@@ -274,19 +243,19 @@ impl Command for AnnotateCall {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Call, Failure<CallRefused>> {
-        let mut call = repo.call_for_update(self.call).await?.ok_or(CallRefused::NotFound)?;
-        let sees_all = cx.actor().may(Permission::ViewAllCalls);
-        if !sees_all && (call.agent.is_none() || call.agent != cx.actor().user_id()) {
-            return Err(CallRefused::NotFound.into());
-        }
-        if !super::fresh(self.expected_version, call.version) {
+        let before = visible_for_update(cx, repo, self.call).await?;
+        if !fresh(self.expected_version, before.version) {
             return Err(CallRefused::Stale.into());
         }
-        let fits = |text: &Option<Option<String>>| {
-            text.as_ref().and_then(Option::as_ref).is_none_or(|text| text.chars().count() <= 10_000)
-        };
-        if !fits(&self.notes) || !fits(&self.outcome) {
-            return Err(CallRefused::TooLong.into());
+        for text in [&self.notes, &self.outcome].into_iter().flatten().flatten() {
+            text_fits(text)?;
+        }
+        let mut call = before.clone();
+        if call.origin == Origin::Entered {
+            let entry = super::call_log::checked(cx, repo, &self.entry).await?;
+            call.amend(&entry, cx.now()).map_err(CallRefused::from)?;
+        } else {
+            call.lead = self.entry.lead.unwrap_or(call.lead);
         }
         if let Some(notes) = &self.notes {
             call.notes.clone_from(notes);
@@ -297,7 +266,24 @@ impl Command for AnnotateCall {
         call.version += 1;
         call.updated_at = cx.now();
         repo.update_call(&call).await?;
-        cx.emit(call.company, Event::CallAnnotated { call: call.id });
+        figures::record(repo, &[Share::edited(&before, &call)]).await?;
+        cx.emit(call.company, Event::CallEdited { call: call.id, agent: call.agent });
         Ok(call)
     }
+}
+
+/// Locks a call that the actor may see: to everybody else it does not exist.
+pub(super) async fn visible_for_update(
+    cx: &Context<'_>,
+    repo: &mut dyn Repo,
+    call: CallId,
+) -> Result<Call, Failure<CallRefused>> {
+    let call = repo.call_for_update(call).await?.ok_or(CallRefused::NotFound)?;
+    let own = call.agent.is_some() && call.agent == cx.actor().user_id();
+    if own || cx.actor().may(Permission::ViewAllCalls) { Ok(call) } else { Err(CallRefused::NotFound.into()) }
+}
+
+/// Checks the length of a note or an outcome.
+pub(super) fn text_fits(text: &str) -> Result<(), CallRefused> {
+    if text.chars().count() <= 10_000 { Ok(()) } else { Err(CallRefused::TooLong) }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::fresh;
+use super::{figures, fresh};
 use crate::company::{Company, CompanyRefused, company_name, country, timezone};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -61,7 +61,7 @@ pub struct UpdateCompany {
     pub company: CompanyId,
     /// A new name.
     pub name: Option<String>,
-    /// A new IANA time zone. Days that have begun keep their counts.
+    /// A new IANA time zone. Allowances of days that have begun keep their counts; the sums of calls by day are counted anew.
     pub timezone: Option<String>,
     /// A new default country.
     pub country: Option<String>,
@@ -69,6 +69,14 @@ pub struct UpdateCompany {
     pub is_active: Option<bool>,
     /// The version the change was made from.
     pub expected_version: Option<u32>,
+}
+
+impl UpdateCompany {
+    /// A change of nothing, to fill in.
+    #[must_use]
+    pub const fn nothing(company: CompanyId) -> Self {
+        Self { company, name: None, timezone: None, country: None, is_active: None, expected_version: None }
+    }
 }
 
 #[async_trait]
@@ -92,6 +100,7 @@ impl Command for UpdateCompany {
         if let Some(name) = &self.name {
             company.name = company_name(name)?;
         }
+        let old_zone = company.timezone;
         if let Some(zone) = &self.timezone {
             company.timezone = timezone(zone)?;
         }
@@ -102,6 +111,10 @@ impl Command for UpdateCompany {
         company.version += 1;
         company.updated_at = cx.now();
         repo.update_company(&company).await?;
+        if company.timezone != old_zone {
+            // Written first: the row is locked now, and nobody counts a call by the old zone after this.
+            figures::recount(repo, company.id, company.timezone).await?;
+        }
         cx.emit(company.id, Event::CompanyUpdated {});
         Ok(company)
     }

@@ -2,7 +2,9 @@
 //! events; it holds no rule of its own beyond who may ask.
 
 pub mod call;
+pub mod call_log;
 pub mod company;
+pub mod figures;
 pub mod number;
 pub mod people;
 pub mod session;

@@ -4,14 +4,12 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::{company_of, on_duplicate};
+use super::{company_of, figures, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::{Event, TelephonyPart};
 use crate::id::UserId;
-use crate::people::{
-    Availability, Caller, Figures, NewUser, PasswordHash, RoleKind, SyncPlan, User, UserChange, UserRefused,
-};
+use crate::people::{Availability, Caller, NewUser, PasswordHash, RoleKind, SyncPlan, User, UserChange, UserRefused};
 use crate::phone::InboundTarget;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
@@ -62,13 +60,8 @@ async fn check_supervisor(repo: &mut dyn Repo, supervisor: Option<UserId>) -> Re
 /// [`SyncCallers`] repairs it. Contention and a lost database are no such fault: there the whole command fails.
 async fn sync_caller(cx: &Context<'_>, repo: &mut dyn Repo, user: &User) -> Result<(), Failure<UserRefused>> {
     let result = if user.is_agent() {
-        let caller = Caller {
-            id: cx.id(),
-            user: user.id,
-            company: user.company,
-            figures: Figures::default(),
-            created_at: cx.now(),
-        };
+        let figures = figures::of_agent(repo, user.id).await?;
+        let caller = Caller { id: cx.id(), user: user.id, company: user.company, figures, created_at: cx.now() };
         repo.insert_caller(&caller).await
     } else {
         repo.delete_caller(user.id).await.map(|_| ())
@@ -328,7 +321,7 @@ impl Command for SyncCallers {
             let user = repo.user_for_update(id).await?;
             if let Some(user) = user.filter(User::is_agent) {
                 if repo.caller(id).await?.is_none() {
-                    let figures = Figures::default();
+                    let figures = figures::of_agent(repo, id).await?;
                     let caller = Caller { id: cx.id(), user: id, company: user.company, figures, created_at: cx.now() };
                     repo.insert_caller(&caller).await?;
                     report.created += 1;

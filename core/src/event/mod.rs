@@ -183,12 +183,6 @@ pub enum Event {
         /// The agent, when one took part.
         agent: Option<UserId>,
     },
-    /// Notes or the outcome of a call were written.
-    #[serde(rename = "call.annotated")]
-    CallAnnotated {
-        /// Which.
-        call: CallId,
-    },
     /// A call ended.
     #[serde(rename = "call.ended")]
     CallEnded {
@@ -200,6 +194,30 @@ pub enum Event {
         status: crate::call::CallStatus,
         /// Seconds talked.
         talk_seconds: u32,
+    },
+    /// Somebody entered a call by hand.
+    #[serde(rename = "call.entered")]
+    CallEntered {
+        /// Which.
+        call: CallId,
+        /// Whose.
+        agent: Option<UserId>,
+    },
+    /// Notes, outcome or, of an entered call, anything else were changed.
+    #[serde(rename = "call.edited")]
+    CallEdited {
+        /// Which.
+        call: CallId,
+        /// Whose it is now.
+        agent: Option<UserId>,
+    },
+    /// A call was deleted from the log.
+    #[serde(rename = "call.deleted")]
+    CallDeleted {
+        /// Which it was.
+        call: CallId,
+        /// Whose it was.
+        agent: Option<UserId>,
     },
 }
 
@@ -249,8 +267,10 @@ impl Event {
             Self::QueueUpdated { .. } => "queue.updated",
             Self::CallStarted { .. } => "call.started",
             Self::CallAnswered { .. } => "call.answered",
-            Self::CallAnnotated { .. } => "call.annotated",
             Self::CallEnded { .. } => "call.ended",
+            Self::CallEntered { .. } => "call.entered",
+            Self::CallEdited { .. } => "call.edited",
+            Self::CallDeleted { .. } => "call.deleted",
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Caller records and the caller sync rule (document 000), and the figures that follow from the call log.
 //!
 //! Every user of kind agent has exactly one caller record, tied to the user by id. The figures are a pure fold over the
-//! calls: [`Figures::record`] and [`DayFigures::record`] are applied in the same unit of work that ends a call.
+//! calls: [`Figures::add`] and [`Figures::take`] are applied in the same unit of work that ends, edits or deletes a call.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use crate::call::Call;
+use crate::call::{CallFact, CallSums};
 use crate::id::{CallerId, CompanyId, UserId};
 
 /// The length of the period that the raise percentage compares with the one before it, in days.
@@ -43,25 +43,24 @@ pub struct Figures {
     pub last_call_at: Option<DateTime<Utc>>,
 }
 
-/// What the calls of one agent on one local day add up to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct DayFigures {
-    /// Ended calls.
-    pub calls: u64,
-    /// Ended calls in which somebody was talked to.
-    pub connected: u64,
-    /// Seconds talked.
-    pub talk_seconds: u64,
-}
-
 impl Figures {
     /// Adds an ended call.
-    pub fn record(&mut self, call: &Call) {
+    pub fn add(&mut self, fact: &CallFact) {
         self.total_calls += 1;
-        self.connected_calls += u64::from(call.was_connected());
-        self.talk_seconds += u64::from(call.talk_seconds());
-        self.first_call_at = Some(self.first_call_at.map_or(call.started_at, |at| at.min(call.started_at)));
-        self.last_call_at = Some(self.last_call_at.map_or(call.started_at, |at| at.max(call.started_at)));
+        self.connected_calls += u64::from(fact.connected);
+        self.talk_seconds += u64::from(fact.talk_seconds);
+        self.first_call_at = Some(self.first_call_at.map_or(fact.started_at, |at| at.min(fact.started_at)));
+        self.last_call_at = Some(self.last_call_at.map_or(fact.started_at, |at| at.max(fact.started_at)));
+    }
+
+    /// Takes an ended call away, which was added before. When it was the first or the last, only the log knows which call is
+    /// that now: the answer is `true`, and the two instants must be set anew.
+    #[must_use]
+    pub fn take(&mut self, fact: &CallFact) -> bool {
+        self.total_calls = self.total_calls.saturating_sub(1);
+        self.connected_calls = self.connected_calls.saturating_sub(u64::from(fact.connected));
+        self.talk_seconds = self.talk_seconds.saturating_sub(u64::from(fact.talk_seconds));
+        [self.first_call_at, self.last_call_at].contains(&Some(fact.started_at))
     }
 
     /// Ended calls in which nobody was talked to.
@@ -78,41 +77,25 @@ impl Figures {
 
     /// The fold over calls: what the stored figures must equal.
     #[must_use]
-    pub fn of<'a>(calls: impl IntoIterator<Item = &'a Call>) -> Self {
-        calls.into_iter().filter(|call| call.status.is_final()).fold(Self::default(), |mut figures, call| {
-            figures.record(call);
+    pub fn of<'a>(facts: impl IntoIterator<Item = &'a CallFact>) -> Self {
+        facts.into_iter().fold(Self::default(), |mut figures, fact| {
+            figures.add(fact);
             figures
         })
-    }
-}
-
-impl DayFigures {
-    /// Adds an ended call.
-    pub fn record(&mut self, call: &Call) {
-        self.calls += 1;
-        self.connected += u64::from(call.was_connected());
-        self.talk_seconds += u64::from(call.talk_seconds());
-    }
-
-    /// Adds another day's or another agent's figures.
-    pub const fn add(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.connected += other.connected;
-        self.talk_seconds += other.talk_seconds;
     }
 }
 
 /// By how many per cent the talk time of the last [`RAISE_PERIOD_DAYS`] (today included) exceeds that of the period before.
 /// With nothing before, any talk at all counts as 100 %.
 #[must_use]
-pub fn raise_percentage(days: impl IntoIterator<Item = (NaiveDate, DayFigures)>, today: NaiveDate) -> f64 {
+pub fn raise_percentage(days: impl IntoIterator<Item = (NaiveDate, CallSums)>, today: NaiveDate) -> f64 {
     let (current_from, previous_from) = raise_periods(today);
-    let (mut current, mut previous) = (0u64, 0u64);
-    for (day, figures) in days {
+    let (mut current, mut previous) = (0i64, 0i64);
+    for (day, sums) in days {
         if day >= current_from && day <= today {
-            current += figures.talk_seconds;
+            current += sums.talk_seconds;
         } else if day >= previous_from && day < current_from {
-            previous += figures.talk_seconds;
+            previous += sums.talk_seconds;
         }
     }
     match (previous, current) {
@@ -160,8 +143,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn talk(seconds: u64) -> DayFigures {
-        DayFigures { calls: 1, connected: 1, talk_seconds: seconds }
+    fn talk(seconds: i64) -> CallSums {
+        CallSums { outbound: 1, connected: 1, talk_seconds: seconds, ..CallSums::default() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod role;
 pub mod session;
 pub mod user;
 
-pub use caller::{Caller, DayFigures, Figures, SyncPlan};
+pub use caller::{Caller, Figures, SyncPlan};
 pub use password::{Argon2Hasher, PasswordHash, PasswordHasher};
 pub use role::{Role, RoleKind};
 pub use session::Session;

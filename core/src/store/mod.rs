@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod figures;
 mod filter;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -36,6 +37,7 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use figures::CallFigureStore;
 pub use filter::{CallFilter, EventFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use request::RequestStore;
@@ -136,6 +138,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + CallStore
+    + CallFigureStore
     + RequestStore
     + Outbox
     + Send

@@ -1,13 +1,14 @@
 //! The storage traits of companies, users, callers and sessions.
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use super::{Listing, Page, StoreError, UserFilter};
 use crate::company::Company;
 use crate::id::{CompanyId, FamilyId, UserId};
 use crate::people::password::TokenHash;
-use crate::people::{Caller, DayFigures, Figures, Session, User};
+use crate::people::{Caller, Figures, Session, User};
 
 /// Companies. A company scope sees its own only.
 #[async_trait]
@@ -18,6 +19,9 @@ pub trait CompanyStore: Send {
     async fn update_company(&mut self, company: &Company) -> Result<(), StoreError>;
     /// Reads a company.
     async fn company(&mut self, id: CompanyId) -> Result<Option<Company>, StoreError>;
+    /// Reads a company's time zone, which then stays as it is until this unit of work ends: who counts calls by the day of that
+    /// zone holds it. Several may hold it at once.
+    async fn hold_timezone(&mut self, id: CompanyId) -> Result<Option<Tz>, StoreError>;
     /// Lists companies.
     async fn companies(&mut self, page: Page) -> Result<Listing<Company>, StoreError>;
 }
@@ -57,7 +61,7 @@ pub trait UserStore: Send {
 pub trait CallerStore: Send {
     /// Adds a record. Duplicate: `id`, `user`.
     async fn insert_caller(&mut self, caller: &Caller) -> Result<(), StoreError>;
-    /// Removes a user's record and its figures. `false` when there is none.
+    /// Removes a user's record with its figures; the sums by day stay, as the calls do. `false` when there is none.
     async fn delete_caller(&mut self, user: UserId) -> Result<bool, StoreError>;
     /// Reads a user's record.
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError>;
@@ -67,16 +71,8 @@ pub trait CallerStore: Send {
     async fn callers(&mut self, page: Page) -> Result<Listing<Caller>, StoreError>;
     /// The users that have a record, in order of id.
     async fn caller_users(&mut self) -> Result<Vec<UserId>, StoreError>;
-    /// Sets a record's figures and adds `added` to those of `day`. [`StoreError::Stale`] when there is no record.
-    async fn record_figures(
-        &mut self,
-        user: UserId,
-        figures: &Figures,
-        day: NaiveDate,
-        added: &DayFigures,
-    ) -> Result<(), StoreError>;
-    /// A user's figures by local day from `from` on, oldest first.
-    async fn day_figures(&mut self, user: UserId, from: NaiveDate) -> Result<Vec<(NaiveDate, DayFigures)>, StoreError>;
+    /// Sets a record's figures. [`StoreError::Stale`] when there is no record.
+    async fn set_figures(&mut self, user: UserId, figures: &Figures) -> Result<(), StoreError>;
 }
 
 /// Sessions: refresh tokens by their hash.

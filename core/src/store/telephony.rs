@@ -1,7 +1,7 @@
 //! The storage traits of numbers, assignments, extensions, trunks, inbound routes, queues and calls.
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{CallFilter, Listing, NumberFilter, Page, StoreError};
 use crate::call::{Call, CallEvent};
@@ -134,6 +134,10 @@ pub trait CallStore: Send {
     async fn call(&mut self, id: CallId) -> Result<Option<Call>, StoreError>;
     /// Reads a call with its legs and locks the row.
     async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError>;
+    /// Removes a call that has ended, with its timeline. `false` when there is none, or it goes on.
+    async fn delete_call(&mut self, id: CallId) -> Result<bool, StoreError>;
+    /// When the first and the last of an agent's ended calls began.
+    async fn call_span(&mut self, agent: UserId) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, StoreError>;
     /// Lists calls with their legs, newest first.
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError>;
     /// Calls that have not ended and belong to `node`, or to any when `None`; at most 1,000, oldest first.

@@ -1,8 +1,9 @@
 //! Allowances under concurrency, and the log with the figures that follow from it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dialplane_core::call::{
-    Call, CallRefused, CallStatus, Change, Direction, Hangup, HangupCause, LegKind, NewCall, OfferFailure, Side,
+    Call, CallFact, CallRefused, CallStatus, CallSums, Change, Direction, Hangup, HangupCause, LegKind, NewCall,
+    OfferFailure, Side,
 };
 use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls};
 use dialplane_core::command::number::{ConsumeAllowance, DeleteNumber, ResetDailyCounts, UnassignNumber, UpdateNumber};
@@ -141,10 +142,12 @@ async fn the_figures_are_the_fold_over_the_log() {
         let filter = CallFilter { agent: Some(agent), ..CallFilter::default() };
         let log: Vec<Call> = tx.calls(&filter, Page::FIRST).await.unwrap().items;
         let figures = tx.caller(agent).await.unwrap().unwrap().figures;
-        assert_eq!(figures, Figures::of(&log));
+        let facts: Vec<CallFact> = log.iter().filter_map(CallFact::of).collect();
+        assert_eq!(figures, Figures::of(&facts));
         assert!(figures.total_calls > 5);
-        let days = tx.day_figures(agent, "2026-01-01".parse().unwrap()).await.unwrap();
-        assert_eq!(days.iter().map(|(_, day)| day.talk_seconds).sum::<u64>(), figures.talk_seconds);
+        let days = tx.call_volumes(Some(agent), NaiveDate::MIN, NaiveDate::MAX).await.unwrap();
+        let sums: CallSums = days.into_iter().map(|(_, sums)| sums).sum();
+        assert_eq!(u64::try_from(sums.talk_seconds), Ok(figures.talk_seconds));
     }
 }
 
@@ -211,5 +214,6 @@ async fn calls_of_a_dead_process_are_closed_once_and_count_what_is_known() {
     assert_eq!((closed.status, closed.talk_seconds()), (CallStatus::Completed, 0));
     assert_eq!(closed.hangup.map(|hangup| hangup.cause), Some(HangupCause::NodeLost));
     assert_eq!(tx.open_calls(None).await.unwrap().len(), 1);
-    assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures, Figures::of(&calls));
+    let facts: Vec<CallFact> = calls.iter().filter_map(CallFact::of).collect();
+    assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures, Figures::of(&facts));
 }

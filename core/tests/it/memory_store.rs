@@ -209,3 +209,8 @@ proptest! {
         runtime.block_on(play(steps, scope));
     }
 }
+
+#[tokio::test]
+async fn ten_thousand_changes_of_the_log_leave_the_sums_of_a_recount() {
+    dialplane_core::store::conformance::figures::a_random_history_of_entries(&MemoryStore::new(), 400).await;
+}

@@ -51,7 +51,7 @@ answer! { /** A page of callers. */ CallersAnswer { callers: Vec<CallerView>, pa
 
 async fn view(tx: &mut Box<dyn Tx + '_>, caller: &Caller, today: NaiveDate) -> Reply<CallerView> {
     let (_, from) = raise_periods(today);
-    let days = tx.day_figures(caller.user, from).await?;
+    let days = tx.call_volumes(Some(caller.user), from, today).await?;
     let name = tx.user(caller.user).await?.map(|user| user.name.into_inner());
     let figures = &caller.figures;
     Ok(CallerView {

@@ -7,6 +7,7 @@ use crate::support::peer::{Call, Peer};
 use crate::support::phone::{Answering, Phone};
 use crate::support::postgres::Database;
 use crate::support::server::Server;
+use crate::support::shop::direct;
 use crate::{CUSTOMER, NUMBER};
 
 struct Talk {
@@ -80,11 +81,7 @@ fn crash(mut server: Server) {
 #[test]
 fn a_call_that_still_rang_when_the_server_died_is_closed_as_failed() {
     let mut server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (company, mut carrier, ann) = direct(&server);
     let mut phone = Peer::registered(server.sip, &ann.line);
     let mut call = carrier.invite(NUMBER);
     let ringing = phone.incoming();

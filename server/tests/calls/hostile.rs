@@ -8,6 +8,7 @@ use crate::support::company::{Agent, Company};
 use crate::support::message::Message;
 use crate::support::peer::{Peer, unique};
 use crate::support::server::Server;
+use crate::support::shop::direct;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
 
@@ -132,11 +133,7 @@ fn named(bytes: &[u8], id: &str) -> Vec<u8> {
 
 /// A company whose number leads to an agent with a phone, for the good call afterwards.
 fn shop(server: &Server) -> (Company, Peer, Peer, Agent) {
-    let company = server.company();
-    let carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (company, carrier, ann) = direct(server);
     let phone = Peer::registered(server.sip, &ann.line);
     (company, carrier, phone, ann)
 }

@@ -4,9 +4,10 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::NUMBER;
 use crate::support::peer::Peer;
 use crate::support::server::Server;
-use crate::{CUSTOMER, NUMBER};
+use crate::support::shop::direct;
 
 /// An RTP packet of G.711 noise.
 fn noise(n: u16) -> Vec<u8> {
@@ -36,11 +37,7 @@ fn heard(socket: &UdpSocket) -> usize {
 #[test]
 fn a_stranger_who_sprays_the_media_ports_neither_hears_nor_is_heard() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (_company, mut carrier, ann) = direct(&server);
     let mut phone = Peer::registered(server.sip, &ann.line);
     let mut call = carrier.invite(NUMBER);
     let mut ringing = phone.incoming();
@@ -85,11 +82,7 @@ fn a_stranger_who_sprays_the_media_ports_neither_hears_nor_is_heard() {
 #[test]
 fn the_media_ports_of_a_call_are_closed_with_it() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (_company, mut carrier, ann) = direct(&server);
     let mut phone = Peer::registered(server.sip, &ann.line);
     let before = server.descriptors();
     let mut call = carrier.invite(NUMBER);

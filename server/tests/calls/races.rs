@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::support::peer::Peer;
 use crate::support::server::Server;
+use crate::support::shop::direct;
 use crate::{CUSTOMER, NUMBER};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -11,11 +12,7 @@ const SOON: Duration = Duration::from_secs(5);
 #[test]
 fn an_answer_and_a_cancellation_that_cross_leave_nothing_behind() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (company, mut carrier, ann) = direct(&server);
     let mut phone = Peer::registered(server.sip, &ann.line);
     let rounds = 40;
     let mut connected = 0;
@@ -57,11 +54,7 @@ fn an_answer_and_a_cancellation_that_cross_leave_nothing_behind() {
 #[test]
 fn both_sides_may_hang_up_at_once() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let ann = company.agent("ann");
-    company.route(NUMBER, "agent", &ann.id);
+    let (company, mut carrier, ann) = direct(&server);
     let mut phone = Peer::registered(server.sip, &ann.line);
     for _ in 0..20 {
         let mut call = carrier.invite(NUMBER);

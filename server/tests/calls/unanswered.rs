@@ -6,6 +6,7 @@ use crate::support::company::{Agent, Company, Figures, events};
 use crate::support::peer::Peer;
 use crate::support::phone::{Answering, Phone};
 use crate::support::server::Server;
+use crate::support::shop::direct;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
 
@@ -22,16 +23,6 @@ fn queue(server: &Server, max_wait: u32, names: &[&str]) -> (Company, Peer, Vec<
     let queue = company.queue(RING, max_wait, &agents.iter().collect::<Vec<_>>());
     company.route(NUMBER, "queue", &queue);
     (company, carrier, agents)
-}
-
-/// A company whose number leads to one agent.
-fn direct(server: &Server) -> (Company, Peer, Agent) {
-    let company = server.company();
-    let carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let agent = company.agent("ann");
-    company.route(NUMBER, "agent", &agent.id);
-    (company, carrier, agent)
 }
 
 #[test]

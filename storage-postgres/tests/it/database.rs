@@ -98,9 +98,18 @@ async fn run(connection: &mut PgConnection, statement: String) {
     connection.execute(AssertSqlSafe(statement.clone())).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
+/// The text of all migrations.
+fn migrations() -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let entries = std::fs::read_dir(folder).expect("the migrations are there");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.sort_unstable();
+    files.iter().map(|file| std::fs::read_to_string(file).expect("a migration is text")).collect()
+}
+
 /// The name of the migrated template, which is made once for each state of the migrations, whichever process comes first.
 async fn template(server: &str, connection: &mut PgConnection) -> String {
-    let digest = dialplane_core::people::password::TokenHash::of(include_str!("../../migrations/0001_initial.sql"));
+    let digest = dialplane_core::people::password::TokenHash::of(&migrations());
     let name = format!("dialplane_template_{}", dialplane_core::people::password::hex(&digest.0[..8]));
     sqlx::query("SELECT pg_advisory_lock($1)").bind(TEMPLATE_LOCK).execute(&mut *connection).await.expect("the lock");
     let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")

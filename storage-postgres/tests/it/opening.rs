@@ -25,7 +25,7 @@ async fn the_schema_of_a_newer_release_is_a_clear_error() {
                  VALUES (999, 'later', true, '\\x00', 0)";
     sqlx::query(newer).execute(&mut database.connection().await).await.unwrap();
     let error = PostgresStore::connect(&database.url).await.unwrap_err();
-    assert!(matches!(error, OpenError::NewerSchema { found: 999, known: 1 }), "{error:?}");
+    assert!(matches!(error, OpenError::NewerSchema { found: 999, known: 1..999 }), "{error:?}");
     assert!(error.to_string().contains("install the newer release"));
 }
 

@@ -51,7 +51,7 @@ async fn bounds_before_the_databases_calendar_are_bounds() {
     };
     assert_eq!(tx.calls(&ever, Page::FIRST).await.unwrap().items, [call]);
     assert!(tx.usage(None, NaiveDate::MIN, NaiveDate::MAX).await.unwrap().is_empty());
-    assert!(tx.day_figures(rows.id(), NaiveDate::MIN).await.unwrap().is_empty());
+    assert!(tx.call_days(None, NaiveDate::MIN, NaiveDate::MAX).await.unwrap().is_empty());
     assert_eq!(tx.purge_sessions(DateTime::<Utc>::MAX_UTC).await.unwrap(), 0);
     assert!(tx.events_after(u64::MAX, 1).await.unwrap().is_empty());
     let far = Page { offset: u64::MAX, limit: u32::MAX };

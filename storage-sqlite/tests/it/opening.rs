@@ -28,7 +28,7 @@ async fn a_database_of_a_newer_release_is_refused_by_its_version() {
         VALUES (4711, 'of the future', TRUE, x'00', 0)";
     connection.execute(newer).await.expect("a migration of the future");
     let refused = SqliteStore::open(fresh.folder.path().join("data").join("test.db")).await.expect_err("it is newer");
-    assert!(matches!(refused, OpenError::NewerSchema { found: 4711, known: 1 }), "{refused:?}");
+    assert!(matches!(refused, OpenError::NewerSchema { found: 4_711, known: 1..4_711 }), "{refused:?}");
     assert!(refused.to_string().contains("4711"), "{refused}");
 }
 

@@ -1,9 +1,7 @@
 //! Caller records and their figures are kept.
 
-use chrono::NaiveDate;
-
-use super::fixtures::{Rows, assert_duplicate, assert_stale, day, ends_of_time, founded, hired, read, write};
-use crate::people::{Caller, DayFigures, Figures};
+use super::fixtures::{Rows, assert_duplicate, assert_stale, ends_of_time, founded, hired, read, write};
+use crate::people::{Caller, Figures};
 use crate::scope::Scope;
 use crate::store::{Page, Store};
 
@@ -75,33 +73,23 @@ pub async fn users_with_a_record_are_listed_in_order_of_id(store: &dyn Store) {
     assert_eq!(listed, with_record.map(|user| user.id));
 }
 
-/// Figures are set, days add up, and days come back oldest first from where one asks.
-pub async fn figures_are_set_and_days_add_up(store: &dyn Store) {
+/// Figures are set to what is given, of one record.
+pub async fn figures_are_set_as_they_are_given(store: &dyn Store) {
     let rows = Rows::new();
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let (user, other) = (hired(store, &rows, &company).await, hired(store, &rows, &company).await);
-    let caller = rows.caller(&user);
+    let (caller, spared) = (rows.caller(&user), rows.caller(&other));
     write!(store, scope, tx => {
         tx.insert_caller(&caller).await.unwrap();
-        tx.insert_caller(&rows.caller(&other)).await.unwrap();
+        tx.insert_caller(&spared).await.unwrap();
     });
-    let added = |calls| DayFigures { calls, connected: calls / 2, talk_seconds: calls * 60 };
-    for (date, calls) in [("2026-03-02", 4), ("1970-01-01", 2), ("2999-12-31", 1 << 40), ("2026-03-02", 6)] {
-        let figures = Figures { total_calls: calls, ..huge() };
-        write!(store, scope, tx => tx.record_figures(user.id, &figures, day(date), &added(calls)).await.unwrap());
+    for figures in [huge(), Figures { total_calls: 7, ..Figures::default() }, Figures::default()] {
+        write!(store, scope, tx => tx.set_figures(user.id, &figures).await.unwrap());
         let now = read!(store, scope, tx => tx.caller(user.id).await.unwrap());
         assert_eq!(now, Some(Caller { figures, ..caller.clone() }));
     }
-    write!(store, scope, tx => {
-        tx.record_figures(other.id, &Figures::default(), day("2026-03-02"), &added(50)).await.unwrap();
-    });
-    let expected: Vec<(NaiveDate, DayFigures)> =
-        vec![(day("1970-01-01"), added(2)), (day("2026-03-02"), added(10)), (day("2999-12-31"), added(1 << 40))];
-    let from = |date| (day(date), expected.iter().filter(|(own, _)| *own >= day(date)).copied().collect::<Vec<_>>());
-    for (date, expected) in [from("1970-01-01"), from("1970-01-02"), from("2026-03-02"), from("2026-03-03")] {
-        assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), expected);
-    }
+    assert_eq!(read!(store, scope, tx => tx.caller(other.id).await.unwrap()), Some(spared));
 }
 
 /// Without a record there is nothing to set figures of.
@@ -110,27 +98,23 @@ pub async fn figures_need_a_record(store: &dyn Store) {
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let user = hired(store, &rows, &company).await;
-    let (date, one) = (day("2026-03-01"), DayFigures { calls: 1, connected: 1, talk_seconds: 1 });
-    write!(store, scope, tx => assert_stale(tx.record_figures(user.id, &huge(), date, &one).await));
-    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
+    write!(store, scope, tx => assert_stale(tx.set_figures(user.id, &huge()).await));
+    assert_eq!(read!(store, scope, tx => tx.caller(user.id).await.unwrap()), None);
 }
 
-/// A record goes with its figures: the next one of the same user begins with nothing.
+/// A record goes with its figures: the next one of the same user begins as it is written.
 pub async fn a_deleted_record_takes_its_figures_along(store: &dyn Store) {
     let rows = Rows::new();
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let user = hired(store, &rows, &company).await;
-    let (date, one) = (day("2026-03-01"), DayFigures { calls: 1, connected: 1, talk_seconds: 1 });
     write!(store, scope, tx => {
         tx.insert_caller(&rows.caller(&user)).await.unwrap();
-        tx.record_figures(user.id, &huge(), date, &one).await.unwrap();
+        tx.set_figures(user.id, &huge()).await.unwrap();
     });
     assert!(write!(store, scope, tx => tx.delete_caller(user.id).await.unwrap()));
     assert!(!write!(store, scope, tx => tx.delete_caller(user.id).await.unwrap()));
-    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
     let next = rows.caller(&user);
     write!(store, scope, tx => tx.insert_caller(&next).await.unwrap());
     assert_eq!(read!(store, scope, tx => tx.caller(user.id).await.unwrap()), Some(next));
-    assert_eq!(read!(store, scope, tx => tx.day_figures(user.id, date).await.unwrap()), []);
 }

@@ -3,7 +3,7 @@
 use super::fixtures::{
     Rows, UNICODE, assert_duplicate, assert_out_of_scope, assert_stale, ends_of_time, founded, hired, long, read, write,
 };
-use crate::call::{Call, CallEvent, CallStatus, Direction, Hangup, HangupCause, Leg, LegKind, LegState, Side};
+use crate::call::{Call, CallEvent, CallStatus, Direction, Hangup, HangupCause, Leg, LegKind, LegState, Origin, Side};
 use crate::company::Company;
 use crate::scope::Scope;
 use crate::store::{CallFilter, Page, Store};
@@ -37,6 +37,7 @@ async fn full(store: &dyn Store, rows: &Rows, company: &Company, cause: HangupCa
         tx.insert_trunk(&trunk).await.unwrap();
     });
     Call {
+        origin: Origin::Entered,
         status: CallStatus::Completed,
         from: UNICODE.into(),
         to: long(100).as_str().into(),
@@ -213,4 +214,61 @@ pub async fn a_place_in_a_timeline_is_taken_once(store: &dyn Store) {
         assert_out_of_scope(tx.append_call_events(&[event(3), rows.call_event(&rows.call(company.id), 1)]).await);
     });
     assert_eq!(read!(store, scope, tx => tx.call_events(call.id).await.unwrap()), [event(1), event(2)]);
+}
+
+/// A call that has ended is deleted with its timeline, once; one that goes on is not.
+pub async fn an_ended_call_is_deleted_with_its_timeline(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let ended = Call { status: CallStatus::Completed, ended_at: Some(rows.now()), ..rows.call(company.id) };
+    let (open, theirs) = (rows.call(company.id), founded(store, &rows).await);
+    write!(store, scope, tx => {
+        tx.insert_calls(&[ended.clone(), open.clone()]).await.unwrap();
+        tx.append_call_events(&[rows.call_event(&ended, 1), rows.call_event(&open, 1)]).await.unwrap();
+    });
+    assert!(!write!(store, Scope::Company(theirs.id), tx => tx.delete_call(ended.id).await.unwrap()));
+    write!(store, scope, tx => {
+        assert!(tx.delete_call(ended.id).await.unwrap());
+        assert!(!tx.delete_call(ended.id).await.unwrap());
+        assert!(!tx.delete_call(open.id).await.unwrap());
+        assert!(!tx.delete_call(rows.id()).await.unwrap());
+    });
+    read!(store, scope, tx => {
+        assert_eq!(tx.call(ended.id).await.unwrap(), None);
+        assert_eq!(tx.call_events(open.id).await.unwrap().len(), 1);
+        let listing = tx.calls(&CallFilter::default(), Page::FIRST).await.unwrap();
+        assert_eq!((listing.total, listing.items), (1, vec![open]));
+    });
+    // The place in the timeline is free: nothing of it was left.
+    write!(store, scope, tx => {
+        tx.insert_calls(std::slice::from_ref(&ended)).await.unwrap();
+        assert_eq!(tx.call_events(ended.id).await.unwrap(), []);
+        tx.append_call_events(&[rows.call_event(&ended, 1)]).await.unwrap();
+    });
+}
+
+/// The first and the last beginning of an agent's ended calls, whatever the order they were written in.
+pub async fn the_span_of_an_agent_is_that_of_their_ended_calls(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let (agent, idle) = (hired(store, &rows, &company).await, hired(store, &rows, &company).await);
+    let at = |hours| rows.now() + chrono::TimeDelta::hours(hours);
+    let call = |hours, status| Call { agent: Some(agent.id), status, started_at: at(hours), ..rows.call(company.id) };
+    let calls = [
+        call(5, CallStatus::Completed),
+        call(-3, CallStatus::NoAnswer),
+        call(9, CallStatus::InProgress),
+        call(1, CallStatus::Failed),
+    ];
+    write!(store, scope, tx => tx.insert_calls(&calls).await.unwrap());
+    for scope in [scope, Scope::System] {
+        read!(store, scope, tx => {
+            assert_eq!(tx.call_span(agent.id).await.unwrap(), Some((at(-3), at(5))));
+            assert_eq!(tx.call_span(idle.id).await.unwrap(), None);
+        });
+    }
+    let theirs = founded(store, &rows).await;
+    assert_eq!(read!(store, Scope::Company(theirs.id), tx => tx.call_span(agent.id).await.unwrap()), None);
 }

@@ -6,9 +6,10 @@
 use futures::future::join_all;
 
 use super::fixtures::{Rows, breathe, founded, hired, read, retried, write};
-use crate::call::Call;
+use crate::call::{Call, CallDay, CallSums};
+use crate::company::Company;
 use crate::id::CallId;
-use crate::people::{DayFigures, Figures, User};
+use crate::people::{Figures, User};
 use crate::phone::{Assignment, E164, PhoneNumber, Trunk};
 use crate::scope::Scope;
 use crate::store::{Access, Page, Store, StoreError, UserFilter};
@@ -91,7 +92,6 @@ pub async fn every_read_for_update_keeps_others_waiting(store: &dyn Store) {
         tx.insert_number(&number).await.unwrap();
         tx.insert_assignment(&rows.assignment(&number, agent.id)).await.unwrap();
     });
-    let (day, one) = (super::tenant::busy_day(), DayFigures { calls: 1, connected: 0, talk_seconds: 2 });
     let step = async || {
         let mut tx = store.begin(scope, Access::Write).await?;
         let user = tx.user_for_update(agent.id).await?.expect("the user is there");
@@ -102,7 +102,7 @@ pub async fn every_read_for_update_keeps_others_waiting(store: &dyn Store) {
         let caller = tx.caller_for_update(agent.id).await?.expect("the record is there");
         breathe().await;
         let figures = Figures { total_calls: caller.figures.total_calls + 1, ..caller.figures };
-        tx.record_figures(agent.id, &figures, day, &one).await?;
+        tx.set_figures(agent.id, &figures).await?;
         tx.commit().await?;
         let mut tx = store.begin(scope, Access::Write).await?;
         let assignment = tx.assignment_for_update(number.id).await?.expect("the assignment is there");
@@ -119,8 +119,6 @@ pub async fn every_read_for_update_keeps_others_waiting(store: &dyn Store) {
     write!(store, scope, tx => {
         assert_eq!(tx.user(agent.id).await.unwrap().unwrap().token_version, 16);
         assert_eq!(tx.caller(agent.id).await.unwrap().unwrap().figures.total_calls, 16);
-        let days = tx.day_figures(agent.id, day).await.unwrap();
-        assert_eq!(days, [(day, DayFigures { calls: 16, connected: 0, talk_seconds: 32 })]);
         assert_eq!(tx.assignment_for_update(number.id).await.unwrap().unwrap().daily_limit, 116);
     });
 }
@@ -311,4 +309,79 @@ pub async fn usage_of_several_agents_adds_up(store: &dyn Store) {
     }
     let usage = read!(store, scope, tx => tx.usage(None, day, day).await.unwrap());
     assert_eq!(usage.iter().map(|usage| usage.calls).collect::<Vec<_>>(), [10; 8]);
+}
+
+/// Calls of several agents that end beside each other on the same days are all counted.
+pub async fn sums_of_a_day_lose_nothing_under_parallel_calls(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let agents = [None, Some(rows.id()), Some(rows.id()), Some(rows.id())];
+    let sums = CallSums { inbound: 1, talk_seconds: 7, ..CallSums::default() };
+    let days = ["2026-03-01", "2026-03-02"].map(super::fixtures::day);
+    let end = async |n: usize| {
+        let mut tx = store.begin(scope, Access::Write).await?;
+        tx.hold_timezone(company.id).await?;
+        breathe().await;
+        let mut rows: Vec<CallDay> = agents
+            .iter()
+            .flat_map(|agent| days.map(|day| CallDay { company: company.id, day, agent: *agent, sums }))
+            .collect();
+        rows.rotate_left(n % 8);
+        tx.add_call_days(&rows).await?;
+        breathe().await;
+        tx.commit().await
+    };
+    for done in join_all((0..24).map(|n| retried(async move || end(n).await))).await {
+        done.unwrap();
+    }
+    let stored = read!(store, scope, tx => tx.call_days(None, days[0], days[1]).await.unwrap());
+    assert_eq!(stored.len(), 8);
+    assert!(stored.iter().all(|row| (row.sums.inbound, row.sums.talk_seconds) == (24, 168)));
+}
+
+/// While somebody counts by a time zone it stays: the company that changes it waits, and what was counted is there for it.
+pub async fn a_time_zone_that_is_held_does_not_change(store: &dyn Store) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let zones = [chrono_tz::Europe::Berlin, chrono_tz::Asia::Tokyo];
+    let (first, second) = (super::fixtures::day("2026-03-01"), super::fixtures::day("2026-03-02"));
+    let day_in = |zone| if zone == zones[0] { first } else { second };
+    let sums = CallSums { outbound: 1, ..CallSums::default() };
+    let count = async || {
+        let mut tx = store.begin(scope, Access::Write).await?;
+        let zone = tx.hold_timezone(company.id).await?.expect("the company is there");
+        breathe().await;
+        tx.add_call_days(&[CallDay { company: company.id, day: day_in(zone), agent: None, sums }]).await?;
+        tx.commit().await
+    };
+    let moved = async |n: usize| {
+        let mut tx = store.begin(scope, Access::Write).await?;
+        let old = tx.company(company.id).await?.expect("the company is there");
+        let timezone = zones[(n + 1) % 2];
+        match tx.update_company(&Company { version: old.version + 1, timezone, ..old }).await {
+            // Somebody else was faster: that is no matter here.
+            Err(StoreError::Stale) => return tx.rollback().await,
+            other => other?,
+        }
+        let all = tx.call_volumes(None, first, second).await?.into_iter().map(|(_, sums)| sums).sum();
+        tx.clear_call_days().await?;
+        breathe().await;
+        tx.add_call_days(&[CallDay { company: company.id, day: day_in(timezone), agent: None, sums: all }]).await?;
+        tx.commit().await
+    };
+    let counts = join_all((0..32).map(|_| retried(count)));
+    let moves = async {
+        for n in 0..6 {
+            retried(async || moved(n).await).await.unwrap();
+        }
+    };
+    let (counts, ()) = futures::join!(counts, moves);
+    counts.into_iter().for_each(|done| done.unwrap());
+    read!(store, scope, tx => {
+        let zone = tx.company(company.id).await.unwrap().unwrap().timezone;
+        let days = tx.call_volumes(None, first, second).await.unwrap();
+        assert_eq!(days, [(day_in(zone), CallSums { outbound: 32, ..CallSums::default() })]);
+    });
 }

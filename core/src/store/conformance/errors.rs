@@ -5,7 +5,7 @@ use super::tenant::{Tenant, busy_day, seen, settled};
 use crate::call::Call;
 use crate::company::Company;
 use crate::once::{Claim, RequestKey};
-use crate::people::{DayFigures, Figures, User};
+use crate::people::{Figures, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
 use crate::scope::Scope;
@@ -48,6 +48,7 @@ pub async fn adding_needs_write_access(store: &dyn Store) {
         tx.insert_calls(&[rows.call(mine)]);
         tx.append_call_events(&[rows.call_event(&ours.call, 2)]);
         tx.append_events(&[rows.event(mine)]);
+        tx.add_call_days(&[ours.call_day()]);
     }
     assert_eq!(seen(store, Scope::System).await, before);
 }
@@ -63,7 +64,9 @@ pub async fn changing_needs_write_access(store: &dyn Store) {
         tx.update_user(&User { version: 2, ..ours.agent.clone() });
         tx.delete_user(ours.agent.id);
         tx.delete_caller(ours.agent.id);
-        tx.record_figures(ours.agent.id, &Figures::default(), busy_day(), &DayFigures::default());
+        tx.set_figures(ours.agent.id, &Figures::default());
+        tx.clear_call_days();
+        tx.delete_call(ours.call.id);
         tx.mark_session_used(&ours.session.token, at);
         tx.revoke_family(ours.session.family, at);
         tx.revoke_sessions(ours.agent.id, at);
@@ -108,6 +111,7 @@ pub async fn locking_needs_write_access(store: &dyn Store) {
         tx.assignment_for_update(ours.number.id);
         tx.agent_numbers_for_update(ours.agent.id);
         tx.call_for_update(ours.call.id);
+        tx.hold_timezone(ours.company.id);
         tx.claim_events(at, at, 9);
     }
 }

@@ -2,10 +2,10 @@
 
 use super::fixtures::{Rows, begin};
 use super::tenant::{Seen, Tenant, busy_day, seen};
-use crate::call::{Call, CallStatus};
+use crate::call::{Call, CallDay, CallStatus, CallSums};
 use crate::event::Envelope;
 use crate::id::{IdSource as _, SeededIds};
-use crate::people::{DayFigures, Figures, Role, Session, User};
+use crate::people::{Figures, Role, Session, User};
 use crate::phone::{Assignment, Extension, InboundRoute, InboundTarget, NumberStatus, PhoneNumber, SipSecret, Trunk};
 use crate::queue::{Queue, QueueSettings};
 use crate::scope::Scope;
@@ -119,8 +119,7 @@ async fn people(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String 
         6 if step.stale => words(tx.delete_caller(row.agent.id).await),
         7 => {
             let figures = Figures { total_calls: step.other as u64, ..Figures::default() };
-            let added = DayFigures { calls: 1, connected: u64::from(step.flag), talk_seconds: 7 };
-            words(tx.record_figures(row.agent.id, &figures, busy_day(), &added).await)
+            words(tx.set_figures(row.agent.id, &figures).await)
         }
         8 if known.is_some() => words(tx.insert_session(&row.session).await),
         9 => words(tx.mark_session_used(&row.session.token, at).await),
@@ -222,6 +221,7 @@ async fn calls(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String {
     let (row, other) = (&world[step.tenant][step.slot], &world[step.tenant][step.other]);
     let bare = |call: &Call| Call { queue: None, agent: None, ..call.clone() };
     match step.kind {
+        30 if step.stale => words(tx.delete_call(row.call.id).await),
         30 => {
             let pair = [bare(&row.call), bare(&other.call)];
             words(tx.insert_calls(if step.flag { &pair } else { &pair[..1] }).await)
@@ -231,6 +231,13 @@ async fn calls(tx: &mut dyn Repo, world: &[Vec<Tenant>], step: Step) -> String {
             let version = next(stored.map(|stored| stored.version), step.stale);
             let status = CallStatus::ALL[step.other * 2];
             words(tx.update_call(&Call { status, version, ..bare(&row.call) }).await)
+        }
+        32 if step.stale => {
+            let sums = CallSums { inbound: 1, talk_seconds: step.other as i64 - 1, ..CallSums::default() };
+            let agent = step.flag.then_some(row.agent.id);
+            let (first, second) =
+                (CallDay { sums, agent, ..row.call_day() }, CallDay { agent: None, ..other.call_day() });
+            words(tx.add_call_days(&[first, second][..1 + usize::from(step.flag)]).await)
         }
         32 => {
             let event = |seq| crate::call::CallEvent { seq, ..row.call_event.clone() };

@@ -1,10 +1,10 @@
 //! A company sees and changes its own rows only.
 
-use super::fixtures::{Rows, assert_duplicate, assert_out_of_scope, assert_stale, begin, day, hired, read, write};
+use super::fixtures::{Rows, assert_duplicate, assert_out_of_scope, assert_stale, begin, hired, read, write};
 use super::tenant::{Seen, Tenant, busy_day, seen, settled};
 use crate::call::Call;
 use crate::company::Company;
-use crate::people::{DayFigures, Figures, Session, User};
+use crate::people::{Figures, Session, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
 use crate::scope::Scope;
@@ -65,7 +65,10 @@ pub async fn another_companys_rows_are_absent(store: &dyn Store) {
         assert_eq!(tx.user_by_email(theirs.agent.email.expose()).await.unwrap(), None);
         assert_eq!(tx.caller(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.caller_for_update(theirs.agent.id).await.unwrap(), None);
-        assert_eq!(tx.day_figures(theirs.agent.id, day("1970-01-01")).await.unwrap(), []);
+        assert_eq!(tx.hold_timezone(theirs.company.id).await.unwrap(), None);
+        assert_eq!(tx.call_days(Some(theirs.agent.id), busy_day(), busy_day()).await.unwrap(), []);
+        assert_eq!(tx.call_volumes(Some(theirs.agent.id), busy_day(), busy_day()).await.unwrap(), []);
+        assert_eq!(tx.call_span(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.session_for_update(&theirs.session.token).await.unwrap(), None);
         assert_eq!(tx.number(theirs.number.id).await.unwrap(), None);
         assert_eq!(tx.assignment_for_update(theirs.number.id).await.unwrap(), None);
@@ -115,7 +118,7 @@ pub async fn another_companys_people_cannot_be_changed(store: &dyn Store) {
         assert_stale(tx.update_user(&User { version: 2, company: ours.company.id, ..theirs.agent.clone() }).await);
         assert!(!tx.delete_user(theirs.agent.id).await.unwrap());
         assert!(!tx.delete_caller(theirs.agent.id).await.unwrap());
-        assert_stale(tx.record_figures(theirs.agent.id, &Figures::default(), busy_day(), &DayFigures::default()).await);
+        assert_stale(tx.set_figures(theirs.agent.id, &Figures::default()).await);
         assert_stale(tx.mark_session_used(&theirs.session.token, at).await);
         assert_eq!(tx.revoke_family(theirs.session.family, at).await.unwrap(), 0);
         assert_eq!(tx.revoke_sessions(theirs.agent.id, at).await.unwrap(), 0);
@@ -149,6 +152,9 @@ pub async fn another_companys_lines_cannot_be_changed(store: &dyn Store) {
         assert_stale(tx.update_queue(&Queue { version: 2, ..theirs.queue.clone() }).await);
         assert!(!tx.delete_queue(theirs.queue.id).await.unwrap());
         assert_stale(tx.update_call(&Call { version: 2, ..theirs.call.clone() }).await);
+        assert!(!tx.delete_call(theirs.call.id).await.unwrap());
+        assert_out_of_scope(tx.add_call_days(&[theirs.call_day()]).await);
+        tx.clear_call_days().await.unwrap();
         assert_out_of_scope(tx.append_call_events(&[rows.call_event(&theirs.call, 2)]).await);
         tx.insert_trunk(&Trunk { is_default: true, ..rows.trunk(ours.company.id) }).await.unwrap();
         tx.mark_delivered(&[theirs.event.id], rows.now()).await.unwrap();

@@ -44,6 +44,7 @@ pub mod companies;
 pub mod contention;
 pub mod errors;
 pub mod extensions;
+pub mod figures;
 pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
@@ -93,7 +94,7 @@ macro_rules! conformance_suite {
                 a_record_reads_back_as_it_was_written,
                 an_id_and_a_user_are_taken_once,
                 users_with_a_record_are_listed_in_order_of_id,
-                figures_are_set_and_days_add_up,
+                figures_are_set_as_they_are_given,
                 figures_need_a_record,
                 a_deleted_record_takes_its_figures_along,
             }
@@ -155,6 +156,17 @@ macro_rules! conformance_suite {
                 a_thousand_open_calls_come_at_once,
                 a_timeline_comes_back_in_order,
                 a_place_in_a_timeline_is_taken_once,
+                an_ended_call_is_deleted_with_its_timeline,
+                the_span_of_an_agent_is_that_of_their_ended_calls,
+            }
+            figures {
+                sums_of_days_add_up_and_come_back,
+                sums_are_told_by_day_and_by_agent,
+                days_with_nothing_left_are_left_out,
+                days_are_cleared_in_a_companys_scope,
+                facts_of_ended_calls_come_in_order_of_their_beginning,
+                a_held_time_zone_is_the_companys,
+                sums_equal_a_recount_after_a_random_history,
             }
             requests {
                 a_request_reads_back_as_it_was_taken,
@@ -197,6 +209,8 @@ macro_rules! conformance_suite {
                 one_default_trunk_is_left_of_several,
                 opposite_orders_of_locks_come_through,
                 usage_of_several_agents_adds_up,
+                sums_of_a_day_lose_nothing_under_parallel_calls,
+                a_time_zone_that_is_held_does_not_change,
             }
             paging {
                 pages_follow_each_other_newest_first,

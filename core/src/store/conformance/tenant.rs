@@ -1,13 +1,13 @@
 //! A company with a row of every noun, and all that can be seen of such rows: for the cases that concern every method.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::fixtures::{Rows, day, read, write};
-use crate::call::{Call, CallEvent, CallStatus};
+use crate::call::{Call, CallDay, CallEvent, CallFact, CallStatus, CallSums};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::UserId;
-use crate::people::{Caller, DayFigures, Figures, Session, User};
+use crate::people::{Caller, Figures, Session, User};
 use crate::phone::{Assignment, Extension, InboundRoute, InboundTarget, NumberUsage, PhoneNumber, Trunk};
 use crate::queue::Queue;
 use crate::scope::Scope;
@@ -81,6 +81,12 @@ impl Tenant {
         Assignment { day: busy_day(), used: 1, last_used_at: Some(self.company.created_at), ..self.assignment.clone() }
     }
 
+    /// The agent's calls on [`busy_day`].
+    pub(super) fn call_day(&self) -> CallDay {
+        let sums = CallSums { outbound: 1, connected: 1, talk_seconds: 60, ..CallSums::default() };
+        CallDay { company: self.company.id, day: busy_day(), agent: Some(self.agent.id), sums }
+    }
+
     /// Stores the company.
     pub(super) async fn found(&self, tx: &mut dyn Repo) {
         tx.insert_company(&self.company).await.unwrap();
@@ -91,10 +97,8 @@ impl Tenant {
         tx.insert_user(&self.boss).await.unwrap();
         tx.insert_user(&self.agent).await.unwrap();
         tx.insert_caller(&self.caller).await.unwrap();
-        let one = DayFigures { calls: 1, connected: 1, talk_seconds: 60 };
-        tx.record_figures(self.agent.id, &Figures { total_calls: 1, ..self.caller.figures }, busy_day(), &one)
-            .await
-            .unwrap();
+        tx.set_figures(self.agent.id, &Figures { total_calls: 1, ..self.caller.figures }).await.unwrap();
+        tx.add_call_days(&[self.call_day()]).await.unwrap();
         tx.insert_session(&self.session).await.unwrap();
         tx.insert_number(&self.number).await.unwrap();
         tx.insert_number(&self.free_number).await.unwrap();
@@ -133,6 +137,8 @@ impl Tenant {
         tx.delete_extension(self.extension.id).await.unwrap();
         tx.update_call(&Call { version: 2, status: CallStatus::Failed, ..self.call.clone() }).await.unwrap();
         tx.append_call_events(&[CallEvent { seq: 2, ..self.call_event.clone() }]).await.unwrap();
+        tx.delete_call(self.call.id).await.unwrap();
+        tx.add_call_days(&[CallDay { agent: None, ..self.call_day() }]).await.unwrap();
         tx.append_events(&[rows.event(self.company.id)]).await.unwrap();
     }
 }
@@ -156,7 +162,8 @@ pub(super) struct Seen {
     pub(super) any_user: bool,
     pub(super) callers: Listing<Caller>,
     pub(super) caller_users: Vec<UserId>,
-    pub(super) figures: Vec<Vec<(NaiveDate, DayFigures)>>,
+    pub(super) call_days: Vec<CallDay>,
+    pub(super) call_facts: Vec<CallFact>,
     pub(super) numbers: Listing<NumberRow>,
     pub(super) usage: Vec<NumberUsage>,
     pub(super) extensions: Vec<Extension>,
@@ -174,10 +181,6 @@ impl Seen {
     pub(super) async fn by(tx: &mut dyn Repo) -> Self {
         let page = Page::number(1, Page::LIMIT_MAX);
         let caller_users = tx.caller_users().await.unwrap();
-        let mut figures = Vec::new();
-        for user in &caller_users {
-            figures.push(tx.day_figures(*user, day("1970-01-01")).await.unwrap());
-        }
         let calls = tx.calls(&CallFilter::default(), page).await.unwrap();
         let mut timelines = Vec::new();
         for call in &calls.items {
@@ -190,7 +193,8 @@ impl Seen {
             any_user: tx.any_user().await.unwrap(),
             callers: tx.callers(page).await.unwrap(),
             caller_users,
-            figures,
+            call_days: tx.call_days(None, NaiveDate::MIN, NaiveDate::MAX).await.unwrap(),
+            call_facts: tx.call_facts(DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC, None, 1_000).await.unwrap(),
             numbers: tx.numbers(&NumberFilter::default(), page).await.unwrap(),
             usage: tx.usage(None, day("1970-01-01"), day("2999-12-31")).await.unwrap(),
             extensions: tx.extensions().await.unwrap(),
@@ -216,7 +220,8 @@ impl Seen {
             any_user: false,
             callers: none(),
             caller_users: Vec::new(),
-            figures: Vec::new(),
+            call_days: Vec::new(),
+            call_facts: Vec::new(),
             numbers: none(),
             usage: Vec::new(),
             extensions: Vec::new(),

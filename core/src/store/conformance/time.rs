@@ -3,8 +3,7 @@
 use chrono::TimeDelta;
 
 use super::fixtures::{Rows, day, ends_of_time, founded, hired, instant, read, write};
-use crate::call::Call;
-use crate::people::{DayFigures, Figures};
+use crate::call::{Call, CallDay, CallSums};
 use crate::phone::Assignment;
 use crate::scope::Scope;
 use crate::store::{CallFilter, Page, Store};
@@ -82,16 +81,16 @@ pub async fn days_are_kept_as_they_are(store: &dyn Store) {
     let number = rows.number(company.id);
     let assignment = rows.assignment(&number, agent.id);
     let days = ["1970-01-01", "2024-02-29", "2026-03-29", "2026-10-25", "2100-02-28", "2999-12-31"].map(day);
-    let one = DayFigures { calls: 1, connected: 0, talk_seconds: 0 };
+    let one = CallSums { internal: 1, ..CallSums::default() };
     write!(store, scope, tx => {
-        tx.insert_caller(&rows.caller(&agent)).await.unwrap();
         tx.insert_number(&number).await.unwrap();
         tx.insert_assignment(&assignment).await.unwrap();
     });
     for day in days {
         write!(store, scope, tx => {
             tx.record_use(&Assignment { day, used: 1, ..assignment.clone() }).await.unwrap();
-            tx.record_figures(agent.id, &Figures::default(), day, &one).await.unwrap();
+            let sums = CallDay { company: company.id, day, agent: Some(agent.id), sums: one };
+            tx.add_call_days(&[sums]).await.unwrap();
             assert_eq!(tx.assignment_for_update(number.id).await.unwrap().map(|own| own.day), Some(day));
         });
     }
@@ -99,8 +98,8 @@ pub async fn days_are_kept_as_they_are(store: &dyn Store) {
         for (n, day) in days.into_iter().enumerate() {
             let usage = tx.usage(None, day, day).await.unwrap();
             assert_eq!(usage.iter().map(|usage| usage.day).collect::<Vec<_>>(), [day]);
-            let later: Vec<_> = tx.day_figures(agent.id, day).await.unwrap().into_iter().map(|(day, _)| day).collect();
-            assert_eq!(later, days[n..]);
+            let later = tx.call_volumes(Some(agent.id), day, days[5]).await.unwrap();
+            assert_eq!(later.into_iter().map(|(day, _)| day).collect::<Vec<_>>(), days[n..]);
         }
     });
 }

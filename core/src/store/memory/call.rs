@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 use super::state::State;
 use super::unit::{Unit, unless_taken};
 use crate::call::{Call, CallEvent};
-use crate::id::{CallId, NodeId};
+use crate::id::{CallId, NodeId, UserId};
 use crate::store::{CallFilter, CallStore, Listing, Page, StoreError};
 
 /// Rows of [`CallStore::open_calls`], at most.
@@ -40,6 +41,27 @@ impl CallStore for Unit<'_> {
     async fn call_for_update(&mut self, id: CallId) -> Result<Option<Call>, StoreError> {
         self.may_write()?;
         self.call(id).await
+    }
+
+    async fn delete_call(&mut self, id: CallId) -> Result<bool, StoreError> {
+        self.may_write()?;
+        let call = self.visible(self.state().calls.get(&id)).filter(|call| call.status.is_final());
+        if call.is_none() {
+            return Ok(false);
+        }
+        let timeline = self.state().timelines.from(&(id, 0)).take_while(|((own, _), _)| *own == id);
+        let timeline: Vec<(CallId, u32)> = timeline.map(|(key, _)| *key).collect();
+        let state = self.change()?;
+        timeline.iter().for_each(|key| drop(state.timelines.remove(key)));
+        state.calls.remove(&id);
+        Ok(true)
+    }
+
+    async fn call_span(&mut self, agent: UserId) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, StoreError> {
+        let calls = self.state().calls.values().filter(|call| self.sees(call.company));
+        let ended = calls.filter(|call| call.agent == Some(agent) && call.status.is_final());
+        let starts: Vec<_> = ended.map(|call| call.started_at).collect();
+        Ok(starts.iter().min().copied().zip(starts.iter().max().copied()))
     }
 
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use chrono::NaiveDate;
 
 use super::unit::{Unit, unless_taken};
 use crate::id::UserId;
-use crate::people::{Caller, DayFigures, Figures};
+use crate::people::{Caller, Figures};
 use crate::store::{CallerStore, Listing, Page, StoreError};
 
 #[async_trait]
@@ -25,13 +24,9 @@ impl CallerStore for Unit<'_> {
     async fn delete_caller(&mut self, user: UserId) -> Result<bool, StoreError> {
         self.may_write()?;
         let Some(caller) = self.visible(self.state().callers.get(&user)) else { return Ok(false) };
-        let days: Vec<NaiveDate> = days(self, user, NaiveDate::MIN).map(|(day, _)| day).collect();
         let state = self.change()?;
         state.callers.remove(&user);
         state.caller_ids.remove(&caller.id);
-        for day in days {
-            state.day_figures.remove(&(user, day));
-        }
         Ok(true)
     }
 
@@ -55,32 +50,10 @@ impl CallerStore for Unit<'_> {
         Ok(callers.map(|caller| caller.user).collect())
     }
 
-    async fn record_figures(
-        &mut self,
-        user: UserId,
-        figures: &Figures,
-        day: NaiveDate,
-        added: &DayFigures,
-    ) -> Result<(), StoreError> {
+    async fn set_figures(&mut self, user: UserId, figures: &Figures) -> Result<(), StoreError> {
         self.may_write()?;
         let Some(caller) = self.visible(self.state().callers.get(&user)) else { return Err(StoreError::Stale) };
-        let mut sum = self.state().day_figures.get(&(user, day)).copied().unwrap_or_default();
-        sum.add(added);
-        let state = self.change()?;
-        state.callers.insert(user, Arc::new(Caller { figures: *figures, ..caller }));
-        state.day_figures.insert((user, day), sum);
+        self.change()?.callers.insert(user, Arc::new(Caller { figures: *figures, ..caller }));
         Ok(())
     }
-
-    async fn day_figures(&mut self, user: UserId, from: NaiveDate) -> Result<Vec<(NaiveDate, DayFigures)>, StoreError> {
-        if self.visible(self.state().callers.get(&user)).is_none() {
-            return Ok(Vec::new());
-        }
-        Ok(days(self, user, from).collect())
-    }
-}
-
-fn days(unit: &Unit<'_>, user: UserId, from: NaiveDate) -> impl Iterator<Item = (NaiveDate, DayFigures)> {
-    let days = unit.state().day_figures.from(&(user, from));
-    days.take_while(move |((own, _), _)| *own == user).map(|((_, day), figures)| (*day, *figures))
 }

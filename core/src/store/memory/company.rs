@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono_tz::Tz;
 
 use super::unit::{Unit, unless_taken};
 use crate::company::Company;
@@ -30,6 +31,11 @@ impl CompanyStore for Unit<'_> {
 
     async fn company(&mut self, id: CompanyId) -> Result<Option<Company>, StoreError> {
         Ok(self.visible(self.state().companies.get(&id)))
+    }
+
+    async fn hold_timezone(&mut self, id: CompanyId) -> Result<Option<Tz>, StoreError> {
+        self.may_write()?;
+        Ok(self.visible(self.state().companies.get(&id)).map(|company| company.timezone))
     }
 
     async fn companies(&mut self, page: Page) -> Result<Listing<Company>, StoreError> {

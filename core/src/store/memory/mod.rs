@@ -8,6 +8,7 @@ mod call;
 mod caller;
 mod company;
 mod extension;
+mod figures;
 mod gate;
 mod inbound;
 mod map;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
-use crate::call::{Call, CallEvent};
+use crate::call::{Call, CallEvent, CallSums};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
@@ -13,7 +13,7 @@ use crate::id::{
     TrunkId, UserId,
 };
 use crate::once::{ClaimedRequest, RequestKey};
-use crate::people::{Caller, DayFigures, Session, User};
+use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
 
@@ -27,7 +27,6 @@ pub(super) struct State {
 
     pub(super) callers: Map<UserId, Arc<Caller>>,
     pub(super) caller_ids: Map<CallerId, UserId>,
-    pub(super) day_figures: Map<(UserId, NaiveDate), DayFigures>,
 
     /// By the hash of the token.
     pub(super) sessions: Map<[u8; 32], Arc<Session>>,
@@ -59,6 +58,7 @@ pub(super) struct State {
     pub(super) calls: Map<CallId, Arc<Call>>,
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
+    pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
     pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 

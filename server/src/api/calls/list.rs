@@ -178,7 +178,8 @@ pub(crate) async fn annotate_call(
     IfMatch(expected_version): IfMatch,
     Input(body): Input<CallNotes>,
 ) -> Reply<Versioned<CallAnswer>> {
-    let command = AnnotateCall { call, notes: body.notes, outcome: body.outcome, expected_version };
+    let command =
+        AnnotateCall { notes: body.notes, outcome: body.outcome, expected_version, ..AnnotateCall::nothing(call) };
     let call = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(call.version, CallAnswer::new(shown(&app, &authed, &call).await?)))
 }

@@ -9,5 +9,6 @@ pub(crate) mod phone;
 pub(crate) mod ports;
 pub(crate) mod postgres;
 pub(crate) mod server;
+pub(crate) mod shop;
 pub(crate) mod sipp;
 pub(crate) mod wait;
