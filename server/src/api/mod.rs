@@ -76,13 +76,14 @@ pub(crate) fn router(app: &Shared) -> Router {
         .method_not_allowed_fallback(methods::other)
         .layer(from_fn(load::deadline))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(methods::layer))
         .layer(compression())
         .layer(from_fn(measure::layer));
     if let Some(cors) = headers::cors(&app.settings.cors_origins) {
         router = router.layer(cors);
     }
-    router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app))
+    let router = router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app));
+    // `Allow` is added by the router, outside of all its layers.
+    Router::new().fallback_service(router).layer(from_fn(methods::layer))
 }
 
 /// Compression of texts that are worth it. Streams of events and what is compressed already are left alone.

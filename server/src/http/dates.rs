@@ -20,7 +20,7 @@ pub(crate) struct Span {
 /// Reads a span: a day stands for all of it, from its first instant to its end in `zone`.
 ///
 /// # Errors
-/// 400 names each of the two that cannot be read, or the end when it lies before the beginning.
+/// 400 names each of the two that cannot be read, or the end when it does not lie after the beginning.
 pub(crate) fn span(from: Option<&str>, to: Option<&str>, zone: Tz) -> Reply<Span> {
     let mut faults = Faults::default();
     let mut read = |field: &str, text: Option<&str>, of_day: &dyn Fn(Tz, NaiveDate) -> DateTime<Utc>| {
@@ -31,8 +31,8 @@ pub(crate) fn span(from: Option<&str>, to: Option<&str>, zone: Tz) -> Reply<Span
         instant
     };
     let span = Span { from: read("dateFrom", from, &start_of_day), to: read("dateTo", to, &end_of_day) };
-    if span.from.zip(span.to).is_some_and(|(from, to)| to < from) {
-        faults.add("dateTo", "this lies before dateFrom");
+    if span.from.zip(span.to).is_some_and(|(from, to)| to <= from) {
+        faults.add("dateTo", "this must lie after dateFrom");
     }
     faults.done()?;
     Ok(span)
