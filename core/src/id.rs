@@ -61,6 +61,10 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A client.
+    ClientKind => ClientId, "client";
+    /// A note about a client.
+    ClientNoteKind => ClientNoteId, "client_note";
     /// A lead.
     LeadKind => LeadId, "lead";
     /// A domain event.

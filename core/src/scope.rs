@@ -59,6 +59,10 @@ pub enum Permission {
     ManageCalls,
     /// Place calls and take them: own numbers, own calls, own availability.
     TakeCalls,
+    /// See clients, add and change them, write notes about them.
+    UseClients,
+    /// Remove clients.
+    DeleteClients,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -76,6 +80,8 @@ impl Permission {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
             Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::UseClients => true,
+            Self::DeleteClients => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),
             Self::OwnAccount => true,
         }

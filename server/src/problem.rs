@@ -43,7 +43,7 @@ pub(crate) struct ProblemBody {
 }
 
 /// An error on its way to a client.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     code: &'static str,

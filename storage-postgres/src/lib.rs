@@ -28,6 +28,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod error;
 mod extension;
@@ -39,6 +40,7 @@ mod outbox;
 mod pool;
 mod queue;
 mod request;
+mod search;
 mod session;
 mod text;
 mod trunk;

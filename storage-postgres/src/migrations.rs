@@ -3,6 +3,7 @@
 /// Version, name and text, oldest first.
 pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (2, "clients", include_str!("../migrations/0002_clients.sql")),
     (4, "call_days", include_str!("../migrations/0004_call_days.sql")),
     (5, "requests_and_audit", include_str!("../migrations/0005_requests_and_audit.sql")),
 ];

@@ -16,6 +16,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod error;
 mod extension;
@@ -29,6 +30,7 @@ mod plans;
 mod pool;
 mod queue;
 mod request;
+mod search;
 mod session;
 mod statement;
 mod trunk;

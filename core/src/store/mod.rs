@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod crm;
 mod figures;
 mod filter;
 #[cfg(feature = "memory")]
@@ -37,8 +38,9 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, EventFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, ClientFilter, EventFilter, Listing, NumberFilter, Page, UserFilter};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use request::RequestStore;
 pub use telephony::{
@@ -139,6 +141,7 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + CallFigureStore
+    + ClientStore
     + RequestStore
     + Outbox
     + Send

@@ -1,6 +1,7 @@
 //! The HTTP interface: its routes, its layers and its description.
 
 mod agents;
+mod analytics;
 mod audit;
 mod auth;
 mod callers;
@@ -8,6 +9,7 @@ mod calls;
 mod companies;
 mod extensions;
 mod inbound_routes;
+mod officers;
 mod openapi;
 mod operations;
 mod pages;
@@ -51,6 +53,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(queues::routes())
         .merge(calls::routes())
         .merge(audit::routes())
+        .merge(officers::routes())
+        .merge(analytics::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.

@@ -2,7 +2,9 @@
 
 pub(crate) mod accept;
 pub(crate) mod answer;
+pub(crate) mod cache;
 pub(crate) mod dates;
+pub(crate) mod days;
 pub(crate) mod etag;
 pub(crate) mod faults;
 pub(crate) mod guard;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use sqlx::{Executor as _, PgConnection, Row as _};
+use sqlx::{Connection as _, Executor as _, PgConnection, Row as _};
 
 use crate::postgres::Database;
 use crate::support::{Answer, Person, Server, answer, assert_problem};
@@ -131,7 +131,7 @@ async fn a_request_whose_server_died_before_it_answered_is_never_carried_out_aga
     let database = Database::create();
     let mut first = on(&database);
     let admin = first.set_up().await;
-    let mut sql = database.connect().await;
+    let mut sql = PgConnection::connect(&database.url).await.unwrap();
     killed_before_the_answer(&mut first, &admin, &mut sql).await;
 
     let second = on(&database);

@@ -177,6 +177,7 @@ impl World {
                 json!({"number": format!("+1606555{n:04}"), "target": {"type": "agent", "id": self.worker.id}})
             }
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
+            ("POST", "/api/calls") => json!({"officerId": self.worker.id}),
             ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),
             ("POST", "/api/auth/login") => json!({"email": "nobody@alpha.example", "password": PASSWORD}),
             ("POST", "/api/auth/refresh") => json!({"refreshToken": "none"}),

@@ -4,6 +4,7 @@ mod allowance;
 mod audit;
 mod auth;
 mod bad_input;
+mod call_log;
 mod documents;
 mod endurance;
 mod first_run;
@@ -11,6 +12,7 @@ mod idempotency;
 mod isolation;
 mod manners;
 mod operations;
+#[path = "../shared/postgres.rs"]
 mod postgres;
 mod resources;
 mod settings;

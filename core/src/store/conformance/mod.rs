@@ -40,6 +40,7 @@ pub mod assignments;
 pub mod atomicity;
 pub mod callers;
 pub mod calls;
+pub mod clients;
 pub mod companies;
 pub mod contention;
 pub mod errors;
@@ -53,6 +54,7 @@ pub mod outbox;
 pub mod paging;
 pub mod queues;
 pub mod requests;
+pub mod search;
 pub mod sessions;
 pub mod time;
 pub mod trunks;
@@ -89,6 +91,7 @@ macro_rules! conformance_suite {
                 a_deleted_user_takes_sessions_and_subordination_along,
                 agents_are_listed_in_order_of_id,
                 the_first_user_is_noticed,
+                users_are_read_together,
             }
             callers {
                 a_record_reads_back_as_it_was_written,
@@ -174,6 +177,22 @@ macro_rules! conformance_suite {
                 an_undone_claim_leaves_the_request_free,
                 one_of_many_executions_takes_effect,
                 old_requests_are_cleared_away,
+            }
+            clients {
+                a_client_reads_back_as_it_was_written,
+                a_client_is_replaced_by_its_next_version_only,
+                a_deleted_client_takes_its_notes_and_numbers_along,
+                numbers_lead_to_their_clients,
+                a_number_is_given_to_one_of_several_at_once,
+                calls_of_its_numbers_become_a_clients,
+                notes_are_a_history,
+                clients_are_narrowed_by_every_field,
+            }
+            search {
+                users_are_found_by_name_and_address,
+                clients_are_found_by_everything_about_them,
+                calls_are_found_by_people_numbers_and_notes,
+                the_total_of_a_search_has_an_end,
             }
             isolation {
                 a_unit_of_work_knows_its_scope,

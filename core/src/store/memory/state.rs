@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
 use crate::call::{Call, CallEvent, CallSums};
+use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
-    AssignmentId, CallId, CallerId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId, QueueId, SessionId,
-    TrunkId, UserId,
+    AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, EventId, ExtensionId, InboundRouteId, NumberId,
+    QueueId, SessionId, TrunkId, UserId,
 };
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
@@ -60,6 +61,11 @@ pub(super) struct State {
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
+    pub(super) clients: Map<ClientId, Arc<Client>>,
+    pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
+    pub(super) client_notes: Map<(ClientId, ClientNoteId), Arc<ClientNote>>,
+    pub(super) client_note_ids: Map<ClientNoteId, ()>,
+
     pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
@@ -108,4 +114,6 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    Client: "client", company, version;
+    ClientNote: "client_note", company;
 }

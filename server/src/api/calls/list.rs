@@ -6,19 +6,18 @@ use axum::Json;
 use axum::extract::State;
 use dialplane_core::Permission;
 use dialplane_core::call::{Call, CallStatus, Direction};
-use dialplane_core::command::call::AnnotateCall;
 use dialplane_core::id::{CallId, CallKind, LeadId, NumberId, QueueId, UserId};
 use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::view::{CallAnswer, CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
+use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
 use crate::api::users::Person;
 use crate::http::dates::{self, Span};
-use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
-use crate::http::input::{Input, Params, PathId, nullable};
-use crate::http::paging::Paging;
+use crate::http::input::{Params, PathId};
+use crate::http::paging::{Pagination, Paging};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -76,6 +75,7 @@ impl CallQuery {
             from,
             to,
             before: self.cursor,
+            ..CallFilter::default()
         })
     }
 }
@@ -113,17 +113,31 @@ pub(crate) async fn list_calls(
         return Err(Problem::forbidden());
     }
     let filter = query.filter(&authed)?;
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let CallPage { calls, pagination, next_cursor } = page_of(&mut tx, &filter, paging).await?;
+    Ok(Json(CallsAnswer::new(calls, pagination, next_cursor)))
+}
+
+/// A page of calls as clients see it.
+pub(crate) struct CallPage {
+    pub(crate) calls: Vec<CallView>,
+    pub(crate) pagination: Pagination,
+    /// What to give as `cursor` for the calls after these.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Reads a page of calls; with a cursor the number of the page does not matter.
+pub(crate) async fn page_of(tx: &mut Box<dyn Tx + '_>, filter: &CallFilter, paging: Paging) -> Reply<CallPage> {
     let mut page = paging.page();
     if filter.before.is_some() {
         page.offset = 0;
     }
-    let mut tx = app.engine.read(&authed.actor).await?;
-    let listing = tx.calls(&filter, page).await?;
-    let people = people(&mut tx, &listing.items).await?;
+    let listing = tx.calls(filter, page).await?;
+    let people = people(tx, &listing.items).await?;
     let more = page.offset + (listing.items.len() as u64) < listing.total;
-    let next = listing.items.last().filter(|_| more).map(|call| call.id.to_string());
+    let next_cursor = listing.items.last().filter(|_| more).map(|call| call.id.to_string());
     let calls = listing.items.iter().map(|call| CallView::of(call, &people)).collect();
-    Ok(Json(CallsAnswer::new(calls, paging.of(listing.total), next)))
+    Ok(CallPage { calls, pagination: paging.of(listing.total), next_cursor })
 }
 
 /// Whether a call is the actor's to see: to everybody else it does not exist.
@@ -153,33 +167,4 @@ pub(crate) async fn get_call(
         events: events.into_iter().map(EventView::of).collect(),
     };
     Ok(versioned(call.version, CallDetailAnswer::new(detail)))
-}
-
-/// What an agent writes about a call.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct CallNotes {
-    /// Notes; null clears them.
-    #[serde(default, deserialize_with = "nullable", alias = "comments")]
-    #[schema(value_type = Option<String>)]
-    notes: Option<Option<String>>,
-    /// What came of it, in the team's own words; null clears it.
-    #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
-    outcome: Option<Option<String>>,
-}
-
-/// Write notes and the outcome of a call. Its status and duration follow from signalling and cannot be written.
-#[utoipa::path(put, path = "/calls/{id}", tag = "calls", params(("id" = Uuid, Path, description = "the call")),
-    request_body = CallNotes, responses((status = 200, body = CallAnswer)))]
-pub(crate) async fn annotate_call(
-    State(app): State<Shared>,
-    authed: Authed,
-    PathId(call): PathId<CallKind>,
-    IfMatch(expected_version): IfMatch,
-    Input(body): Input<CallNotes>,
-) -> Reply<Versioned<CallAnswer>> {
-    let command =
-        AnnotateCall { notes: body.notes, outcome: body.outcome, expected_version, ..AnnotateCall::nothing(call) };
-    let call = app.engine.execute(&authed.actor, &command).await?;
-    Ok(versioned(call.version, CallAnswer::new(shown(&app, &authed, &call).await?)))
 }

@@ -41,13 +41,15 @@ pub(crate) struct UserQuery {
 }
 
 impl UserQuery {
-    fn filter(self) -> UserFilter {
+    /// The same for the store.
+    pub(crate) fn filter(self) -> UserFilter {
         UserFilter {
             role: self.role,
             kind: self.kind,
             department: self.department,
             active: self.is_active,
             reporting_to: self.reporting_to,
+            ..UserFilter::default()
         }
     }
 

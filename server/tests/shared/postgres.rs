@@ -23,17 +23,12 @@ impl Database {
         let server =
             std::env::var(SERVER).unwrap_or_else(|_| panic!("{SERVER} is not set: run `make test`, or name a server"));
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
-        let name = format!("it_{}_{nanos}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let name = format!("server_{}_{nanos}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         run(&server, format!("CREATE DATABASE {name}"));
         let (head, query) = server.split_once('?').map_or((&*server, String::new()), |(h, q)| (h, format!("?{q}")));
         let authority = head.find("://").map_or(0, |at| at + 3);
         let end = head[authority..].find('/').map_or(head.len(), |at| authority + at);
         Self { url: format!("{}/{name}{query}", &head[..end]), name, server }
-    }
-
-    /// A connection to it.
-    pub(crate) async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.url).await.unwrap()
     }
 }
 
