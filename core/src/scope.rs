@@ -69,6 +69,8 @@ pub enum Permission {
     ManageLeads,
     /// Say how leads are routed and scored, and what can come of a call.
     ConfigureLeads,
+    /// See how the team does: leads and calls added up.
+    ViewDashboards,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -92,6 +94,7 @@ impl Permission {
             Self::ManageLeads => !matches!(kind, RoleKind::Agent),
             Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::WorkLeads => true,
+            Self::ViewDashboards => !matches!(kind, RoleKind::Agent),
             Self::OwnAccount => true,
         }
     }

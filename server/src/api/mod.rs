@@ -8,6 +8,7 @@ mod callers;
 mod calls;
 mod clients;
 mod companies;
+mod dashboard;
 mod extensions;
 mod inbound_routes;
 mod officers;
@@ -58,6 +59,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(audit::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(dashboard::routes())
         .merge(live::routes())
 }
 
