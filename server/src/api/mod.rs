@@ -5,8 +5,10 @@ mod auth;
 mod callers;
 mod calls;
 mod companies;
+mod dispositions;
 mod extensions;
 mod inbound_routes;
+mod leads;
 mod openapi;
 mod operations;
 mod pages;
@@ -49,6 +51,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(inbound_routes::routes())
         .merge(queues::routes())
         .merge(calls::routes())
+        .merge(leads::routes())
+        .merge(dispositions::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.

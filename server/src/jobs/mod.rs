@@ -1,5 +1,6 @@
 //! Work that goes on beside requests: delivering events, clearing old sessions.
 
+mod leads;
 mod outbox;
 mod sessions;
 
@@ -11,6 +12,7 @@ use crate::state::Shared;
 /// Starts the jobs; they end when `stop` is cancelled.
 pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
+    jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(sessions::run(Shared::clone(app), stop.clone()));
     jobs

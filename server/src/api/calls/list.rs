@@ -64,7 +64,12 @@ pub(crate) struct CallQuery {
 }
 
 /// A local day's beginning (or end), or an instant.
-fn instant(field: &str, text: &str, of_day: impl Fn(Tz, NaiveDate) -> DateTime<Utc>, zone: Tz) -> Reply<DateTime<Utc>> {
+pub(crate) fn instant(
+    field: &str,
+    text: &str,
+    of_day: impl Fn(Tz, NaiveDate) -> DateTime<Utc>,
+    zone: Tz,
+) -> Reply<DateTime<Utc>> {
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Ok(of_day(zone, day));
     }

@@ -7,6 +7,8 @@ mod view;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use list::instant;
+
 use crate::state::Shared;
 
 /// The routes.
