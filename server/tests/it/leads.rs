@@ -115,10 +115,13 @@ async fn leads_are_filtered_searched_and_paged() {
     for server in Server::on_each_store() {
         let [admin, _, alice, _] = team(&server).await;
         for n in 0..9 {
+            let source = ["facebook", "manual"][n % 2];
+            let priority = ["low", "urgent", "high"][n % 3];
+            let quality = ["hot", "cold"][n % 2];
+            let assigned = if n % 3 == 0 { json!(alice.id) } else { Value::Null };
             let body = json!({
-                "name": format!("Lead {n} Ñandú 🦜"), "email": format!("l{n}@example.com"), "source": ["facebook", "manual"][n % 2],
-                "priority": ["low", "urgent", "high"][n % 3], "quality": ["hot", "cold"][n % 2],
-                "assignedTo": if n % 3 == 0 { json!(alice.id) } else { Value::Null },
+                "name": format!("Lead {n} Ñandú 🦜"), "email": format!("l{n}@example.com"), "source": source,
+                "priority": priority, "quality": quality, "assignedTo": assigned,
             });
             made(&server, &admin.token, body).await;
         }
