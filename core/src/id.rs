@@ -61,14 +61,16 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A client.
+    ClientKind => ClientId, "client";
+    /// A note about a client.
+    ClientNoteKind => ClientNoteId, "client_note";
     /// A lead.
     LeadKind => LeadId, "lead";
     /// A note about a lead.
     LeadNoteKind => LeadNoteId, "lead_note";
     /// What can come of a call.
     DispositionKind => DispositionId, "disposition";
-    /// A client.
-    ClientKind => ClientId, "client";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

@@ -54,6 +54,7 @@
 #![warn(clippy::iter_over_hash_type)]
 
 pub mod call;
+pub mod client;
 pub mod clock;
 pub mod command;
 pub mod company;
@@ -67,6 +68,7 @@ pub mod phone;
 pub mod pii;
 pub mod queue;
 pub mod scope;
+pub mod search;
 pub mod store;
 
 pub use engine::{Command, Context, Engine};

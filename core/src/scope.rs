@@ -56,6 +56,10 @@ pub enum Permission {
     ManageCalls,
     /// Place calls and take them: own numbers, own calls, own availability.
     TakeCalls,
+    /// See clients, add and change them, write notes about them.
+    UseClients,
+    /// Remove clients.
+    DeleteClients,
     /// Work on leads: one's own.
     WorkLeads,
     /// See all leads, and give them to people, merge them and take them up again.
@@ -79,6 +83,8 @@ impl Permission {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
             Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::UseClients => true,
+            Self::DeleteClients => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),
             Self::ManageLeads => !matches!(kind, RoleKind::Agent),
             Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),

@@ -16,6 +16,7 @@ use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
+use crate::http::cache::Answers;
 use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
 use crate::settings::Settings;
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub(crate) passwords: Passwords,
     pub(crate) limiter: Limiter,
     pub(crate) replays: Replays,
+    /// Reports that were made lately.
+    pub(crate) answers: Arc<Answers>,
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
@@ -59,16 +62,18 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// Wakes the outbox and call control when a command has emitted events.
+/// Wakes the outbox and call control when a command has emitted events, and forgets reports that they change.
 struct Waker {
     outbox: Arc<Notify>,
     directory: Arc<DirectoryWatch>,
+    answers: Arc<Answers>,
 }
 
 impl CommitObserver for Waker {
     fn committed(&self, events: &[Envelope]) {
         self.outbox.notify_one();
         self.directory.committed(events);
+        self.answers.committed(events);
     }
 }
 
@@ -82,7 +87,9 @@ impl App {
     ) -> Shared {
         let outbox = Arc::new(Notify::new());
         let directory = Arc::new(DirectoryWatch::default());
-        let waker = Waker { outbox: Arc::clone(&outbox), directory: Arc::clone(&directory) };
+        let answers = Arc::new(Answers::default());
+        let waker =
+            Waker { outbox: Arc::clone(&outbox), directory: Arc::clone(&directory), answers: Arc::clone(&answers) };
         let signing = settings.jwt_secret.as_ref().unwrap_or(&secrets.jwt);
         Arc::new(Self {
             engine: Engine::on(store).with_observer(Arc::new(waker)),
@@ -90,6 +97,7 @@ impl App {
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
             replays: Replays::default(),
+            answers,
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),

@@ -6,14 +6,17 @@ use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Origin};
 use dialplane_core::id::{CallId, Id, NodeId, UserId};
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
+use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Postgres, QueryBuilder, query};
 use uuid::Uuid;
 
+use crate::client::joined;
+use crate::search::{Sources, of_calls};
 use crate::text::{Document, maybe, text};
-use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, instant_bound, within};
+use crate::tx::{Fields, Link, List, PgRepo, Statement, amount, bare, before, instant_bound, within};
 
 const TABLE: &str = "calls";
 /// Rows of `open_calls`, at most.
@@ -21,8 +24,8 @@ const OPEN_MAX: u64 = 1_000;
 
 macro_rules! columns {
     () => {
-        "id, company_id, direction, status, \"from\", \"to\", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, \
-         started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"
+        "id, company_id, direction, status, \"from\", \"to\", agent_id, queue_id, number_id, trunk_id, lead_id, client_id, \
+         node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"
     };
 }
 
@@ -30,9 +33,9 @@ macro_rules! columns {
 const INSERT: &str = concat!(
     "WITH added AS (INSERT INTO calls (",
     columns!(),
-    ") SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], \
-     $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], \
-     $16::jsonb[], $17::text[], $18::text[], $19::jsonb[], $20::bigint[], $21::bigint[], $22::timestamptz[], $23::text[]) \
+    ", words) SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::uuid[], \
+     $9::uuid[], $10::uuid[], $11::uuid[], $12::uuid[], $13::uuid[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], \
+     $17::jsonb[], $18::text[], $19::text[], $20::jsonb[], $21::bigint[], $22::bigint[], $23::timestamptz[], $24::text[], $25::text[]) \
      ON CONFLICT DO NOTHING RETURNING id, company_id), \
      counted AS (INSERT INTO call_totals AS sum (company_id, slot, calls) \
      SELECT company_id, pg_backend_pid() % 64, count(*) FROM added GROUP BY company_id ORDER BY company_id \
@@ -44,9 +47,9 @@ const UNDO_INSERT: &str = "WITH gone AS (DELETE FROM calls WHERE id = ANY($1) RE
      UPDATE call_totals t SET calls = t.calls - counted.calls FROM counted \
      WHERE t.company_id = counted.company_id AND t.slot = pg_backend_pid() % 64";
 const UPDATE: &str = "UPDATE calls SET direction = $3, status = $4, \"from\" = $5, \"to\" = $6, agent_id = $7, queue_id = $8, \
-     number_id = $9, trunk_id = $10, lead_id = $11, node_id = $12, started_at = $13, answered_at = $14, ended_at = $15, \
-     hangup = $16, outcome = $17, notes = $18, legs = $19, events = $20, version = $21, updated_at = $22, origin = $23 \
-     WHERE id = $1 AND company_id = $2 AND version = $24";
+     number_id = $9, trunk_id = $10, lead_id = $11, client_id = $12, node_id = $13, started_at = $14, answered_at = $15, \
+     ended_at = $16, hangup = $17, outcome = $18, notes = $19, legs = $20, events = $21, version = $22, updated_at = $23, \
+     origin = $24, words = $25 WHERE id = $1 AND company_id = $2 AND version = $26";
 /// Removes a call that has ended with its timeline, and takes it off the total.
 const DELETE: &str = concat!(
     "WITH gone AS (DELETE FROM calls WHERE id = $2 AND ended_status IS NOT NULL AND ",
@@ -102,6 +105,7 @@ fn read(row: &PgRow) -> Result<Call, StoreError> {
         number: fields.reference("number_id")?,
         trunk: fields.reference("trunk_id")?,
         lead: fields.reference("lead_id")?,
+        client: fields.reference("client_id")?,
         node: fields.reference("node_id")?,
         started_at: fields.get("started_at")?,
         answered_at: fields.get("answered_at")?,
@@ -128,6 +132,11 @@ fn read_event(row: &PgRow) -> Result<CallEvent, StoreError> {
     })
 }
 
+/// What a call is found by; most are not written about.
+fn found_by(call: &Call) -> Option<String> {
+    Some(call.entries()).filter(|entries| !entries.is_empty()).as_ref().map(joined)
+}
+
 /// One column of many calls.
 fn column<'c, T>(calls: &'c [Call], value: impl Fn(&'c Call) -> T) -> Vec<T> {
     calls.iter().map(value).collect()
@@ -151,6 +160,7 @@ fn insert(calls: &[Call]) -> Result<Statement<'_>, StoreError> {
         .bind(references(calls, |call| call.number))
         .bind(references(calls, |call| call.trunk))
         .bind(references(calls, |call| call.lead))
+        .bind(references(calls, |call| call.client))
         .bind(references(calls, |call| call.node))
         .bind(column(calls, |call| call.started_at))
         .bind(column(calls, |call| call.answered_at))
@@ -162,7 +172,8 @@ fn insert(calls: &[Call]) -> Result<Statement<'_>, StoreError> {
         .bind(column(calls, |call| i64::from(call.events)))
         .bind(column(calls, |call| i64::from(call.version)))
         .bind(column(calls, |call| call.updated_at))
-        .bind(column(calls, |call| call.origin.as_str()));
+        .bind(column(calls, |call| call.origin.as_str()))
+        .bind(column(calls, found_by));
     Ok(bound)
 }
 
@@ -179,6 +190,7 @@ fn update(call: &Call) -> Result<Statement<'_>, StoreError> {
         .bind(bare(call.number))
         .bind(bare(call.trunk))
         .bind(bare(call.lead))
+        .bind(bare(call.client))
         .bind(bare(call.node))
         .bind(call.started_at)
         .bind(call.answered_at)
@@ -191,6 +203,7 @@ fn update(call: &Call) -> Result<Statement<'_>, StoreError> {
         .bind(i64::from(call.version))
         .bind(call.updated_at)
         .bind(call.origin.as_str())
+        .bind(found_by(call))
         .bind(before(call.version));
     Ok(bound)
 }
@@ -222,6 +235,44 @@ fn unfiltered_total(scope: Scope, before: Option<CallId>) -> QueryBuilder<Postgr
     }
     sql.push("))::bigint AS count");
     sql
+}
+
+impl<L: Link> PgRepo<L> {
+    /// Lists what a search finds.
+    async fn search(
+        &mut self,
+        filter: &CallFilter,
+        search: &Search,
+        list: List,
+        page: Page,
+    ) -> Result<Listing<Call>, StoreError> {
+        let scope = self.scoped_to();
+        let Some(sources) = Sources::of_search(scope, search) else {
+            return Ok(Listing { items: Vec::new(), total: 0 });
+        };
+        let list = match &filter.party {
+            Some(number) => Sources::Number(scope, number.clone()).of(list),
+            None => list,
+        };
+        let list = of_calls(list, scope, search);
+        // When almost everything matches, the newest calls are the fastest place to look for a page, and there is no need to count.
+        let alone = CallFilter { search: filter.search.clone(), ..CallFilter::default() };
+        let listing = if search.terms().len() == 1 && *filter == alone && self.is_common(&sources).await? {
+            let mut total = QueryBuilder::new("SELECT ");
+            total.push_bind(amount(TOTAL_MAX)).push("::bigint");
+            self.listing_of(list, page, total.build(), read).await?
+        } else {
+            self.listing(sources.of(list), page, read).await?
+        };
+        Ok(Listing { total: listing.total.min(TOTAL_MAX), ..listing })
+    }
+
+    /// Whether a search of one term has more matches than are counted.
+    async fn is_common(&mut self, sources: &Sources) -> Result<bool, StoreError> {
+        let row = self.one(sources.probe().build()).await?;
+        let count: u64 = row.map_or(Ok(0), |row| Fields::of(&row, TABLE).count("count"))?;
+        Ok(count > TOTAL_MAX)
+    }
 }
 
 #[async_trait]
@@ -279,9 +330,18 @@ impl<L: Link> CallStore for PgRepo<L> {
             .equal("number_id", bare(filter.number))
             .equal("queue_id", bare(filter.queue))
             .equal("lead_id", bare(filter.lead))
+            .equal("client_id", bare(filter.client))
+            .equal("outcome", filter.outcome.as_deref().map(|outcome| text(outcome).into_owned()))
             .compare("started_at", " >= ", filter.from.map(instant_bound))
             .compare("started_at", " < ", filter.to.map(instant_bound))
             .compare("id", " < ", bare(filter.before));
+        if let Some(search) = &filter.search {
+            return self.search(filter, search, list, page).await;
+        }
+        let list = match &filter.party {
+            Some(number) => Sources::Number(self.scoped_to(), number.clone()).of(list),
+            None => list,
+        };
         let unfiltered = CallFilter { before: filter.before, ..CallFilter::default() };
         if *filter == unfiltered {
             let mut total = unfiltered_total(self.scoped_to(), filter.before);

@@ -30,7 +30,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 30] = [
+const IDENTITIES: [(&str, &str, &str); 32] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -52,6 +52,8 @@ const IDENTITIES: [(&str, &str, &str); 30] = [
     ("queues_pkey", "queue", "id"),
     ("queues_name", "queue", "name"),
     ("calls_pkey", "call", "id"),
+    ("clients_pkey", "client", "id"),
+    ("client_notes_pkey", "client_note", "id"),
     ("call_events_pkey", "call_event", "seq"),
     ("outbox_pkey", "event", "seq"),
     ("outbox_id", "event", "id"),

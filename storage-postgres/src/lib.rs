@@ -28,6 +28,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod disposition;
 mod error;
@@ -42,6 +43,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod search;
 mod session;
 mod text;
 mod trunk;

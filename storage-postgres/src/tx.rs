@@ -445,6 +445,12 @@ impl List {
         self
     }
 
+    /// Narrows the list by a condition that is written here.
+    pub(crate) fn that(mut self, condition: impl Fn(&mut QueryBuilder<Postgres>) + Send + 'static) -> Self {
+        self.conditions.push(Box::new(condition));
+        self
+    }
+
     /// Everything on the list, `limit` rows at most.
     pub(crate) fn page(&self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
         let mut sql = self.select(self.columns);

@@ -8,7 +8,10 @@ use dialplane_core::scope::Scope;
 use dialplane_core::store::{Listing, Page, StoreError, UserFilter, UserStore};
 use sqlx::postgres::PgRow;
 use sqlx::query;
+use uuid::Uuid;
 
+use crate::client::joined;
+use crate::search::by_entries;
 use crate::text::{maybe, text};
 use crate::tx::{Fields, Link, List, PgRepo, Statement, bare, before, within};
 
@@ -25,14 +28,15 @@ macro_rules! update {
     () => {
         "UPDATE users SET name = $3, email = $4, password = $5, initials = $6, role = $7, phone = $8, country_code = $9, \
          department = $10, reporting_to = $11, is_active = $12, is_platform = $13, availability = $14, token_version = $15, \
-         version = $16, created_at = $17, updated_at = $18 WHERE id = $1 AND company_id = $2 AND version = $19"
+         version = $16, created_at = $17, updated_at = $18, words = $19 WHERE id = $1 AND company_id = $2 AND version = $20"
     };
 }
 
 const INSERT: &str = concat!(
     "INSERT INTO users (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING"
+    ", words) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     ON CONFLICT DO NOTHING"
 );
 const CLASH: &str = "SELECT bool_or(id = $1), bool_or(email = $2) FROM users WHERE id = $1 OR email = $2";
 const UPDATE: &str = update!();
@@ -40,6 +44,8 @@ const UPDATE_SAME_EMAIL: &str = concat!(update!(), " AND email = $4");
 /// Sessions go and reports are set free by their foreign keys.
 const DELETE: &str = concat!("DELETE FROM users WHERE id = $2 AND ", within!("company_id"));
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM users WHERE id = $2 AND ", within!("company_id"));
+const BY_IDS: &str =
+    concat!("SELECT ", columns!(), " FROM users WHERE id = ANY($2) AND ", within!("company_id"), " ORDER BY id");
 const BY_ID_LOCKED: &str =
     concat!("SELECT ", columns!(), " FROM users WHERE id = $2 AND ", within!("company_id"), " FOR UPDATE");
 const BY_EMAIL: &str = concat!("SELECT ", columns!(), " FROM users WHERE email = $2 AND ", within!("company_id"));
@@ -92,6 +98,7 @@ fn bind<'q>(sql: &'static str, user: &'q User) -> Statement<'q> {
         .bind(i64::from(user.version))
         .bind(user.created_at)
         .bind(user.updated_at)
+        .bind(joined(&user.entries()))
 }
 
 /// The role words of a kind, as an array.
@@ -123,6 +130,14 @@ impl<L: Link> UserStore for PgRepo<L> {
         row.as_ref().map(read).transpose()
     }
 
+    async fn users_by_ids(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        self.all(query(BY_IDS).bind(self.company_filter()).bind(ids)).await?.iter().map(read).collect()
+    }
+
     async fn user_for_update(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
         self.may_write()?;
         let row = self.one(query(BY_ID_LOCKED).bind(self.company_filter()).bind(id.as_uuid())).await?;
@@ -141,6 +156,7 @@ impl<L: Link> UserStore for PgRepo<L> {
             .equal("department", filter.department.as_deref().map(|department| text(department).into_owned()))
             .equal("is_active", filter.active)
             .equal("reporting_to", bare(filter.reporting_to));
+        let list = by_entries(list, self.scoped_to(), "user_words", filter.search.as_ref());
         self.listing(list, page, read).await
     }
 

@@ -4,10 +4,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::call::{Call, CallEvent, Direction, Origin};
 use dialplane_core::id::{CallId, NodeId, UserId};
+use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, StoreError};
 use sqlx::AssertSqlSafe;
 
+use crate::client::words;
 use crate::error;
+use crate::search::Sources;
 use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped, stored};
 use crate::tx::SqliteRepo;
 
@@ -19,15 +22,17 @@ const ROWS_MAX: usize = 16;
 
 macro_rules! columns {
     () => {
-        r#"id, company_id, direction, status, "from", "to", agent_id, queue_id, number_id, trunk_id, lead_id, node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"#
+        r#"id, company_id, direction, status, "from", "to", agent_id, queue_id, number_id, trunk_id, lead_id, client_id, node_id, started_at, answered_at, ended_at, hangup, outcome, notes, legs, events, version, updated_at, origin"#
     };
 }
-const COLUMNS: usize = 23;
+/// Those, and the words.
+const COLUMNS: usize = 25;
 
 const UPDATE: &str = r#"UPDATE calls SET direction = ?3, status = ?4, "from" = ?5, "to" = ?6, agent_id = ?7, queue_id = ?8,
-    number_id = ?9, trunk_id = ?10, lead_id = ?11, node_id = ?12, started_at = ?13, answered_at = ?14, ended_at = ?15,
-    hangup = ?16, outcome = ?17, notes = ?18, legs = ?19, events = ?20, version = ?21, updated_at = ?22, origin = ?23
-    WHERE id = ?1 AND company_id = ?2 AND version = ?24"#;
+    number_id = ?9, trunk_id = ?10, lead_id = ?11, client_id = ?12, node_id = ?13, started_at = ?14, answered_at = ?15,
+    ended_at = ?16, hangup = ?17, outcome = ?18, notes = ?19, legs = ?20, events = ?21, version = ?22, updated_at = ?23, origin = ?24,
+    words = ?25
+    WHERE id = ?1 AND company_id = ?2 AND version = ?26"#;
 
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHERE id = ?2"]);
 
@@ -107,6 +112,7 @@ fn read(row: &mut Fields<'_>) -> Result<Call, StoreError> {
         number: row.id_opt("number_id")?,
         trunk: row.id_opt("trunk_id")?,
         lead: row.id_opt("lead_id")?,
+        client: row.id_opt("client_id")?,
         node: row.id_opt("node_id")?,
         started_at: row.time("started_at")?,
         answered_at: row.time_opt("answered_at")?,
@@ -147,6 +153,7 @@ fn bind<'q>(query: Query<'q>, call: &Call) -> Result<Query<'q>, StoreError> {
         .bind(call.number.map(|id| id.as_uuid()))
         .bind(call.trunk.map(|id| id.as_uuid()))
         .bind(call.lead.map(|id| id.as_uuid()))
+        .bind(call.client.map(|id| id.as_uuid()))
         .bind(call.node.map(|id| id.as_uuid()))
         .bind(call.started_at.timestamp_micros())
         .bind(call.answered_at.map(|at| at.timestamp_micros()))
@@ -158,13 +165,46 @@ fn bind<'q>(query: Query<'q>, call: &Call) -> Result<Query<'q>, StoreError> {
         .bind(call.events)
         .bind(call.version)
         .bind(call.updated_at.timestamp_micros())
-        .bind(call.origin.as_str()))
+        .bind(call.origin.as_str())
+        .bind(Some(call.entries()).filter(|entries| !entries.is_empty()).as_ref().map(words)))
 }
 
 impl SqliteRepo<'_> {
+    /// Lists what a search finds.
+    async fn search(
+        &mut self,
+        filter: &CallFilter,
+        search: &Search,
+        mut rows: Filter,
+        page: Page,
+    ) -> Result<Listing<Call>, StoreError> {
+        if let Some(number) = &filter.party {
+            let at = rows.bind(number.as_str().to_owned());
+            rows.that(&format!(r#"("from" = ?{at} OR "to" = ?{at})"#));
+        }
+        let Some(sources) = Sources::of_search(&mut rows, search) else {
+            return Ok(Listing { items: Vec::new(), total: 0 });
+        };
+        // When almost everything matches, the newest calls are the fastest place to look for a page, and there is no need to count.
+        let alone = CallFilter { search: filter.search.clone(), ..CallFilter::default() };
+        let query = if search.terms().len() == 1 && *filter == alone && self.is_common(&rows, &sources).await? {
+            rows.listing_of(&format!("SELECT {TOTAL_MAX}"), TABLE, columns!(), "id", page)
+        } else {
+            rows.listing(&sources.table(), columns!(), "id", page)
+        };
+        let listing = self.fetch(query).await?.listing(TABLE, read)?;
+        Ok(Listing { total: listing.total.min(TOTAL_MAX), ..listing })
+    }
+
+    /// Whether a search of one term has more matches than are counted.
+    async fn is_common(&mut self, rows: &Filter, sources: &Sources) -> Result<bool, StoreError> {
+        let probed = self.fetch(sources.probe(rows)).await?.one(TABLE, |row| row.count::<u64>("count"))?;
+        Ok(probed.is_some_and(|count| count > TOTAL_MAX))
+    }
+
     async fn insert_rows(&mut self, calls: &[Call]) -> Result<(), StoreError> {
         let values = placeholders(1, COLUMNS, calls.len());
-        let text = [concat!("INSERT INTO calls (", columns!(), ") VALUES "), &values].concat();
+        let text = [concat!("INSERT INTO calls (", columns!(), ", words) VALUES "), &values].concat();
         let query = calls.iter().try_fold(sqlx::query(AssertSqlSafe(text)), bind)?;
         self.change(query).await.map(|_| ())
     }
@@ -250,8 +290,17 @@ impl CallStore for SqliteRepo<'_> {
         rows.id("lead_id = ", filter.lead);
         rows.number("started_at >= ", filter.from.map(|at| at.timestamp_micros()));
         rows.number("started_at < ", filter.to.map(|at| at.timestamp_micros()));
+        rows.id("client_id = ", filter.client);
+        rows.text("outcome = ", filter.outcome.clone());
         rows.id("id < ", filter.before);
-        self.fetch(rows.listing(TABLE, columns!(), "id", page)).await?.listing(TABLE, read)
+        if let Some(search) = &filter.search {
+            return self.search(filter, search, rows, page).await;
+        }
+        let table = match &filter.party {
+            Some(number) => Sources::of_number(&mut rows, number).table(),
+            None => TABLE.to_owned(),
+        };
+        self.fetch(rows.listing(&table, columns!(), "id", page)).await?.listing(TABLE, read)
     }
 
     async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {

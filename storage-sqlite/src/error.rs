@@ -181,6 +181,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "inbound_routes" => "inbound_route",
         "queues" => "queue",
         "calls" => "call",
+        "clients" => "client",
+        "client_notes" => "client_note",
         "call_events" => "call_event",
         "outbox" => "event",
         "leads" => "lead",

@@ -16,6 +16,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod client;
 mod company;
 mod disposition;
 mod error;
@@ -32,6 +33,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod search;
 mod session;
 mod statement;
 mod trunk;

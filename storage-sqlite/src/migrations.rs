@@ -3,6 +3,7 @@
 /// Version, name and text, oldest first.
 pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "initial", include_str!("../migrations/0001_initial.sql")),
+    (2, "clients", include_str!("../migrations/0002_clients.sql")),
     (3, "leads", include_str!("../migrations/0003_leads.sql")),
     (4, "call_days", include_str!("../migrations/0004_call_days.sql")),
 ];

@@ -335,11 +335,11 @@ pub(crate) fn placeholders(first: usize, columns: usize, rows: usize) -> String 
 
 /// The conditions of a list, put together from those that were asked for. Their texts are constants, their values are bound.
 pub(crate) struct Filter {
+    scope: Scope,
     conditions: String,
     values: Vec<Bound>,
 }
 
-#[derive(Clone)]
 enum Bound {
     Id(Uuid),
     Text(String),
@@ -349,7 +349,7 @@ enum Bound {
 impl Filter {
     /// Begins with the scope; `column` holds the company.
     pub(crate) fn of(scope: Scope, column: &'static str) -> Self {
-        let mut filter = Self { conditions: "TRUE".to_owned(), values: Vec::new() };
+        let mut filter = Self { scope, conditions: "TRUE".to_owned(), values: Vec::new() };
         if let Some(company) = scope.company() {
             filter.push([column, " = "].concat().as_str(), Bound::Id(company.as_uuid()));
         }
@@ -368,6 +368,26 @@ impl Filter {
     pub(crate) fn holds(&mut self, condition: &'static str) {
         self.conditions.push_str(" AND ");
         self.conditions.push_str(condition);
+    }
+
+    /// A condition that is put together from constants and numbers of placeholders.
+    pub(crate) fn that(&mut self, condition: &str) {
+        self.conditions.push_str(" AND ");
+        self.conditions.push_str(condition);
+    }
+
+    /// Binds a text for a condition: the number of its placeholder.
+    pub(crate) fn bind(&mut self, text: String) -> usize {
+        self.values.push(Bound::Text(text));
+        self.values.len()
+    }
+
+    /// The condition on the company, for tables other than that of the list.
+    pub(crate) const fn within(&self) -> &'static str {
+        match self.scope {
+            Scope::Company(_) => "company_id = ?1",
+            Scope::System => "TRUE",
+        }
     }
 
     /// What closes the last condition behind its value.
@@ -397,23 +417,40 @@ impl Filter {
     /// The statement: the count of all rows, then a page of them, newest first by `key`.
     pub(crate) fn listing(
         self,
-        table: &'static str,
+        table: &str,
         columns: &'static str,
         key: &'static str,
         page: dialplane_core::store::Page,
     ) -> Query<'static> {
-        let Self { conditions, values } = self;
-        let (limit, offset) = (values.len() + 1, values.len() + 2);
+        let count = format!("SELECT count(*) FROM {table} WHERE {}", self.conditions);
+        self.listing_of(&count, table, columns, key, page)
+    }
+
+    /// The same with another statement for the count.
+    pub(crate) fn listing_of(
+        self,
+        count: &str,
+        table: &str,
+        columns: &'static str,
+        key: &'static str,
+        page: dialplane_core::store::Page,
+    ) -> Query<'static> {
+        let (limit, offset) = (self.values.len() + 1, self.values.len() + 2);
+        let conditions = &self.conditions;
         let text = format!(
-            "SELECT count(*) FROM {table} WHERE {conditions}; \
+            "{count}; \
              SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{limit} OFFSET ?{offset}"
         );
+        self.query(text).bind(page.limit).bind(stored(page.offset))
+    }
+
+    /// A statement of its own with the values that are bound so far.
+    pub(crate) fn query(&self, text: String) -> Query<'static> {
         // Nothing but constants and numbers of placeholders went into the text.
-        let query = values.into_iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| match value {
-            Bound::Id(id) => query.bind(id),
-            Bound::Text(text) => query.bind(text),
-            Bound::Number(number) => query.bind(number),
-        });
-        query.bind(page.limit).bind(stored(page.offset))
+        self.values.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, value| match value {
+            Bound::Id(id) => query.bind(*id),
+            Bound::Text(text) => query.bind(text.clone()),
+            Bound::Number(number) => query.bind(*number),
+        })
     }
 }

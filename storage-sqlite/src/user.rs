@@ -5,6 +5,8 @@ use dialplane_core::id::UserId;
 use dialplane_core::people::{PasswordHash, RoleKind, User};
 use dialplane_core::store::{Listing, Page, Repo as _, StoreError, UserFilter, UserStore};
 
+use crate::client::{id_list, words};
+use crate::search;
 use crate::statement::{Fields, Filter, Query, Scoped, before, list, scoped};
 use crate::tx::SqliteRepo;
 
@@ -20,18 +22,26 @@ macro_rules! columns {
 const INSERT: &str = concat!(
     "INSERT INTO users (",
     columns!(),
-    ") \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+    ", words) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
 );
 
 const UPDATE: &str = "UPDATE users SET name = ?3, email = ?4, password = ?5, initials = ?6, role = ?7, phone = ?8, \
     country_code = ?9, department = ?10, reporting_to = ?11, is_active = ?12, is_platform = ?13, availability = ?14, \
-    token_version = ?15, version = ?16, created_at = ?17, updated_at = ?18 \
-    WHERE id = ?1 AND company_id = ?2 AND version = ?19";
+    token_version = ?15, version = ?16, created_at = ?17, updated_at = ?18, words = ?19 \
+    WHERE id = ?1 AND company_id = ?2 AND version = ?20";
 
 // Sessions go and reports are let go of by the references of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM users WHERE id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM users WHERE id = ?2"]);
+pub(crate) const BY_IDS: Scoped = scoped!(
+    [
+        "SELECT ",
+        columns!(),
+        " FROM users \
+    WHERE id IN (SELECT unhex(value) FROM json_each(?2))"
+    ][" ORDER BY id"]
+);
 pub(crate) const BY_EMAIL: Scoped = scoped!(["SELECT ", columns!(), " FROM users WHERE email = ?2"]);
 const ANY: Scoped = scoped!(["SELECT 1 FROM users WHERE TRUE"][" LIMIT 1"]);
 const OF_ROLES: Scoped =
@@ -81,6 +91,7 @@ fn bind(text: &'static str, user: &User) -> Query<'static> {
         .bind(user.version)
         .bind(user.created_at.timestamp_micros())
         .bind(user.updated_at.timestamp_micros())
+        .bind(words(&user.entries()))
 }
 
 fn roles(kind: RoleKind) -> String {
@@ -107,6 +118,13 @@ impl UserStore for SqliteRepo<'_> {
         self.fetch(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
     }
 
+    async fn users_by_ids(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fetch(self.scoped(&BY_IDS).bind(id_list(ids))).await?.all(TABLE, read)
+    }
+
     async fn user_for_update(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
         self.change(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
     }
@@ -124,6 +142,9 @@ impl UserStore for SqliteRepo<'_> {
         rows.text("department = ", filter.department.clone());
         rows.number("is_active = ", filter.active.map(i64::from));
         rows.id("reporting_to = ", filter.reporting_to);
+        if let Some(search) = &filter.search {
+            search::by_entries(&mut rows, "user_words", search);
+        }
         let query = rows.listing("users", columns!(), "id", page);
         self.fetch(query).await?.listing(TABLE, read)
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Call, CallStatus, Direction, NewCall, Origin};
 use crate::error::refusal;
-use crate::id::{CallId, CompanyId, LeadId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, LeadId, UserId};
 use crate::pii::Pii;
 
 /// The longest call that can be entered, in seconds: a day.
@@ -33,6 +33,8 @@ pub struct CallEntry {
     pub number: Option<Pii<String>>,
     /// The lead it was about; `Some(None)` for none.
     pub lead: Option<Option<LeadId>>,
+    /// The client at the other end; `Some(None)` for none. Usually whoever has the number.
+    pub client: Option<Option<ClientId>>,
 }
 
 /// Why an entry was not accepted.
@@ -88,6 +90,12 @@ impl Call {
         Ok(call)
     }
 
+    /// Takes over whom a call is about: of any call, as signalling does not know it.
+    pub fn concern(&mut self, entry: &CallEntry) {
+        self.lead = entry.lead.unwrap_or(self.lead);
+        self.client = entry.client.unwrap_or(self.client);
+    }
+
     /// Corrects a call that was entered.
     ///
     /// # Errors
@@ -125,7 +133,7 @@ impl Call {
         self.answered_at = answered.then_some(start);
         self.ended_at = Some(start + TimeDelta::seconds(i64::from(talk)));
         self.agent = entry.agent.or(self.agent);
-        self.lead = entry.lead.unwrap_or(self.lead);
+        self.concern(entry);
         self.updated_at = now;
         Ok(())
     }

@@ -38,6 +38,9 @@ pub enum CallRefused {
     /// There is no such agent.
     #[error("there is no such user in this company")]
     UnknownAgent,
+    /// There is no such client.
+    #[error("there is no such client")]
+    UnknownClient,
     /// The call has not ended.
     #[error("the call goes on")]
     GoesOn,
@@ -54,7 +57,7 @@ impl Refusal for CallRefused {
         match self {
             Self::Allowance(refused) => refused.kind(),
             Self::Entry(refused) => refused.kind(),
-            Self::Number(_) | Self::TooLong | Self::UnknownAgent => Kind::Invalid,
+            Self::Number(_) | Self::TooLong | Self::UnknownAgent | Self::UnknownClient => Kind::Invalid,
             Self::NotFound => Kind::NotFound,
             Self::Illegal(_) | Self::GoesOn | Self::Stale => Kind::Conflict,
         }
@@ -64,7 +67,7 @@ impl Refusal for CallRefused {
             Self::Allowance(refused) => refused.code(),
             Self::Entry(refused) => refused.code(),
             Self::Number(_) => "invalid_number",
-            Self::TooLong | Self::UnknownAgent => "invalid_input",
+            Self::TooLong | Self::UnknownAgent | Self::UnknownClient => "invalid_input",
             Self::GoesOn => "call_in_progress",
             Self::Stale => "stale_version",
             Self::NotFound => "not_found",
@@ -77,6 +80,7 @@ impl Refusal for CallRefused {
             Self::Entry(refused) => refused.field(),
             Self::Number(_) => Some("to"),
             Self::UnknownAgent => Some("telecaller"),
+            Self::UnknownClient => Some("clientId"),
             Self::TooLong => Some("notes"),
             _ => None,
         }

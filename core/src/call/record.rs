@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{CallStatus, Change, Hangup, IllegalTransition, Side};
-use crate::id::{CallId, CompanyId, LeadId, NodeId, NumberId, QueueId, TrunkId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, LeadId, NodeId, NumberId, QueueId, TrunkId, UserId};
+use crate::phone::E164;
 use crate::pii::Pii;
+use crate::search::Entries;
 
 /// Which way a call goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -186,6 +188,8 @@ pub struct Call {
     pub trunk: Option<TrunkId>,
     /// The lead it is about.
     pub lead: Option<LeadId>,
+    /// The client at its other end.
+    pub client: Option<ClientId>,
     /// The process that carries it.
     pub node: Option<NodeId>,
     /// When it began.
@@ -227,6 +231,7 @@ impl Call {
             number: new.number,
             trunk: new.trunk,
             lead: new.lead,
+            client: None,
             node: new.node,
             started_at: new.at,
             answered_at: None,
@@ -239,6 +244,25 @@ impl Call {
             version: 1,
             updated_at: new.at,
         }
+    }
+
+    /// The number at the other end, when it is one in international form: that of whoever calls or is called from outside.
+    #[must_use]
+    pub fn outside(&self) -> Option<E164> {
+        match self.direction {
+            Direction::Inbound => E164::from_stored(self.from.expose()),
+            Direction::Outbound => E164::from_stored(self.to.expose()),
+            Direction::Internal => None,
+        }
+    }
+
+    /// What is found of it by words: what people wrote about it. Its numbers and the names of its people are looked up where
+    /// they are.
+    #[must_use]
+    pub fn entries(&self) -> Entries {
+        let mut entries = Entries::default();
+        [&self.outcome, &self.notes].into_iter().flatten().for_each(|text| entries.text(text));
+        entries
     }
 
     /// Whether two people talked.

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::{AddAssign, Neg};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use super::{Call, Direction};
@@ -159,11 +159,41 @@ impl ByDay {
         *self.0.entry((local_day(zone, fact.started_at), fact.agent)).or_default() += -CallSums::of(fact);
     }
 
+    /// The sums of each day, over all or of one agent; oldest first.
+    #[must_use]
+    pub fn volumes(&self, agent: Option<UserId>) -> Vec<(NaiveDate, CallSums)> {
+        let mut days: BTreeMap<NaiveDate, CallSums> = BTreeMap::new();
+        for ((day, _), sums) in self.0.iter().filter(|((_, own), _)| agent.is_none() || *own == agent) {
+            *days.entry(*day).or_default() += *sums;
+        }
+        days.into_iter().collect()
+    }
+
+    /// The sums of each agent; calls without one first.
+    #[must_use]
+    pub fn by_agent(&self) -> Vec<(Option<UserId>, CallSums)> {
+        let mut agents: BTreeMap<Option<UserId>, CallSums> = BTreeMap::new();
+        for ((_, agent), sums) in &self.0 {
+            *agents.entry(*agent).or_default() += *sums;
+        }
+        agents.into_iter().collect()
+    }
+
     /// The days with anything in them, by day and agent, as rows of `company`.
     pub fn rows(&self, company: CompanyId) -> impl Iterator<Item = CallDay> {
         let some = self.0.iter().filter(|(_, sums)| !sums.is_nothing());
         some.map(move |((day, agent), sums)| CallDay { company, day: *day, agent: *agent, sums: *sums })
     }
+}
+
+/// Sums by month, as its first day, of sums by day; oldest first.
+#[must_use]
+pub fn monthly(days: &[(NaiveDate, CallSums)]) -> Vec<(NaiveDate, CallSums)> {
+    let mut months: BTreeMap<NaiveDate, CallSums> = BTreeMap::new();
+    for (day, sums) in days {
+        *months.entry(day.with_day(1).unwrap_or(*day)).or_default() += *sums;
+    }
+    months.into_iter().collect()
 }
 
 /// The fold over calls: what the stored days must equal.

@@ -1,5 +1,7 @@
 //! Calls: placing them, recording what happens to them, closing those whose process died.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -59,7 +61,7 @@ impl Command for InitiateCall {
         let allowance = ConsumeAllowance { agent: self.agent, to: self.to.clone(), rotation: self.rotation };
         let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
         let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default);
-        let call = Call::begin(NewCall {
+        let mut call = Call::begin(NewCall {
             id: self.call.unwrap_or_else(|| cx.id()),
             company: company_of(cx)?,
             direction: Direction::Outbound,
@@ -72,6 +74,7 @@ impl Command for InitiateCall {
             node: self.node,
             at: cx.now(),
         });
+        find_clients(repo, std::slice::from_mut(&mut call)).await?;
         repo.insert_calls(std::slice::from_ref(&call)).await?;
         cx.emit(call.company, Event::CallStarted { call: call.id });
         Ok(Initiated { call, allowed, trunk })
@@ -147,6 +150,7 @@ impl Command for RecordCalls {
             }
         }
         if !begun.is_empty() {
+            find_clients(repo, &mut begun).await?;
             repo.insert_calls(&begun).await?;
         }
         if !timeline.is_empty() {
@@ -156,6 +160,21 @@ impl Command for RecordCalls {
         touch_leads(cx, repo, contacts).await?;
         Ok(())
     }
+}
+
+/// Finds the clients at the other end of calls that begin: one read for all of them.
+pub(super) async fn find_clients(repo: &mut dyn Repo, calls: &mut [Call]) -> Result<(), Failure<CallRefused>> {
+    let asked: Vec<_> = calls.iter().filter_map(|call| Some((call.company, call.outside()?))).collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let owners = repo.number_owners(&asked).await?;
+    let owners: BTreeMap<_, _> =
+        owners.into_iter().map(|owner| ((owner.company, owner.number), owner.client)).collect();
+    for call in calls {
+        call.client = call.outside().and_then(|number| owners.get(&(call.company, number)).copied());
+    }
+    Ok(())
 }
 
 fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) {
@@ -257,11 +276,11 @@ impl Command for AnnotateCall {
             text_fits(text)?;
         }
         let mut call = before.clone();
+        let entry = super::call_log::checked(cx, repo, &self.entry).await?;
         if call.origin == Origin::Entered {
-            let entry = super::call_log::checked(cx, repo, &self.entry).await?;
             call.amend(&entry, cx.now()).map_err(CallRefused::from)?;
         } else {
-            call.lead = self.entry.lead.unwrap_or(call.lead);
+            call.concern(&entry);
         }
         if let Some(notes) = &self.notes {
             call.notes.clone_from(notes);

@@ -3,6 +3,7 @@
 
 use async_trait::async_trait;
 
+use super::call::find_clients;
 use super::company_of;
 use super::figures::{self, Share};
 use super::lead::{Contact, move_by_outcome, touch_leads};
@@ -44,8 +45,12 @@ impl Command for EnterCall {
             super::call::text_fits(text)?;
         }
         let call = Call::entered(cx.id(), company_of(cx)?, &entry, cx.now()).map_err(CallRefused::from)?;
-        let call = Call { outcome: self.outcome.clone(), notes: self.notes.clone(), ..call };
-        repo.insert_calls(std::slice::from_ref(&call)).await?;
+        let mut call = [Call { outcome: self.outcome.clone(), notes: self.notes.clone(), ..call }];
+        if entry.client.is_none() {
+            find_clients(repo, &mut call).await?;
+        }
+        repo.insert_calls(&call).await?;
+        let [call] = call;
         figures::record(repo, &[Share::added(&call)]).await?;
         touch_leads(cx, repo, Contact::of(&call).into_iter().collect()).await?;
         move_by_outcome(cx, repo, &call).await?;
@@ -65,6 +70,9 @@ pub(super) async fn checked(
             return Err(Failure::Denied(Permission::ManageCalls));
         }
         exists(repo, agent).await?;
+    }
+    if let Some(client) = entry.client.flatten() {
+        repo.client(client).await?.ok_or(CallRefused::UnknownClient)?;
     }
     let mut entry = entry.clone();
     if let Some(number) = &entry.number {

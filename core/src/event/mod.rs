@@ -131,6 +131,24 @@ pub enum Event {
         /// Which.
         queue: QueueId,
     },
+    /// A client was added.
+    #[serde(rename = "client.created")]
+    ClientCreated {
+        /// Which.
+        client: ClientId,
+    },
+    /// A client's data changed, or a note was written.
+    #[serde(rename = "client.updated")]
+    ClientUpdated {
+        /// Which.
+        client: ClientId,
+    },
+    /// A client was removed.
+    #[serde(rename = "client.deleted")]
+    ClientDeleted {
+        /// Which.
+        client: ClientId,
+    },
     /// A call began.
     #[serde(rename = "call.started")]
     CallStarted {
@@ -279,6 +297,9 @@ impl Event {
             Self::AllowanceReset { .. } => "allowance.reset",
             Self::TelephonyUpdated { .. } => "telephony.updated",
             Self::QueueUpdated { .. } => "queue.updated",
+            Self::ClientCreated { .. } => "client.created",
+            Self::ClientUpdated { .. } => "client.updated",
+            Self::ClientDeleted { .. } => "client.deleted",
             Self::CallStarted { .. } => "call.started",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",

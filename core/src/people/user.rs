@@ -11,6 +11,7 @@ use super::{PasswordHash, password::PasswordRefused};
 use crate::error::{Kind, Refusal};
 use crate::id::{CompanyId, UserId};
 use crate::pii::Pii;
+use crate::search::Entries;
 
 /// What an agent chose: whether calls may be offered. What the system is doing with the agent is kept apart from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -314,6 +315,15 @@ fn short(field: &'static str, text: Option<String>) -> Result<Option<String>, Us
 }
 
 impl User {
+    /// What they are found by: the words of their name and of their e-mail address.
+    #[must_use]
+    pub fn entries(&self) -> Entries {
+        let mut entries = Entries::default();
+        entries.name(self.name.expose());
+        entries.text(self.email.expose());
+        entries
+    }
+
     /// Makes a user out of what was asked for.
     ///
     /// # Errors

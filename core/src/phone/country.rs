@@ -25,6 +25,19 @@ impl Country {
     pub(super) fn metadata(self) -> Option<phonenumber::country::Id> {
         self.as_str().parse().ok()
     }
+
+    /// How the numbers begin that somebody in this country means by these digits, typed without an international prefix: in
+    /// international form, as a number of the country, or as they stand for an internal number.
+    pub(crate) fn begin_numbers(self, digits: &str) -> Vec<String> {
+        let mut starts = vec![digits.to_owned(), format!("+{digits}")];
+        if let Some(plan) = phonenumber::metadata::DATABASE.by_id(self.as_str()) {
+            let trunk = plan.national_prefix().unwrap_or_default();
+            // Where the plan has no trunk prefix a leading zero belongs to the number, as in Italy.
+            let national = digits.strip_prefix(trunk).filter(|rest| !rest.is_empty()).unwrap_or(digits);
+            starts.push(format!("+{}{national}", plan.country_code()));
+        }
+        starts
+    }
 }
 
 impl FromStr for Country {

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use crate::call::{CallStatus, Direction};
-use crate::id::{CallId, LeadId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, LeadId, NumberId, QueueId, UserId};
 use crate::lead::{LeadStatus, Priority, Quality, Source};
 use crate::people::{Role, RoleKind};
-use crate::phone::{Country, NumberStatus};
+use crate::phone::{Country, E164, NumberStatus};
+use crate::search::Search;
 
 /// A page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,21 @@ pub struct UserFilter {
     pub active: Option<bool>,
     /// Whom they report to.
     pub reporting_to: Option<UserId>,
+    /// What their name and e-mail address hold.
+    pub search: Option<Search>,
+}
+
+/// Narrows a list of clients. `None` narrows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientFilter {
+    /// Who looks after them.
+    pub owner: Option<UserId>,
+    /// A tag, compared by its words ([`crate::search::label`]). A tag without any matches nobody.
+    pub tag: Option<String>,
+    /// What their names, addresses, tags, numbers and own fields hold.
+    pub search: Option<Search>,
+    /// Only clients with an id below this one: the cursor of a deep list.
+    pub before: Option<ClientId>,
 }
 
 /// Narrows a list of phone numbers.
@@ -90,6 +106,15 @@ pub struct CallFilter {
     pub queue: Option<QueueId>,
     /// The lead.
     pub lead: Option<LeadId>,
+    /// The client.
+    pub client: Option<ClientId>,
+    /// The outcome, exactly.
+    pub outcome: Option<String>,
+    /// The number at either end.
+    pub party: Option<E164>,
+    /// What the names of its agent and its client, its numbers, its notes and its outcome hold. The total then ends at
+    /// [`crate::search::TOTAL_MAX`].
+    pub search: Option<Search>,
     /// Begun at or after.
     pub from: Option<DateTime<Utc>>,
     /// Begun before.

@@ -26,6 +26,7 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod crm;
 mod figures;
 mod filter;
 mod lead;
@@ -37,8 +38,9 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
@@ -137,6 +139,7 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + CallFigureStore
+    + ClientStore
     + LeadStore
     + LeadRoutingStore
     + LeadFiguresStore

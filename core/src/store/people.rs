@@ -38,6 +38,8 @@ pub trait UserStore: Send {
     async fn delete_user(&mut self, id: UserId) -> Result<bool, StoreError>;
     /// Reads a user.
     async fn user(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// Reads users, in order of id; those that do not exist are left out.
+    async fn users_by_ids(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError>;
     /// Reads a user and locks the row.
     async fn user_for_update(&mut self, id: UserId) -> Result<Option<User>, StoreError>;
     /// Reads a user by e-mail address, which is in lower case.

@@ -1,14 +1,17 @@
 //! The HTTP interface: its routes, its layers and its description.
 
 mod agents;
+mod analytics;
 mod auth;
 mod callers;
 mod calls;
+mod clients;
 mod companies;
 mod dispositions;
 mod extensions;
 mod inbound_routes;
 mod leads;
+mod officers;
 mod openapi;
 mod operations;
 mod pages;
@@ -42,6 +45,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(companies::routes())
+        .merge(clients::routes())
         .merge(users::routes())
         .merge(callers::routes())
         .merge(agents::routes())
@@ -53,6 +57,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(calls::routes())
         .merge(leads::routes())
         .merge(dispositions::routes())
+        .merge(officers::routes())
+        .merge(analytics::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.

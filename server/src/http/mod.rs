@@ -2,6 +2,8 @@
 
 pub(crate) mod accept;
 pub(crate) mod answer;
+pub(crate) mod cache;
+pub(crate) mod days;
 pub(crate) mod etag;
 pub(crate) mod faults;
 pub(crate) mod guard;

@@ -158,6 +158,9 @@ impl World {
                 .await
             }
             _ if path.starts_with("/api/queues/") => self.queue().await,
+            _ if path.starts_with("/api/clients/") => {
+                self.make("/api/clients", json!({"name": format!("{MARKER} {n}")}), "client").await
+            }
             _ if path.starts_with("/api/calls/") => self.call().await,
             _ if path.starts_with("/api/leads/{id}") => self.lead().await,
             _ if path.starts_with("/api/dispositions/") => {
@@ -194,7 +197,10 @@ impl World {
             ("POST", "/api/leads/{id}/assign") => json!({"assignedTo": null}),
             ("POST", "/api/leads/{id}/merge") => json!({"duplicates": [self.lead().await]}),
             ("POST", "/api/dispositions") => json!({"code": format!("d{n}"), "label": "New"}),
+            ("POST", "/api/clients") => json!({"name": "New"}),
+            ("POST", "/api/clients/{id}/notes") => json!({"text": "New"}),
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
+            ("POST", "/api/calls") => json!({"officerId": self.worker.id}),
             ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),
             ("POST", "/api/auth/login") => json!({"email": "nobody@alpha.example", "password": PASSWORD}),
             ("POST", "/api/auth/refresh") => json!({"refreshToken": "none"}),

@@ -3,6 +3,8 @@
 mod allowance;
 mod auth;
 mod bad_input;
+mod call_log;
+mod clients;
 mod documents;
 mod endurance;
 mod first_run;
@@ -11,6 +13,8 @@ mod leads;
 mod leads_bad_input;
 mod leads_routing;
 mod operations;
+#[path = "../shared/postgres.rs"]
+mod postgres;
 mod resources;
 mod settings;
 mod support;

@@ -8,6 +8,8 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::postgres::Database;
+
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -18,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) setup: Option<String>,
     pub(crate) directory: TempDir,
     pub(crate) http: Client,
+    /// Dropped after the server, when it has one.
+    _database: Option<Database>,
 }
 
 /// An answer.
@@ -81,7 +85,17 @@ impl Server {
             setup,
             directory,
             http: Client::new(),
+            _database: None,
         }
+    }
+
+    /// A server on each kind of database, without rate limits.
+    pub(crate) fn on_each_store() -> [Self; 2] {
+        let database = Database::create();
+        let settings = [("DIALPLANE_RATE_LIMITS", "off"), ("DIALPLANE_DATABASE", &*database.url)];
+        let mut postgres = Self::start_with(&settings);
+        postgres._database = Some(database);
+        [Self::start(), postgres]
     }
 
     /// The token of the set-up link.

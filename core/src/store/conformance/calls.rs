@@ -46,6 +46,7 @@ async fn full(store: &dyn Store, rows: &Rows, company: &Company, cause: HangupCa
         number: Some(number.id),
         trunk: Some(trunk.id),
         lead: Some(rows.id()),
+        client: Some(rows.id()),
         node: Some(rows.id()),
         started_at: first,
         answered_at: Some(rows.now()),

@@ -3,6 +3,7 @@
 use super::fixtures::{Rows, assert_duplicate, assert_out_of_scope, assert_stale, begin, hired, read, write};
 use super::tenant::{Tenant, busy_day, seen, settled};
 use crate::call::Call;
+use crate::client::Client;
 use crate::company::Company;
 use crate::people::{Figures, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
@@ -46,6 +47,8 @@ pub async fn adding_needs_write_access(store: &dyn Store) {
         tx.insert_queue(&rows.queue(mine));
         tx.insert_calls(&[rows.call(mine)]);
         tx.append_call_events(&[rows.call_event(&ours.call, 2)]);
+        tx.insert_client(&rows.client(mine));
+        tx.insert_client_note(&rows.client_note(&ours.client));
         tx.append_events(&[rows.event(mine)]);
         tx.add_call_days(&[ours.call_day()]);
     }
@@ -85,6 +88,9 @@ pub async fn changing_needs_write_access(store: &dyn Store) {
         tx.update_queue(&Queue { version: 2, ..ours.queue.clone() });
         tx.delete_queue(ours.queue.id);
         tx.update_call(&Call { version: 2, ..ours.call.clone() });
+        tx.update_client(&Client { version: 2, ..ours.client.clone() });
+        tx.delete_client(ours.client.id);
+        tx.link_calls(ours.client.id);
         tx.mark_delivered(&[ours.event.id], at);
     }
     assert_eq!(seen(store, Scope::System).await, before);
@@ -107,6 +113,7 @@ pub async fn locking_needs_write_access(store: &dyn Store) {
         tx.agent_numbers_for_update(ours.agent.id);
         tx.call_for_update(ours.call.id);
         tx.hold_timezone(ours.company.id);
+        tx.number_owners_for_update(&[(ours.company.id, ours.number.number.clone())]);
         tx.claim_events(at, at, 9);
     }
 }
@@ -156,6 +163,8 @@ pub async fn every_refused_insert_leaves_the_unit_of_work_usable(store: &dyn Sto
         assert!(tx.insert_trunk(&ours.trunk).await.is_err());
         assert!(tx.insert_inbound_route(&ours.route).await.is_err());
         assert!(tx.insert_queue(&ours.queue).await.is_err());
+        assert_duplicate(tx.insert_client(&ours.client).await, "client", "id");
+        assert_duplicate(tx.insert_client_note(&ours.client_note).await, "client_note", "id");
         assert_duplicate(tx.insert_calls(std::slice::from_ref(&ours.call)).await, "call", "id");
         assert_duplicate(tx.append_call_events(std::slice::from_ref(&ours.call_event)).await, "call_event", "seq");
         assert_eq!(tx.company(ours.company.id).await.unwrap().as_ref(), Some(&ours.company));

@@ -6,6 +6,7 @@ use std::task::Poll;
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::call::{Call, CallEvent, Direction, NewCall};
+use crate::client::{Client, ClientNote, ClientProfile};
 use crate::company::Company;
 use crate::event::{Envelope, Event};
 use crate::id::{CompanyId, Id, IdSource, SeededIds, UserId};
@@ -233,6 +234,23 @@ impl Rows {
             node: None,
             at: self.now(),
         })
+    }
+
+    /// A client without a number.
+    pub(super) fn client(&self, company: CompanyId) -> Client {
+        Client {
+            id: self.id(),
+            company,
+            profile: ClientProfile { name: "Bob Buyer".into(), ..ClientProfile::default() },
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn client_note(&self, client: &Client) -> ClientNote {
+        let (company, client) = (client.company, client.id);
+        ClientNote { id: self.id(), company, client, author: None, at: self.now(), text: "Called back".into() }
     }
 
     /// A lead that nobody works on.

@@ -3,6 +3,7 @@
 use super::fixtures::{Rows, assert_duplicate, assert_out_of_scope, assert_stale, begin, hired, read, write};
 use super::tenant::{Seen, Tenant, busy_day, seen, settled};
 use crate::call::Call;
+use crate::client::Client;
 use crate::company::Company;
 use crate::people::{Figures, Session, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
@@ -39,6 +40,8 @@ pub async fn lists_and_counts_hold_ones_own_rows(store: &dyn Store) {
         assert_eq!(seen.queues, std::slice::from_ref(&tenant.queue));
         assert_eq!(seen.open_calls, std::slice::from_ref(&tenant.call));
         assert_eq!((seen.timelines.len(), seen.events.len()), (1, 1));
+        assert_eq!(seen.clients.items, std::slice::from_ref(&tenant.client));
+        assert_eq!(seen.client_notes[0].items, std::slice::from_ref(&tenant.client_note));
     }
     assert_eq!((all.companies.total, all.users.total, all.callers.total, all.numbers.total), (2, 4, 2, 4));
     assert_eq!((all.calls.total, all.usage.len(), all.events.len(), all.open_calls.len()), (2, 2, 2, 2));
@@ -63,6 +66,9 @@ pub async fn another_companys_rows_are_absent(store: &dyn Store) {
         assert_eq!(tx.user(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.user_for_update(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.user_by_email(theirs.agent.email.expose()).await.unwrap(), None);
+        assert_eq!(tx.client(theirs.client.id).await.unwrap(), None);
+        assert_eq!(tx.clients_by_ids(&[theirs.client.id]).await.unwrap(), []);
+        assert_eq!(tx.client_notes(theirs.client.id, Page::FIRST).await.unwrap().total, 0);
         assert_eq!(tx.caller(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.caller_for_update(theirs.agent.id).await.unwrap(), None);
         assert_eq!(tx.hold_timezone(theirs.company.id).await.unwrap(), None);
@@ -155,6 +161,9 @@ pub async fn another_companys_lines_cannot_be_changed(store: &dyn Store) {
         assert!(!tx.delete_call(theirs.call.id).await.unwrap());
         assert_out_of_scope(tx.add_call_days(&[theirs.call_day()]).await);
         tx.clear_call_days().await.unwrap();
+        assert_stale(tx.update_client(&Client { version: 2, ..theirs.client.clone() }).await);
+        assert!(!tx.delete_client(theirs.client.id).await.unwrap());
+        assert_out_of_scope(tx.insert_client_note(&rows.client_note(&theirs.client)).await);
         assert_out_of_scope(tx.append_call_events(&[rows.call_event(&theirs.call, 2)]).await);
         tx.insert_trunk(&Trunk { is_default: true, ..rows.trunk(ours.company.id) }).await.unwrap();
         tx.mark_delivered(&[theirs.event.id], rows.now()).await.unwrap();
@@ -187,6 +196,8 @@ pub async fn rows_of_another_company_cannot_be_added(store: &dyn Store) {
         assert_out_of_scope(tx.insert_extension(&theirs.extension).await);
         assert_out_of_scope(tx.insert_trunk(&theirs.trunk).await);
         assert_out_of_scope(tx.insert_queue(&theirs.queue).await);
+        assert_out_of_scope(tx.insert_client(&theirs.client).await);
+        assert_out_of_scope(tx.insert_client_note(&theirs.client_note).await);
         assert_out_of_scope(tx.insert_inbound_route(&theirs.route).await);
         assert_out_of_scope(tx.insert_calls(&[rows.call(ours.company.id), theirs.call.clone()]).await);
         assert_out_of_scope(tx.append_events(&[rows.event(ours.company.id), theirs.event.clone()]).await);

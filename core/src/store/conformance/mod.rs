@@ -40,6 +40,7 @@ pub mod assignments;
 pub mod atomicity;
 pub mod callers;
 pub mod calls;
+pub mod clients;
 pub mod companies;
 pub mod contention;
 pub mod dispositions;
@@ -56,6 +57,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod paging;
 pub mod queues;
+pub mod search;
 pub mod sessions;
 pub mod time;
 pub mod trunks;
@@ -92,6 +94,7 @@ macro_rules! conformance_suite {
                 a_deleted_user_takes_sessions_and_subordination_along,
                 agents_are_listed_in_order_of_id,
                 the_first_user_is_noticed,
+                users_are_read_together,
             }
             callers {
                 a_record_reads_back_as_it_was_written,
@@ -170,6 +173,22 @@ macro_rules! conformance_suite {
                 facts_of_ended_calls_come_in_order_of_their_beginning,
                 a_held_time_zone_is_the_companys,
                 sums_equal_a_recount_after_a_random_history,
+            }
+            clients {
+                a_client_reads_back_as_it_was_written,
+                a_client_is_replaced_by_its_next_version_only,
+                a_deleted_client_takes_its_notes_and_numbers_along,
+                numbers_lead_to_their_clients,
+                a_number_is_given_to_one_of_several_at_once,
+                calls_of_its_numbers_become_a_clients,
+                notes_are_a_history,
+                clients_are_narrowed_by_every_field,
+            }
+            search {
+                users_are_found_by_name_and_address,
+                clients_are_found_by_everything_about_them,
+                calls_are_found_by_people_numbers_and_notes,
+                the_total_of_a_search_has_an_end,
             }
             leads {
                 a_lead_reads_back_as_it_was_written,

@@ -4,7 +4,7 @@ use super::fixtures::{Rows, country, founded, hired, read, write};
 use crate::call::{Call, CallStatus, Direction};
 use crate::company::Company;
 use crate::people::{Role, RoleKind, User};
-use crate::phone::{NumberStatus, PhoneNumber};
+use crate::phone::{E164, NumberStatus, PhoneNumber};
 use crate::scope::Scope;
 use crate::store::{CallFilter, Listing, NumberFilter, Page, Repo, Store, UserFilter};
 
@@ -179,6 +179,7 @@ pub async fn users_are_narrowed_by_every_field(store: &dyn Store) {
             department: Some("Sales".to_owned()),
             active: Some(true),
             reporting_to: Some(boss.id),
+            search: None,
         };
         assert_users(tx, &users, narrow, |user| {
             user.role == Role::Admin
@@ -261,7 +262,7 @@ async fn calls_of_every_kind(store: &dyn Store, rows: &Rows, company: &Company) 
     let agents = [hired(store, rows, company).await.id, hired(store, rows, company).await.id];
     let (numbers, queues) =
         ([rows.number(company.id), rows.number(company.id)], [rows.queue(company.id), rows.queue(company.id)]);
-    let leads = [rows.id(), rows.id()];
+    let (leads, clients) = ([rows.id(), rows.id()], [rows.id(), rows.id()]);
     let directions = [Direction::Inbound, Direction::Outbound, Direction::Internal];
     let calls: Vec<Call> = (0..60usize)
         .map(|n| Call {
@@ -271,6 +272,10 @@ async fn calls_of_every_kind(store: &dyn Store, rows: &Rows, company: &Company) 
             number: (n % 5 != 0).then(|| numbers[n % 2].id),
             queue: (n % 7 != 0).then(|| queues[(n / 2) % 2].id),
             lead: (n % 6 != 0).then(|| leads[(n / 3) % 2]),
+            outcome: (n % 9 != 0).then(|| ["Sale", "sale", "%"][n % 3].to_owned()),
+            client: (n % 8 != 0).then(|| clients[(n / 2) % 2]),
+            from: ["+14155550100", "+14155550101", "anonymous"][n % 3].into(),
+            to: ["+14155550101", "+14155550102"][n % 2].into(),
             // Not in the order of the ids.
             started_at: rows.now() + chrono::TimeDelta::seconds((n as i64 * 7) % 60),
             ..rows.call(company.id)
@@ -302,6 +307,13 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
         CallFilter { queue: sample.queue, ..all() },
         CallFilter { lead: sample.lead, ..all() },
         CallFilter { lead: Some(rows.id()), ..all() },
+        CallFilter { client: sample.client, ..all() },
+        CallFilter { client: Some(rows.id()), ..all() },
+        CallFilter { outcome: Some("sale".to_owned()), ..all() },
+        CallFilter { outcome: Some("%".to_owned()), ..all() },
+        CallFilter { party: E164::from_stored("+14155550101"), ..all() },
+        CallFilter { party: E164::from_stored("+14155550102"), status: Some(sample.status), ..all() },
+        CallFilter { party: E164::from_stored("+1415555010"), ..all() },
         CallFilter { from, ..all() },
         CallFilter { to, ..all() },
         CallFilter { from, to, ..all() },
@@ -317,6 +329,10 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
             number: sample.number,
             queue: sample.queue,
             lead: sample.lead,
+            client: sample.client,
+            outcome: sample.outcome.clone(),
+            party: E164::from_stored("+14155550101"),
+            search: None,
             from: Some(sample.started_at),
             to: Some(sample.started_at + chrono::TimeDelta::microseconds(1)),
             before: Some(calls[14].id),
@@ -333,6 +349,12 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
                 && filter.number.is_none_or(|number| call.number == Some(number))
                 && filter.queue.is_none_or(|queue| call.queue == Some(queue))
                 && filter.lead.is_none_or(|lead| call.lead == Some(lead))
+                && filter.client.is_none_or(|client| call.client == Some(client))
+                && filter.outcome.as_ref().is_none_or(|outcome| call.outcome.as_ref() == Some(outcome))
+                && filter
+                    .party
+                    .as_ref()
+                    .is_none_or(|number| [call.from.expose(), call.to.expose()].contains(&&number.as_str().to_owned()))
                 && filter.from.is_none_or(|from| call.started_at >= from)
                 && filter.to.is_none_or(|to| call.started_at < to)
                 && filter.before.is_none_or(|before| call.id < before)

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::fixtures::{Rows, day, read, write};
 use crate::call::{Call, CallDay, CallEvent, CallFact, CallStatus, CallSums};
+use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::UserId;
@@ -11,7 +12,7 @@ use crate::people::{Caller, Figures, Session, User};
 use crate::phone::{Assignment, Extension, InboundRoute, InboundTarget, NumberUsage, PhoneNumber, Trunk};
 use crate::queue::Queue;
 use crate::scope::Scope;
-use crate::store::{CallFilter, Listing, NumberFilter, NumberRow, Page, Repo, Store, UserFilter};
+use crate::store::{CallFilter, ClientFilter, Listing, NumberFilter, NumberRow, Page, Repo, Store, UserFilter};
 
 /// The local day on which a tenant's agent calls.
 pub(super) fn busy_day() -> NaiveDate {
@@ -35,6 +36,8 @@ pub(super) struct Tenant {
     pub(super) queue: Queue,
     pub(super) call: Call,
     pub(super) call_event: CallEvent,
+    pub(super) client: Client,
+    pub(super) client_note: ClientNote,
     pub(super) event: Envelope,
 }
 
@@ -52,7 +55,10 @@ impl Tenant {
         let queue = rows.queue(company.id);
         let call =
             Call { agent: Some(agent.id), queue: Some(queue.id), node: Some(rows.id()), ..rows.call(company.id) };
+        let client = rows.client(company.id);
         Self {
+            client_note: rows.client_note(&client),
+            client,
             caller: rows.caller(&agent),
             session: rows.session(&agent),
             assignment: rows.assignment(&number, agent.id),
@@ -110,6 +116,8 @@ impl Tenant {
         tx.insert_inbound_route(&self.route).await.unwrap();
         tx.insert_calls(std::slice::from_ref(&self.call)).await.unwrap();
         tx.append_call_events(std::slice::from_ref(&self.call_event)).await.unwrap();
+        tx.insert_client(&self.client).await.unwrap();
+        tx.insert_client_note(&self.client_note).await.unwrap();
         tx.append_events(std::slice::from_ref(&self.event)).await.unwrap();
     }
 
@@ -173,6 +181,8 @@ pub(super) struct Seen {
     pub(super) calls: Listing<Call>,
     pub(super) open_calls: Vec<Call>,
     pub(super) timelines: Vec<Vec<CallEvent>>,
+    pub(super) clients: Listing<Client>,
+    pub(super) client_notes: Vec<Listing<ClientNote>>,
     pub(super) events: Vec<Envelope>,
 }
 
@@ -186,7 +196,14 @@ impl Seen {
         for call in &calls.items {
             timelines.push(tx.call_events(call.id).await.unwrap());
         }
+        let clients = tx.clients(&ClientFilter::default(), page).await.unwrap();
+        let mut client_notes = Vec::new();
+        for client in &clients.items {
+            client_notes.push(tx.client_notes(client.id, page).await.unwrap());
+        }
         Self {
+            clients,
+            client_notes,
             companies: tx.companies(page).await.unwrap(),
             users: tx.users(&UserFilter::default(), page).await.unwrap(),
             agent_ids: tx.agent_ids().await.unwrap(),
@@ -231,6 +248,8 @@ impl Seen {
             calls: none(),
             open_calls: Vec::new(),
             timelines: Vec::new(),
+            clients: none(),
+            client_notes: Vec::new(),
             events: Vec::new(),
         }
     }

@@ -166,6 +166,20 @@ pub async fn agents_are_listed_in_order_of_id(store: &dyn Store) {
     assert_eq!(read!(store, scope, tx => tx.agent_ids().await.unwrap()), agents);
 }
 
+/// Several users are read at once, each once, in order of id.
+pub async fn users_are_read_together(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (first, second, theirs) =
+        (hired(store, &rows, &company).await, hired(store, &rows, &company).await, hired(store, &rows, &other).await);
+    let asked = [second.id, theirs.id, rows.id(), first.id, second.id];
+    read!(store, Scope::Company(company.id), tx => {
+        assert_eq!(tx.users_by_ids(&asked).await.unwrap(), [first.clone(), second.clone()]);
+        assert_eq!(tx.users_by_ids(&[]).await.unwrap(), []);
+    });
+    assert_eq!(read!(store, Scope::System, tx => tx.users_by_ids(&asked).await.unwrap()), [first, second, theirs]);
+}
+
 /// Whether there is a user is seen in the scope.
 pub async fn the_first_user_is_noticed(store: &dyn Store) {
     let rows = Rows::new();

@@ -10,6 +10,7 @@ use super::state::State;
 use super::unit::{Unit, unless_taken};
 use crate::call::{Call, CallEvent};
 use crate::id::{CallId, NodeId, UserId};
+use crate::search::{Entries, Search, TOTAL_MAX};
 use crate::store::{CallFilter, CallStore, Listing, Page, StoreError};
 
 /// Rows of [`CallStore::open_calls`], at most.
@@ -66,13 +67,17 @@ impl CallStore for Unit<'_> {
 
     async fn calls(&mut self, filter: &CallFilter, page: Page) -> Result<Listing<Call>, StoreError> {
         let calls = &self.state().calls;
-        Ok(match filter.before {
-            Some(before) => {
-                let older = calls.before(&before).rev().map(|(_, call)| call);
-                self.listing(older, page, |call| matches(filter, call))
-            }
-            None => self.listing(calls.values().rev(), page, |call| matches(filter, call)),
-        })
+        let fits = |call: &Call| {
+            matches(filter, call) && filter.search.as_ref().is_none_or(|search| found(self.state(), search, call))
+        };
+        let mut listing = match filter.before {
+            Some(before) => self.listing(calls.before(&before).rev().map(|(_, call)| call), page, fits),
+            None => self.listing(calls.values().rev(), page, fits),
+        };
+        if filter.search.is_some() {
+            listing.total = listing.total.min(TOTAL_MAX);
+        }
+        Ok(listing)
     }
 
     async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {
@@ -117,6 +122,17 @@ fn put(state: &mut State, call: &Call) {
     state.calls.insert(call.id, Arc::new(call.clone()));
 }
 
+/// Whether a search finds a call: by the names of its people, what was written about it, or its numbers.
+fn found(state: &State, search: &Search, call: &Call) -> bool {
+    let agent = call.agent.and_then(|id| state.users.get(&id)).map(|user| user.entries()).unwrap_or_default();
+    let client = call.client.and_then(|id| state.clients.get(&id)).map(|client| client.entries()).unwrap_or_default();
+    let own = call.entries();
+    let word = |word: &str| {
+        agent.has_word(Entries::NAME, word) || client.has_word(Entries::NAME, word) || own.has_word(Entries::TEXT, word)
+    };
+    search.matches(word, |start| [&call.from, &call.to].iter().any(|end| end.expose().starts_with(start)))
+}
+
 fn matches(filter: &CallFilter, call: &Call) -> bool {
     filter.agent.is_none_or(|agent| call.agent == Some(agent))
         && filter.status.is_none_or(|status| call.status == status)
@@ -124,6 +140,12 @@ fn matches(filter: &CallFilter, call: &Call) -> bool {
         && filter.number.is_none_or(|number| call.number == Some(number))
         && filter.queue.is_none_or(|queue| call.queue == Some(queue))
         && filter.lead.is_none_or(|lead| call.lead == Some(lead))
+        && filter.client.is_none_or(|client| call.client == Some(client))
+        && filter.outcome.as_ref().is_none_or(|outcome| call.outcome.as_ref() == Some(outcome))
+        && filter
+            .party
+            .as_ref()
+            .is_none_or(|number| [&call.from, &call.to].iter().any(|end| end.expose() == number.as_str()))
         && filter.from.is_none_or(|from| call.started_at >= from)
         && filter.to.is_none_or(|to| call.started_at < to)
 }

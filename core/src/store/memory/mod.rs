@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod client;
 mod company;
 mod disposition;
 mod extension;

@@ -6,11 +6,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
 use crate::call::{Call, CallEvent, CallSums};
+use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
-    AssignmentId, CallId, CallerId, CompanyId, DispositionId, EventId, ExtensionId, InboundRouteId, LeadId, LeadNoteId,
-    NumberId, QueueId, SessionId, TrunkId, UserId,
+    AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
+    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
 };
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::people::{Caller, Session, User};
@@ -59,6 +60,11 @@ pub(super) struct State {
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
+
+    pub(super) clients: Map<ClientId, Arc<Client>>,
+    pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
+    pub(super) client_notes: Map<(ClientId, ClientNoteId), Arc<ClientNote>>,
+    pub(super) client_note_ids: Map<ClientNoteId, ()>,
 
     pub(super) leads: Map<LeadId, Arc<Lead>>,
     pub(super) lead_notes: Map<(LeadId, LeadNoteId), Arc<LeadNote>>,
@@ -122,6 +128,8 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    Client: "client", company, version;
+    ClientNote: "client_note", company;
     Lead: "lead", company, version;
     LeadNote: "lead_note", company;
     LeadRouting: "lead_routing", company, version;

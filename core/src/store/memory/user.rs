@@ -1,5 +1,6 @@
 //! Users in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,6 +8,7 @@ use async_trait::async_trait;
 use super::unit::{Unit, unless_taken};
 use crate::id::UserId;
 use crate::people::User;
+use crate::search::Entries;
 use crate::store::{Listing, Page, StoreError, UserFilter, UserStore};
 
 #[async_trait]
@@ -66,6 +68,11 @@ impl UserStore for Unit<'_> {
         Ok(self.visible(self.state().users.get(&id)))
     }
 
+    async fn users_by_ids(&mut self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let ids: BTreeSet<&UserId> = ids.iter().collect();
+        Ok(ids.into_iter().filter_map(|id| self.visible(self.state().users.get(id))).collect())
+    }
+
     async fn user_for_update(&mut self, id: UserId) -> Result<Option<User>, StoreError> {
         self.may_write()?;
         self.user(id).await
@@ -97,4 +104,8 @@ fn matches(filter: &UserFilter, user: &User) -> bool {
         && filter.department.as_ref().is_none_or(|department| user.department.as_ref() == Some(department))
         && filter.active.is_none_or(|active| user.is_active == active)
         && filter.reporting_to.is_none_or(|supervisor| user.reporting_to == Some(supervisor))
+        && filter.search.as_ref().is_none_or(|search| {
+            let entries = user.entries();
+            search.matches(|word| entries.has_word(Entries::TEXT, word), |start| entries.begin(start))
+        })
 }

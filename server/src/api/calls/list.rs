@@ -1,26 +1,24 @@
 //! Reading the call log.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use dialplane_core::Permission;
 use dialplane_core::call::{Call, CallStatus, Direction};
-use dialplane_core::command::call::AnnotateCall;
 use dialplane_core::company::{end_of_day, start_of_day};
-use dialplane_core::id::{CallId, CallKind, LeadId, NumberId, QueueId, UserId};
+use dialplane_core::id::{CallId, CallKind, ClientId, LeadId, NumberId, QueueId, UserId};
+use dialplane_core::phone::E164;
 use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
-use super::view::{CallAnswer, CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
-use crate::api::users::Person;
+use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView, Names};
+use crate::api::clients::searched;
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
-use crate::http::input::{Input, Params, PathId, nullable};
-use crate::http::paging::Paging;
+use crate::http::input::{Params, PathId};
+use crate::http::paging::{Pagination, Paging};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -49,9 +47,21 @@ pub(crate) struct CallQuery {
     #[param(value_type = Option<Uuid>)]
     queue_id: Option<QueueId>,
     /// The company's number that was used.
-    #[serde(alias = "phone_number_id", alias = "number")]
+    #[serde(alias = "phone_number_id")]
     #[param(value_type = Option<Uuid>)]
     phone_number_id: Option<NumberId>,
+    /// The number at either end, as it is typed; or the id of a number of the company's.
+    number: Option<String>,
+    /// The client.
+    #[serde(alias = "client_id", alias = "client")]
+    #[param(value_type = Option<Uuid>)]
+    client_id: Option<ClientId>,
+    /// The outcome, exactly.
+    outcome: Option<String>,
+    /// What the names of its people, its numbers, notes and outcome hold: the beginnings of words, all of which must be there. At
+    /// most 10,000 matches are counted.
+    #[serde(alias = "search")]
+    q: Option<String>,
     /// Begun at or after: a local day or an instant.
     #[serde(alias = "date_from")]
     date_from: Option<String>,
@@ -85,39 +95,43 @@ impl CallQuery {
         let zone = authed.company.timezone;
         let from = self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?;
         let to = self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?;
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Problem::field("dateTo", "this is before dateFrom"));
+        }
+        let home = authed.company.default_country;
+        let number = self.number.filter(|text| !text.trim().is_empty());
+        let id: Option<NumberId> = number.as_ref().and_then(|text| text.trim().parse().ok());
+        // A `+` that was not escaped arrives as a blank.
+        let typed = number.filter(|_| id.is_none()).map(|text| match text.strip_prefix(' ') {
+            Some(rest) => format!("+{rest}"),
+            None => text,
+        });
+        let party = typed.map(|text| E164::parse(&text, home)).transpose();
         let agent = if authed.actor.may(Permission::ViewAllCalls) { self.telecaller } else { Some(authed.user.id) };
         Ok(CallFilter {
             agent,
             status: self.status,
             direction: self.call_type,
-            number: self.phone_number_id,
+            number: self.phone_number_id.or(id),
+            client: self.client_id,
+            outcome: self.outcome,
+            party: party.map_err(|error| Problem::field("number", error.to_string()))?,
+            search: searched(self.q.as_deref(), home)?,
             queue: self.queue_id,
             lead: self.lead_id,
             from,
             to,
             before: self.cursor,
+            ..CallFilter::default()
         })
     }
-}
-
-/// The people of these calls by name.
-async fn people(tx: &mut Box<dyn Tx + '_>, calls: &[Call]) -> Reply<BTreeMap<UserId, Person>> {
-    let mut people = BTreeMap::new();
-    for id in calls.iter().filter_map(|call| call.agent) {
-        if !people.contains_key(&id)
-            && let Some(user) = tx.user(id).await?
-        {
-            people.insert(id, Person::of(&user));
-        }
-    }
-    Ok(people)
 }
 
 /// One call as clients see it.
 pub(super) async fn shown(app: &App, authed: &Authed, call: &Call) -> Reply<CallView> {
     let mut tx = app.engine.read(&authed.actor).await?;
-    let people = people(&mut tx, std::slice::from_ref(call)).await?;
-    Ok(CallView::of(call, &people))
+    let names = Names::of(&mut *tx, std::slice::from_ref(call)).await?;
+    Ok(CallView::of(call, &names))
 }
 
 /// The company's calls, newest first; an agent sees their own.
@@ -133,17 +147,31 @@ pub(crate) async fn list_calls(
         return Err(Problem::forbidden());
     }
     let filter = query.filter(&authed)?;
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let CallPage { calls, pagination, next_cursor } = page_of(&mut tx, &filter, paging).await?;
+    Ok(Json(CallsAnswer::new(calls, pagination, next_cursor)))
+}
+
+/// A page of calls as clients see it.
+pub(crate) struct CallPage {
+    pub(crate) calls: Vec<CallView>,
+    pub(crate) pagination: Pagination,
+    /// What to give as `cursor` for the calls after these.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Reads a page of calls; with a cursor the number of the page does not matter.
+pub(crate) async fn page_of(tx: &mut Box<dyn Tx + '_>, filter: &CallFilter, paging: Paging) -> Reply<CallPage> {
     let mut page = paging.page();
     if filter.before.is_some() {
         page.offset = 0;
     }
-    let mut tx = app.engine.read(&authed.actor).await?;
-    let listing = tx.calls(&filter, page).await?;
-    let people = people(&mut tx, &listing.items).await?;
+    let listing = tx.calls(filter, page).await?;
+    let names = Names::of(&mut **tx, &listing.items).await?;
     let more = page.offset + (listing.items.len() as u64) < listing.total;
-    let next = listing.items.last().filter(|_| more).map(|call| call.id.to_string());
-    let calls = listing.items.iter().map(|call| CallView::of(call, &people)).collect();
-    Ok(Json(CallsAnswer::new(calls, paging.of(listing.total), next)))
+    let next_cursor = listing.items.last().filter(|_| more).map(|call| call.id.to_string());
+    let calls = listing.items.iter().map(|call| CallView::of(call, &names)).collect();
+    Ok(CallPage { calls, pagination: paging.of(listing.total), next_cursor })
 }
 
 /// Whether a call is the actor's to see: to everybody else it does not exist.
@@ -165,39 +193,12 @@ pub(crate) async fn get_call(
 ) -> Reply<Versioned<CallDetailAnswer>> {
     let call = visible(&app, &authed, id).await?;
     let mut tx = app.engine.read(&authed.actor).await?;
-    let people = people(&mut tx, std::slice::from_ref(&call)).await?;
+    let names = Names::of(&mut *tx, std::slice::from_ref(&call)).await?;
     let events = tx.call_events(id).await?;
     let detail = CallDetail {
-        call: CallView::of(&call, &people),
+        call: CallView::of(&call, &names),
         legs: call.legs.iter().map(LegView::of).collect(),
         events: events.into_iter().map(EventView::of).collect(),
     };
     Ok(versioned(call.version, CallDetailAnswer::new(detail)))
-}
-
-/// What an agent writes about a call.
-#[derive(Debug, Deserialize, ToSchema)]
-pub(crate) struct CallNotes {
-    /// Notes; null clears them.
-    #[serde(default, deserialize_with = "nullable", alias = "comments")]
-    #[schema(value_type = Option<String>)]
-    notes: Option<Option<String>>,
-    /// What came of it, in the team's own words; null clears it.
-    #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
-    outcome: Option<Option<String>>,
-}
-
-/// Write notes and the outcome of a call. Its status and duration follow from signalling and cannot be written.
-#[utoipa::path(put, path = "/calls/{id}", tag = "calls", params(("id" = Uuid, Path, description = "the call")),
-    request_body = CallNotes, responses((status = 200, body = CallAnswer)))]
-pub(crate) async fn annotate_call(
-    State(app): State<Shared>,
-    authed: Authed,
-    PathId(call): PathId<CallKind>,
-    Input(body): Input<CallNotes>,
-) -> Reply<Versioned<CallAnswer>> {
-    let command = AnnotateCall { notes: body.notes, outcome: body.outcome, ..AnnotateCall::nothing(call) };
-    let call = app.engine.execute(&authed.actor, &command).await?;
-    Ok(versioned(call.version, CallAnswer::new(shown(&app, &authed, &call).await?)))
 }

@@ -1,6 +1,7 @@
 //! `/calls`: the call log, placing and ending calls (document 003).
 
 mod control;
+mod entry;
 mod list;
 mod view;
 
@@ -8,14 +9,16 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use list::instant;
+pub(crate) use list::{CallPage, page_of};
+pub(crate) use view::{CallView, Names};
 
 use crate::state::Shared;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
-        .routes(routes!(list::list_calls))
+        .routes(routes!(list::list_calls, entry::enter_call))
         .routes(routes!(control::initiate_call))
-        .routes(routes!(list::get_call, list::annotate_call))
+        .routes(routes!(list::get_call, entry::change_call, entry::delete_call))
         .routes(routes!(control::hang_up))
 }

@@ -66,6 +66,11 @@ impl LeadQuery {
         if text.as_ref().is_some_and(|text| text.chars().count() > SEARCH_MAX) {
             return Err(Problem::field("q", "a search has at most 200 characters"));
         }
+        let from = self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?;
+        let to = self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?;
+        if from.zip(to).is_some_and(|(from, to)| from >= to) {
+            return Err(Problem::field("dateTo", "this is before dateFrom"));
+        }
         Ok(LeadFilter {
             status: self.status,
             source: self.source,
@@ -73,8 +78,8 @@ impl LeadQuery {
             quality: self.quality,
             agent: if sees_all(authed) { self.assigned_to } else { Some(authed.user.id) },
             assigned: self.assigned,
-            from: self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?,
-            to: self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?,
+            from,
+            to,
             text,
             before: self.cursor,
         })

@@ -14,7 +14,7 @@ use super::view::{Synced, UserAnswer, UserChanged, UserView};
 use crate::api::auth::NewPerson;
 use crate::http::answer::Done;
 use crate::http::etag::{IfMatch, Versioned, versioned};
-use crate::http::faults::Draft;
+use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
 use crate::http::input::{Input, PathId, nullable};
 use crate::problem::Reply;
@@ -72,6 +72,26 @@ pub(crate) struct UserPatch {
     is_active: Option<bool>,
 }
 
+impl UserPatch {
+    /// What is to change, after the rules were asked.
+    pub(crate) fn change(self, expected_version: Option<u32>, faults: &mut Faults) -> Option<UserChange> {
+        let change = UserChange {
+            name: self.name,
+            email: self.email,
+            initials: self.initials,
+            role: self.role,
+            phone: self.phone,
+            country_code: self.country_code,
+            department: self.department,
+            reporting_to: self.reporting_to,
+            is_active: self.is_active,
+            expected_version,
+        };
+        faults.rules(change.faults());
+        Some(change)
+    }
+}
+
 /// Change a user.
 #[utoipa::path(put, path = "/users/{id}", tag = "users", params(("id" = Uuid, Path, description = "the user")),
     request_body = UserPatch, responses((status = 200, body = UserChanged)))]
@@ -82,22 +102,7 @@ pub(crate) async fn update_user(
     IfMatch(expected_version): IfMatch,
     draft: Draft<UserPatch>,
 ) -> Reply<Versioned<UserChanged>> {
-    let change = draft.checked(|body, faults| {
-        let change = UserChange {
-            name: body.name,
-            email: body.email,
-            initials: body.initials,
-            role: body.role,
-            phone: body.phone,
-            country_code: body.country_code,
-            department: body.department,
-            reporting_to: body.reporting_to,
-            is_active: body.is_active,
-            expected_version,
-        };
-        faults.rules(change.faults());
-        Some(change)
-    })?;
+    let change = draft.checked(|body, faults| body.change(expected_version, faults))?;
     let user = app.engine.execute(&authed.actor, &UpdateUser { user, change }).await?;
     Ok(versioned(user.version, UserChanged::new("User updated successfully", UserView::of(&user))))
 }

@@ -7,6 +7,7 @@ mod view;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use change::UserPatch;
 pub(crate) use list::{UserQuery, listed};
 pub(crate) use view::{Person, UserView, UsersAnswer};
 

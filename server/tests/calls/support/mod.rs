@@ -7,6 +7,7 @@ pub(crate) mod message;
 pub(crate) mod peer;
 pub(crate) mod phone;
 pub(crate) mod ports;
+#[path = "../../shared/postgres.rs"]
 pub(crate) mod postgres;
 pub(crate) mod server;
 pub(crate) mod shop;
