@@ -86,6 +86,8 @@ prepare() {
     has cc gcc
     has sipp sip-tester sipp
     has baresip baresip-core baresip
+    has node nodejs node
+    has npm npm
     [ "${#missing[@]}" -eq 0 ] || install "${missing[@]}"
 
     if [ -z "${DIALPLANE_TEST_POSTGRES:-}" ]; then

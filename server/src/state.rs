@@ -19,6 +19,7 @@ use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
 use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
+use crate::live::Hub;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -44,6 +45,8 @@ pub(crate) struct App {
     pub(crate) calls: OnceLock<Arc<Telephony>>,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
+    /// Who follows events live.
+    pub(crate) live: Hub,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Counts the changes that call control must know of.
@@ -101,6 +104,7 @@ impl App {
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),
+            live: Hub::default(),
             outbox,
             directory,
             metrics,

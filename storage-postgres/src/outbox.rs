@@ -46,6 +46,9 @@ const CLAIM: &str = concat!(
     columns!(),
     " FROM claimed ORDER BY seq"
 );
+/// In two texts, so that each follows an index from its end.
+const HEAD: &str = "SELECT seq FROM outbox WHERE company_id = $1 ORDER BY seq DESC LIMIT 1";
+const HEAD_OF_ALL: &str = "SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1";
 const MARK_DELIVERED: &str = concat!(
     "UPDATE outbox SET delivered_at = $3 WHERE id = ANY($2) AND delivered_at IS NULL AND ",
     within!("company_id")
@@ -121,5 +124,14 @@ impl<L: Link> Outbox for PgRepo<L> {
             Some(amount(after)),
         );
         self.all(list.page(0, u64::from(limit)).build()).await?.iter().map(read).collect()
+    }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let statement = match self.company_filter() {
+            Some(company) => query(HEAD).bind(company),
+            None => query(HEAD_OF_ALL),
+        };
+        let row = self.one(statement).await?;
+        row.map_or(Ok(0), |row| Fields::of(&row, TABLE).count("seq"))
     }
 }

@@ -42,6 +42,8 @@ pub(crate) const DELIVERED: Scoped = scoped!(["UPDATE outbox SET delivered_at = 
 pub(crate) const AFTER: Scoped =
     scoped!(["SELECT ", columns!(), " FROM outbox WHERE seq > ?2"][" ORDER BY seq LIMIT ?3"]);
 
+pub(crate) const HEAD: Scoped = scoped!(["SELECT seq FROM outbox WHERE seq > 0"][" ORDER BY seq DESC LIMIT 1"]);
+
 fn read(row: &mut Fields<'_>) -> Result<Envelope, StoreError> {
     let seq = row.count("seq")?;
     Ok(Envelope {
@@ -112,5 +114,10 @@ impl Outbox for SqliteRepo<'_> {
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError> {
         let query = self.scoped(&AFTER).bind(stored(after)).bind(limit);
         self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let head = self.fetch(self.scoped(&HEAD)).await?.one(TABLE, |row| row.count("seq"))?;
+        Ok(head.unwrap_or(0))
     }
 }

@@ -177,4 +177,7 @@ pub trait Outbox: Send {
     /// In a company scope, who asks again with the last `seq` they got misses nothing: no event of the company becomes visible
     /// behind one that is visible already.
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError>;
+
+    /// The `seq` of the newest event of the scope; 0 when there is none. Cheap.
+    async fn events_head(&mut self) -> Result<u64, StoreError>;
 }

@@ -5,6 +5,7 @@ mod analytics;
 mod auth;
 mod callers;
 mod calls;
+mod clients;
 mod companies;
 mod extensions;
 mod inbound_routes;
@@ -30,6 +31,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use openapi::document;
 
 use crate::http::{guard, headers, idempotency, measure, request_id};
+use crate::live;
 use crate::problem::Problem;
 use crate::state::Shared;
 
@@ -42,6 +44,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(companies::routes())
+        .merge(clients::routes())
         .merge(users::routes())
         .merge(callers::routes())
         .merge(agents::routes())
@@ -53,6 +56,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(calls::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(live::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.
@@ -75,6 +79,8 @@ pub(crate) fn router(app: &Shared) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method() })
         .layer(from_fn(deadline))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(live::sockets(app))
+        .layer(from_fn_with_state(Shared::clone(app), live::handshakes))
         .layer(from_fn(measure::layer));
     if let Some(cors) = headers::cors(&app.settings.cors_origins) {
         router = router.layer(cors);

@@ -14,7 +14,28 @@ use crate::problem::{FieldError, ProblemBody};
         description = "A contact-centre engine: people, phone numbers with daily allowances, telephony and calls.\n\nEvery resource \
                        is served below `/api` and below `/api/v1`. Request fields are accepted in camelCase and in snake_case. \
                        POST requests take an `Idempotency-Key`; resources with a `version` take `If-Match`. A platform admin acts in \
-                       another company by `X-Company-Id`."
+                       another company by `X-Company-Id`.\n\n\
+                       ## Live events\n\n\
+                       `GET /api/events` is a stream of server-sent events. Socket.IO (version 4) is served at `/socket.io`: connect with \
+                       the access token as `auth: {token}`, as `Authorization` header or as the query parameter `token`; a connection \
+                       that is refused gets `connect_error` with a message that begins with the error's code. Events, each with its `seq` as second \
+                       argument:\n\n\
+                       | event | payload |\n|---|---|\n\
+                       | `new-lead-assigned` | `{leadId, leadName, leadPhone, assignedAt}`, to whom it was given |\n\
+                       | `call-status-updated` | `{callId, status, duration}`: seconds talked, 0 until the call is over |\n\
+                       | `user-status-updated` | `{userId, status, lastActive}`: the availability that was chosen, and when |\n\
+                       | `event` | the envelope of every event, as `/api/events` sends it; for sockets with `auth: {envelopes: true}` |\n\
+                       | `cursor` | `{seq}`: there is nothing more to know up to here; after connecting, and when others were told something |\n\
+                       | `replay-reset` | `{seq}`: more was missed than is repeated, read the state anew |\n\
+                       | `end` | `{reason}`, before the server disconnects: `token_expired`, `token_revoked`, `too_slow`, `stopping` |\n\n\
+                       Rooms follow from the token: admins and managers are told everything of the company, others what concerns \
+                       themselves and the calls of the queues they are members of. `join-user-room` with one's own user id is acknowledged with \
+                       `{success: true, userId}`; somebody else's room is refused with `{success: false, code, message}`. A client \
+                       that connects again gives the last `seq` it was told as `auth: {token, lastSeq}` and is sent what it has missed, \
+                       in order and once, up to 10,000 events of the company; make `auth` a function, so that it is asked anew each time. \
+                       After the server has disconnected a socket (`io server disconnect`) the client connects by itself with a fresh \
+                       token; when the server stops, Socket.IO tries again on its own. A platform admin follows another company with \
+                       `auth: {companyId}`."
     ),
     components(schemas(ProblemBody, FieldError)),
     security(("bearer" = [])),

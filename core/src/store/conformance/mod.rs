@@ -288,6 +288,7 @@ macro_rules! conformance_suite {
                 an_undone_claim_was_never_made,
                 claims_of_several_never_overlap,
                 a_follower_misses_nothing,
+                the_head_is_the_newest_event_of_the_scope,
                 events_live_and_die_with_their_unit_of_work,
             }
             time {

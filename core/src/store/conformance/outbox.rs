@@ -44,12 +44,28 @@ pub async fn an_event_reads_back_as_it_was_written(store: &dyn Store) {
         Event::NumbersAdded { numbers: Vec::new() },
         Event::NumbersAdded { numbers: (0..500).map(|_| rows.id()).collect() },
         Event::TelephonyUpdated { what: TelephonyPart::InboundRoute },
-        Event::CallAnswered { call: rows.id(), agent: None },
+        Event::CallStarted {
+            call: rows.id(),
+            status: crate::call::CallStatus::Queued,
+            agent: None,
+            rung: Some(rows.id()),
+            queue: Some(rows.id()),
+        },
+        Event::CallStatusChanged {
+            call: rows.id(),
+            status: crate::call::CallStatus::Ringing,
+            agent: Some(rows.id()),
+            rung: None,
+            queue: None,
+        },
+        Event::CallAnswered { call: rows.id(), agent: None, rung: None, queue: Some(rows.id()) },
         Event::CallEnded {
             call: rows.id(),
             agent: Some(rows.id()),
             status: crate::call::CallStatus::NoAnswer,
             talk_seconds: u32::MAX,
+            rung: Some(rows.id()),
+            queue: None,
         },
     ];
     let actors = [ActorName::System, ActorName::Host, ActorName::User(rows.id())];
@@ -116,6 +132,30 @@ pub async fn missed_events_are_read_from_where_one_was(store: &dyn Store) {
     // Delivery has nothing to do with it.
     write!(store, scope, tx => tx.mark_delivered(&ids(&all), rows.now()).await.unwrap());
     assert_eq!(read!(store, scope, tx => tx.events_after(0, 100).await.unwrap()), all);
+}
+
+/// The head is the place of the newest event that the scope sees: who begins to follow there misses nothing that comes.
+pub async fn the_head_is_the_newest_event_of_the_scope(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (our_scope, their_scope) = (Scope::Company(ours.id), Scope::Company(theirs.id));
+    assert_eq!(read!(store, our_scope, tx => tx.events_head().await.unwrap()), 0);
+    write!(store, our_scope, tx => {
+        tx.append_events(&[rows.event(ours.id), rows.event(ours.id)]).await.unwrap();
+    });
+    write!(store, their_scope, tx => tx.append_events(&[rows.event(theirs.id)]).await.unwrap());
+    let all = read!(store, our_scope, tx => tx.events_after(0, 9).await.unwrap());
+    let head = read!(store, our_scope, tx => tx.events_head().await.unwrap());
+    assert_eq!(Some(head), all.last().map(|event| event.seq));
+    assert_eq!(read!(store, our_scope, tx => tx.events_after(head, 9).await.unwrap()), []);
+    let their_head = read!(store, their_scope, tx => tx.events_head().await.unwrap());
+    assert!(their_head > head);
+    assert_eq!(read!(store, Scope::System, tx => tx.events_head().await.unwrap()), their_head);
+    {
+        let mut tx = begin(store, our_scope, Access::Write).await;
+        tx.append_events(&[rows.event(ours.id)]).await.unwrap();
+    }
+    assert_eq!(read!(store, our_scope, tx => tx.events_head().await.unwrap()), head);
 }
 
 /// Events are claimed oldest first, as many as asked for, and nobody else gets them before the lease ends.

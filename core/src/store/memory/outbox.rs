@@ -71,4 +71,10 @@ impl Outbox for Unit<'_> {
         let own = later.filter(|event| self.sees(event.company));
         Ok(own.take(limit as usize).map(|event| Envelope::clone(event)).collect())
     }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let mut all = self.state().events.from(&0);
+        let newest = all.rfind(|(_, event)| self.sees(event.company));
+        Ok(newest.map_or(0, |(seq, _)| *seq))
+    }
 }
