@@ -77,6 +77,8 @@ pub enum End {
     Agent,
     /// The number that is called.
     Destination,
+    /// The call as a whole: it is over, and nothing more will be told of its ends.
+    Call,
 }
 
 /// How an end stands.
@@ -124,6 +126,12 @@ pub fn changes(call: &Call, report: &EndReport) -> Vec<(DateTime<Utc>, Change)> 
     match report.end {
         End::Agent => agent(&mut steps, report),
         End::Destination => destination(&mut steps, report),
+        End::Call => {
+            if let EndStatus::Unanswered(cause) = report.status {
+                let side = if cause == HangupCause::Cancelled { Side::Caller } else { Side::System };
+                steps.ended(side, cause, report.sip_status);
+            }
+        }
     }
     steps.list
 }
@@ -333,6 +341,19 @@ mod tests {
         let never = report(&call, End::Agent, EndStatus::Unanswered(HangupCause::NoAnswer), 30);
         play(&mut call, &[ringing, never, ringing]);
         assert_eq!((call.status, call.legs.len()), (CallStatus::NoAnswer, 1));
+    }
+
+    #[test]
+    fn a_call_of_which_nothing_more_will_be_heard_ends_as_far_as_it_came() {
+        let gone = |call: &Call| report(call, End::Call, EndStatus::Unanswered(HangupCause::Cancelled), 200);
+        let mut call = placed();
+        let over = gone(&call);
+        play(&mut call, &[over]);
+        assert_eq!((call.status, call.legs.len()), (CallStatus::Cancelled, 1));
+        let mut call = placed();
+        let talking = report(&call, End::Destination, EndStatus::InProgress, 10);
+        play(&mut call, &[talking, over]);
+        assert_eq!((call.status, call.talk_seconds()), (CallStatus::Completed, 190));
     }
 
     #[test]

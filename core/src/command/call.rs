@@ -54,7 +54,7 @@ pub enum Via {
 }
 
 /// How long after a call was handed over to a service the service is asked about it, when nothing was heard of it.
-pub const SILENCE_SECONDS_MAX: i64 = 60;
+pub const SILENCE_SECONDS_MAX: i64 = 15;
 
 /// A call that may be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]

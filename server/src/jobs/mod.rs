@@ -6,6 +6,7 @@ mod sessions;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::integrations::twilio;
 use crate::live;
 use crate::state::Shared;
 
@@ -15,5 +16,9 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
     jobs.spawn(sessions::run(Shared::clone(app), stop.clone()));
+    if let Some(carrier) = app.twilio.get() {
+        jobs.spawn(twilio::follow::run(carrier.clone(), stop.clone()));
+        jobs.spawn(twilio::fetch::run(carrier.clone(), app.recordings.clone(), stop.clone()));
+    }
     jobs
 }
