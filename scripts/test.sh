@@ -165,6 +165,11 @@ step "clippy" cargo clippy --workspace --all-targets -- -D warnings
 tests_and_doc_tests
 step "documentation" env RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 step "examples" examples
+if python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    step "described and served alike" scripts/schemathesis.sh
+else
+    say "== described and served alike: left out, as python3 with venv is not installed"
+fi
 
 say
 for name in ${failures[@]+"${failures[@]}"}; do say "FAILED: $name"; done

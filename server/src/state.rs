@@ -17,7 +17,6 @@ use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
-use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
 use crate::integrations::twilio::Twilio;
 use crate::live::Hub;
@@ -39,7 +38,6 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) limiter: Limiter,
-    pub(crate) replays: Replays,
     /// Reports that were made lately.
     pub(crate) answers: Arc<Answers>,
     pub(crate) setup: SetupLink,
@@ -105,7 +103,6 @@ impl App {
             tokens: Tokens::new(signing.expose().as_bytes(), settings.access_life),
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
-            replays: Replays::default(),
             answers,
             setup: SetupLink::default(),
             calls: OnceLock::new(),

@@ -45,6 +45,7 @@ mod outbox;
 mod pool;
 mod queue;
 mod recording;
+mod request;
 mod search;
 mod session;
 mod text;

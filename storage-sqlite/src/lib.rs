@@ -35,6 +35,7 @@ mod plans;
 mod pool;
 mod queue;
 mod recording;
+mod request;
 mod search;
 mod session;
 mod statement;

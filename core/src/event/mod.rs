@@ -5,6 +5,7 @@ mod audience;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::call::CallStatus;
 use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, UserId};
@@ -42,6 +43,22 @@ pub enum Event {
         /// Whether they may sign in.
         active: bool,
     },
+    /// A user's role became another.
+    #[serde(rename = "user.role_changed")]
+    RoleChanged {
+        /// Whose.
+        user: UserId,
+        /// What it was.
+        from: Role,
+        /// What it is.
+        to: Role,
+    },
+    /// A user has a new password; every session of theirs ended.
+    #[serde(rename = "user.password_changed")]
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+    },
     /// A user was removed.
     #[serde(rename = "user.deleted")]
     UserDeleted {
@@ -63,6 +80,24 @@ pub enum Event {
         created: u32,
         /// Records removed.
         deleted: u32,
+    },
+    /// Somebody signed in.
+    #[serde(rename = "session.opened")]
+    SessionOpened {
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody tried to sign in as a user, with a wrong password or to a closed account.
+    #[serde(rename = "session.refused")]
+    SessionRefused {
+        /// As whom.
+        user: UserId,
+    },
+    /// Somebody signed out.
+    #[serde(rename = "session.closed")]
+    SessionClosed {
+        /// Who.
+        user: UserId,
     },
     /// Somebody's sessions were closed because a refresh token was used twice.
     #[serde(rename = "session.reused")]
@@ -129,6 +164,9 @@ pub enum Event {
     TelephonyUpdated {
         /// What: `extension`, `trunk`, `inbound_route` or `queue`.
         what: TelephonyPart,
+        /// Which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Uuid>,
     },
     /// A queue changed.
     #[serde(rename = "queue.updated")]
@@ -320,14 +358,19 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 34] = [
+    pub const NAMES: [&str; 39] = [
         "company.created",
         "company.updated",
         "user.created",
         "user.updated",
+        "user.role_changed",
+        "user.password_changed",
         "user.deleted",
         "agent.availability_changed",
         "callers.synced",
+        "session.opened",
+        "session.refused",
+        "session.closed",
         "session.reused",
         "phone_numbers.added",
         "phone_number.updated",
@@ -365,9 +408,14 @@ impl Event {
             Self::CompanyUpdated {} => "company.updated",
             Self::UserCreated { .. } => "user.created",
             Self::UserUpdated { .. } => "user.updated",
+            Self::RoleChanged { .. } => "user.role_changed",
+            Self::PasswordChanged { .. } => "user.password_changed",
             Self::UserDeleted { .. } => "user.deleted",
             Self::AvailabilityChanged { .. } => "agent.availability_changed",
             Self::CallersSynced { .. } => "callers.synced",
+            Self::SessionOpened { .. } => "session.opened",
+            Self::SessionRefused { .. } => "session.refused",
+            Self::SessionClosed { .. } => "session.closed",
             Self::SessionReused { .. } => "session.reused",
             Self::NumbersAdded { .. } => "phone_numbers.added",
             Self::NumberUpdated { .. } => "phone_number.updated",

@@ -1,7 +1,10 @@
 //! The description of the API, generated from the handlers.
 
+use axum::http::{Method, StatusCode};
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Ref, RefOr, ResponseBuilder, content::ContentBuilder};
+use utoipa::openapi::{Content, Ref, RefOr, Response, ResponseBuilder, content::ContentBuilder};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
@@ -58,20 +61,63 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
         .nest("/api", super::resources())
         .merge(super::operations::routes());
     let (_, mut openapi) = router.split_for_parts();
-    for item in openapi.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(Option::as_mut);
-        for operation in operations {
-            operation.responses.responses.entry("default".to_owned()).or_insert_with(problem);
+    for (path, item) in &mut openapi.paths.paths {
+        let operations = [
+            (Method::GET, &mut item.get),
+            (Method::PUT, &mut item.put),
+            (Method::POST, &mut item.post),
+            (Method::DELETE, &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation.as_mut().filter(|_| path.starts_with("/api/")) {
+                complete(path, &method, operation);
+            }
         }
     }
     openapi
 }
 
-fn problem() -> RefOr<utoipa::openapi::Response> {
-    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody"))).build();
-    let response = ResponseBuilder::new().description("an error").content("application/json", content).build();
-    RefOr::T(response)
+/// Adds the answers that follow from what a route is, and not from what it does: the layers and extractors give them.
+fn complete(path: &str, method: &Method, operation: &mut Operation) {
+    let public = operation.security.as_ref().is_some_and(|security| security.contains(&SecurityRequirement::default()));
+    let (has_body, names_one) = (operation.request_body.is_some(), path.contains('{'));
+    let rules = [
+        (StatusCode::NOT_MODIFIED, *method == Method::GET && names_one),
+        (StatusCode::BAD_REQUEST, true),
+        (StatusCode::UNAUTHORIZED, true),
+        (StatusCode::FORBIDDEN, true),
+        // Every route behind a sign-in takes the header that names a company, which may not be there.
+        (StatusCode::NOT_FOUND, !public || has_body),
+        (StatusCode::CONFLICT, *method != Method::GET),
+        (StatusCode::PAYLOAD_TOO_LARGE, has_body || *method == Method::POST),
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, has_body),
+        (StatusCode::UNPROCESSABLE_ENTITY, has_body),
+        (StatusCode::TOO_MANY_REQUESTS, true),
+        (StatusCode::SERVICE_UNAVAILABLE, true),
+    ];
+    for (status, _) in rules.into_iter().filter(|(_, applies)| *applies) {
+        let answer = || if status == StatusCode::NOT_MODIFIED { unchanged() } else { problem(status) };
+        // A route that says more about one of them keeps its words; the body is the same everywhere.
+        let entry = operation.responses.responses.entry(status.as_str().to_owned()).or_insert_with(answer);
+        if let RefOr::T(response) = entry
+            && status.as_u16() >= 400
+        {
+            response.content.entry("application/json".to_owned()).or_insert_with(|| RefOr::T(body()));
+        }
+    }
+}
+
+fn body() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("ProblemBody"))).build()
+}
+
+fn unchanged() -> RefOr<Response> {
+    RefOr::T(ResponseBuilder::new().description("the client has it already").build())
+}
+
+fn problem(status: StatusCode) -> RefOr<Response> {
+    let description = status.canonical_reason().unwrap_or("an error").to_lowercase();
+    RefOr::T(ResponseBuilder::new().description(description).content("application/json", body()).build())
 }
 
 #[cfg(test)]

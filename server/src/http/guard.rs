@@ -15,7 +15,7 @@ use dialplane_core::id::CompanyId;
 use dialplane_core::people::User;
 use dialplane_core::{Actor, Permission};
 
-use super::rate_limit::Key;
+use super::rate_limit::{Key, Standing};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -108,9 +108,13 @@ pub(crate) async fn layer(State(app): State<Shared>, mut request: Request, next:
     let address = client_address(&app, request.headers(), request.extensions().get());
     let is_signed = is_signed(request.uri().path());
     match identify(&app, request.headers(), address, is_signed).await {
-        Ok(identity) => {
+        Ok((identity, standing)) => {
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(standing) = standing {
+                standing.tell(response.headers_mut());
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }
@@ -122,32 +126,41 @@ fn is_signed(path: &str) -> bool {
     path.ends_with("/calls/status-callback") || path.ends_with("/calls/recording-status")
 }
 
-async fn identify(app: &App, headers: &HeaderMap, address: IpAddr, is_signed: bool) -> Reply<Identity> {
+async fn identify(
+    app: &App,
+    headers: &HeaderMap,
+    address: IpAddr,
+    is_signed: bool,
+) -> Reply<(Identity, Option<Standing>)> {
     let Some(token) = bearer(headers) else {
-        if !is_signed {
-            app.limiter.count(Key::Anonymous(address))?;
-        }
-        return Ok(Identity::Anonymous);
+        let standing = if is_signed { None } else { app.limiter.count(Key::Anonymous(address))? };
+        return Ok((Identity::Anonymous, standing));
     };
     let named = headers.get(COMPANY_HEADER).map(|value| value.to_str().unwrap_or_default());
-    Ok(admit(app, token, named, address).await?.map_or(Identity::Refused, |authed| Identity::Known(Arc::new(authed))))
+    let (authed, standing) = admit(app, token, named, address).await?;
+    Ok((authed.map_or(Identity::Refused, |authed| Identity::Known(Arc::new(authed))), standing))
 }
 
 /// Lets in whoever holds `token`, into the company they name or else into their own, and counts it against their limit or that
-/// of their address; `None` when the token is not valid.
+/// of their address; nobody when the token is not valid.
 ///
 /// # Errors
 /// 429, and what naming a company may be answered with.
-pub(crate) async fn admit(app: &App, token: &str, named: Option<&str>, address: IpAddr) -> Reply<Option<Authed>> {
+pub(crate) async fn admit(
+    app: &App,
+    token: &str,
+    named: Option<&str>,
+    address: IpAddr,
+) -> Reply<(Option<Authed>, Option<Standing>)> {
     let Some(authed) = authenticate(app, token).await? else {
-        app.limiter.count(Key::Anonymous(address))?;
-        return Ok(None);
+        return Ok((None, app.limiter.count(Key::Anonymous(address))?));
     };
-    app.limiter.count(Key::Account(authed.user.id))?;
-    match named {
-        Some(company) => elsewhere(app, company, authed).await.map(Some),
-        None => Ok(Some(authed)),
-    }
+    let standing = app.limiter.count(Key::Account(authed.user.id))?;
+    let authed = match named {
+        Some(company) => elsewhere(app, company, authed).await?,
+        None => authed,
+    };
+    Ok((Some(authed), standing))
 }
 
 /// Verifies a token and reads its user as they are now.

@@ -1,7 +1,7 @@
-//! Work that goes on beside requests: delivering events, handing them to live streams, clearing old sessions.
+//! Work that goes on beside requests: delivering events, handing them to live streams, clearing away what has had its time.
 
 mod outbox;
-mod sessions;
+mod purge;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
-    jobs.spawn(sessions::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
     if let Some(carrier) = app.twilio.get() {
         jobs.spawn(twilio::follow::run(carrier.clone(), stop.clone()));
         jobs.spawn(twilio::fetch::run(carrier.clone(), app.recordings.clone(), stop.clone()));

@@ -145,7 +145,7 @@ async fn admit(app: &Shared, socket: &SocketRef, auth: Value) -> Reply<(Feed, bo
         app.limiter.count(Key::Anonymous(address))?;
         return Err(Problem::no_token());
     }
-    let admitted = guard::admit(app, token, auth.company.as_deref(), address).await?;
+    let (admitted, _) = guard::admit(app, token, auth.company.as_deref(), address).await?;
     let authed = admitted.ok_or_else(Problem::bad_token)?;
     let choice = if auth.envelopes { Choice::All } else { Choice::parse(Documented::SOURCES)? };
     let feed = Feed::open(app, &authed, Transport::SocketIo, auth.last_seq, choice).await?;

@@ -22,6 +22,7 @@ mod number;
 mod outbox;
 mod queue;
 mod recording;
+mod request;
 mod session;
 mod state;
 mod trunk;
