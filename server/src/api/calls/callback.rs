@@ -34,7 +34,7 @@ async fn verified<'a>(
 }
 
 /// Twilio says how a call goes. Signed with `X-Twilio-Signature`; what comes twice or late changes nothing.
-#[utoipa::path(post, path = "/calls/status-callback", tag = "calls",
+#[utoipa::path(post, path = "/calls/status-callback", tag = "calls", security(()),
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = Done), (status = 403, description = "the signature is missing or wrong")))]
 pub(crate) async fn status_changed(
@@ -49,7 +49,7 @@ pub(crate) async fn status_changed(
 }
 
 /// Twilio says that a call was recorded: the recording is fetched. Signed with `X-Twilio-Signature`.
-#[utoipa::path(post, path = "/calls/recording-status", tag = "calls",
+#[utoipa::path(post, path = "/calls/recording-status", tag = "calls", security(()),
     request_body(content = String, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, body = Done), (status = 403, description = "the signature is missing or wrong")))]
 pub(crate) async fn recorded(

@@ -19,14 +19,20 @@ const BATCH: u32 = 20;
 const LOOK: Duration = Duration::from_secs(5);
 /// A call goes on for a day at most; what is older is over, whatever Twilio says.
 const LIFE: TimeDelta = TimeDelta::hours(25);
-/// How far Twilio's clock may be from ours when a call is recognised by the time of its making.
-const SKEW: TimeDelta = TimeDelta::seconds(30);
+/// How old a call must be before its absence at Twilio means that it was never placed: no request takes that long to arrive.
+const ABSENCE: TimeDelta = TimeDelta::seconds(30);
+/// How far Twilio's clock may be from ours when a call is recognised by its ends and the time of its making.
+const SKEW: TimeDelta = TimeDelta::seconds(5);
 
 /// Asks until told to stop.
 pub(crate) async fn run(twilio: Twilio, stop: CancellationToken) {
     loop {
-        if let Err(error) = turn(&twilio).await {
-            tracing::warn!(?error, "calls at twilio could not be followed, trying again");
+        tokio::select! {
+            // What was being asked is asked again when it is due.
+            () = stop.cancelled() => return,
+            done = turn(&twilio) => if let Err(error) = done {
+                tracing::warn!(?error, "calls at twilio could not be followed, trying again");
+            },
         }
         tokio::select! {
             () = stop.cancelled() => return,
@@ -106,7 +112,8 @@ async fn ask(twilio: &Twilio, call: &Call, sid: &str) -> Result<(), Failed> {
 async fn find(twilio: &Twilio, call: &Call, row: &CarrierCall) -> Result<(), Failed> {
     let Some(telephone) = call.legs.first().map(|leg| leg.party.as_str()) else { return Ok(()) };
     let mut found = twilio.0.client.calls_between(call.from.expose(), telephone).await?;
-    found.retain(|candidate| made_at(candidate).is_some_and(|at| at >= row.created_at - SKEW));
+    let made = row.created_at - SKEW..row.created_at + ABSENCE;
+    found.retain(|candidate| made_at(candidate).is_some_and(|at| made.contains(&at)));
     found.sort_by_key(made_at);
     for candidate in found {
         let sid = Some(candidate.sid.clone());
@@ -116,6 +123,9 @@ async fn find(twilio: &Twilio, call: &Call, row: &CarrierCall) -> Result<(), Fai
         if told.map_err(crate::problem::Problem::from)? != Reported::Foreign {
             return ask(twilio, call, &candidate.sid).await;
         }
+    }
+    if twilio.0.engine.now() - row.created_at < ABSENCE {
+        return Ok(());
     }
     tracing::info!(call = %call.id, "twilio has no such call");
     Ok(over(twilio, call, HangupCause::TimerExpired).await?)
