@@ -72,6 +72,8 @@ impl Server {
 
     /// The same with its log in `log`.
     pub(crate) fn start_logged(directory: TempDir, environment: &[(&str, &str)], log: Stdio) -> Self {
+        // The client is built with TLS, as the server's own is, and wants to know by whom; an error says that it knows.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let mut child = command(directory.path())
             .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
             .env("DIALPLANE_LOG", "warn")
