@@ -141,6 +141,16 @@ impl Problem {
         Self { existing: Some(id.to_string()), ..self }
     }
 
+    /// A rule of somebody else's refused it.
+    pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+    }
+
+    /// A message that is not from whom it says it is.
+    pub(crate) fn untrusted(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_signature", message)
+    }
+
     /// The body is too large.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body is larger than {limit} bytes"))

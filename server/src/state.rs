@@ -18,7 +18,9 @@ use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
+use crate::integrations::twilio::Twilio;
 use crate::live::Hub;
+use crate::recordings::Recordings;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -41,6 +43,10 @@ pub(crate) struct App {
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
+    /// Twilio as a carrier, where there is an account.
+    pub(crate) twilio: OnceLock<Twilio>,
+    /// The audio of recorded calls.
+    pub(crate) recordings: Recordings,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
@@ -100,6 +106,8 @@ impl App {
             answers,
             setup: SetupLink::default(),
             calls: OnceLock::new(),
+            twilio: OnceLock::new(),
+            recordings: Recordings::below(&settings.data_dir),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
             outbox,

@@ -28,6 +28,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -43,6 +44,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod recording;
 mod request;
 mod search;
 mod session;

@@ -16,6 +16,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -33,6 +34,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod recording;
 mod request;
 mod search;
 mod session;

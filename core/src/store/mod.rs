@@ -24,6 +24,7 @@
 //! - **Access.** Writing, locking (`*_for_update`) and claiming in a unit of work that only reads is [`StoreError::Backend`] and
 //!   changes nothing.
 
+mod carrier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod crm;
@@ -39,6 +40,7 @@ mod telephony;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use carrier::{CarrierCallStore, RecordingStore};
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
 pub use filter::{CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
@@ -144,6 +146,8 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + CallFigureStore
+    + CarrierCallStore
+    + RecordingStore
     + ClientStore
     + LeadStore
     + LeadRoutingStore

@@ -7,6 +7,7 @@ mod purge;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::integrations::twilio;
 use crate::live;
 use crate::state::Shared;
 
@@ -17,5 +18,9 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
+    if let Some(carrier) = app.twilio.get() {
+        jobs.spawn(twilio::follow::run(carrier.clone(), stop.clone()));
+        jobs.spawn(twilio::fetch::run(carrier.clone(), app.recordings.clone(), stop.clone()));
+    }
     jobs
 }

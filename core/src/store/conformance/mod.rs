@@ -40,6 +40,7 @@ pub mod assignments;
 pub mod atomicity;
 pub mod callers;
 pub mod calls;
+pub mod carriers;
 pub mod clients;
 pub mod companies;
 pub mod contention;
@@ -165,6 +166,14 @@ macro_rules! conformance_suite {
                 a_place_in_a_timeline_is_taken_once,
                 an_ended_call_is_deleted_with_its_timeline,
                 the_span_of_an_agent_is_that_of_their_ended_calls,
+            }
+            carriers {
+                a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only,
+                a_call_and_a_name_at_a_service_are_taken_once,
+                due_carrier_calls_and_recordings_come_in_order,
+                a_recording_reads_back_and_is_replaced_by_its_next_version_only,
+                a_deleted_call_takes_its_carrier_call_and_recordings_along,
+                another_companys_carrier_calls_and_recordings_are_absent,
             }
             figures {
                 sums_of_days_add_up_and_come_back,

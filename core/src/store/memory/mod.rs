@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -20,6 +21,7 @@ mod map;
 mod number;
 mod outbox;
 mod queue;
+mod recording;
 mod request;
 mod session;
 mod state;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
+use crate::call::carrier::{CarrierCall, Service};
+use crate::call::recording::Recording;
 use crate::call::{Call, CallEvent, CallSums};
 use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
+    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, SessionId, TrunkId, UserId,
 };
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::once::{ClaimedRequest, RequestKey};
@@ -61,6 +63,11 @@ pub(super) struct State {
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
+
+    pub(super) carrier_calls: Map<CallId, Arc<CarrierCall>>,
+    pub(super) carrier_sids: Map<(Service, String), CallId>,
+    pub(super) recordings: Map<RecordingId, Arc<Recording>>,
+    pub(super) recording_sids: Map<(Service, String), RecordingId>,
 
     pub(super) clients: Map<ClientId, Arc<Client>>,
     pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
@@ -131,6 +138,8 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    CarrierCall: "carrier_call", company, version;
+    Recording: "recording", company, version;
     Client: "client", company, version;
     ClientNote: "client_note", company;
     Lead: "lead", company, version;
