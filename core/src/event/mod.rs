@@ -256,6 +256,9 @@ pub enum Event {
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
+    /// How the company is connected to Meta changed.
+    #[serde(rename = "meta_settings.updated")]
+    MetaSettingsUpdated {},
 }
 
 /// A part of the telephone set-up.
@@ -313,6 +316,7 @@ impl Event {
             Self::LeadConverted { .. } => "lead.converted",
             Self::LeadDeleted { .. } => "lead.deleted",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
+            Self::MetaSettingsUpdated {} => "meta_settings.updated",
         }
     }
 }
