@@ -95,8 +95,12 @@ async fn record_agent<R>(repo: &mut dyn Repo, agent: UserId, shares: &[&Share]) 
     Ok(())
 }
 
-/// The figures of an agent as the log has them: for a caller record that begins when its user has talked before.
-pub(super) async fn of_agent(repo: &mut dyn Repo, agent: UserId) -> Result<Figures, StoreError> {
+/// The figures of a user as the log has them: for a caller record that begins when its user has talked before, and for people
+/// without a record.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn of_agent(repo: &mut dyn Repo, agent: UserId) -> Result<Figures, StoreError> {
     let Some((first, last)) = repo.call_span(agent).await? else { return Ok(Figures::default()) };
     let days = repo.call_volumes(Some(agent), NaiveDate::MIN, NaiveDate::MAX).await?;
     let sums: crate::call::CallSums = days.into_iter().map(|(_, sums)| sums).sum();

@@ -70,6 +70,12 @@ const fn matters(event: &Event) -> bool {
             | Event::UserCreated { .. }
             | Event::UserUpdated { .. }
             | Event::UserDeleted { .. }
+            | Event::LeadCreated { .. }
+            | Event::LeadUpdated { .. }
+            | Event::LeadAssigned { .. }
+            | Event::LeadStatusChanged { .. }
+            | Event::LeadConverted { .. }
+            | Event::LeadDeleted { .. }
     )
 }
 
@@ -123,7 +129,7 @@ mod tests {
 
     fn id<K>() -> dialplane_core::id::Id<K> {
         let ids = SystemIds::default();
-        (&ids as &dyn IdSource).id(chrono::Utc::now())
+        (&ids as &dyn IdSource).id(chrono::DateTime::UNIX_EPOCH)
     }
 
     fn event(company: CompanyId, event: Event) -> Envelope {
@@ -149,7 +155,7 @@ mod tests {
         assert_eq!(ask(&answers, company, 1).await, said("miss", "1"));
         assert_eq!(ask(&answers, company, 2).await, said("hit", "1"));
         assert_eq!(ask(&answers, other, 3).await, said("miss", "3"));
-        answers.committed(&[event(company, Event::CallStarted { call: id() })]);
+        answers.committed(&[event(company, Event::AllowanceReset { assignments: 1 })]);
         assert_eq!(ask(&answers, company, 4).await, said("hit", "1"));
         answers.committed(&[event(company, Event::CallDeleted { call: id(), agent: None })]);
         assert_eq!(ask(&answers, company, 5).await, said("miss", "5"));

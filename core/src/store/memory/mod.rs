@@ -21,6 +21,7 @@ mod meta;
 mod number;
 mod outbox;
 mod queue;
+mod request;
 mod session;
 mod state;
 mod trunk;

@@ -1,15 +1,21 @@
 //! Reading users.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
+use dialplane_core::command::figures;
 use dialplane_core::id::{CompanyKind, UserId, UserKind};
-use dialplane_core::people::{Role, RoleKind};
+use dialplane_core::lead::AgentLeads;
+use dialplane_core::people::{Figures, Role, RoleKind, User};
+use dialplane_core::phone::Country;
 use dialplane_core::store::{Page, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::view::{Performance, Person, UserDetail, UserDetailAnswer, UserView, UsersAnswer};
+use crate::api::clients::searched;
 use crate::api::companies::inside;
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
@@ -38,19 +44,25 @@ pub(crate) struct UserQuery {
     #[serde(alias = "reporting_to", alias = "supervisor")]
     #[param(value_type = Option<Uuid>)]
     reporting_to: Option<UserId>,
+    /// What their name or e-mail address holds: the beginnings of words, all of which must be there.
+    #[serde(alias = "search")]
+    q: Option<String>,
 }
 
 impl UserQuery {
-    /// The same for the store.
-    pub(crate) fn filter(self) -> UserFilter {
-        UserFilter {
+    /// The same for the store; numbers are read as those of `home`.
+    ///
+    /// # Errors
+    /// 400 when the words to search for are too many.
+    pub(crate) fn filter(self, home: Country) -> Reply<UserFilter> {
+        Ok(UserFilter {
             role: self.role,
             kind: self.kind,
             department: self.department,
             active: self.is_active,
             reporting_to: self.reporting_to,
-            ..UserFilter::default()
-        }
+            search: searched(self.q.as_deref(), home)?,
+        })
     }
 
     /// Only agents.
@@ -65,14 +77,19 @@ impl UserQuery {
 /// When the store fails.
 pub(crate) async fn listed(app: &App, actor: &Actor, query: UserQuery, paging: Paging) -> Reply<UsersAnswer> {
     let mut tx = app.engine.read(actor).await?;
-    let listing = tx.users(&query.filter(), paging.page()).await?;
+    let home = match actor.company() {
+        Some(company) => tx.company(company).await?.map(|company| company.default_country),
+        None => None,
+    };
+    let home = home.ok_or_else(|| Problem::not_found("company"))?;
+    let listing = tx.users(&query.filter(home)?, paging.page()).await?;
+    let ids: Vec<UserId> = listing.items.iter().map(|user| user.id).collect();
+    let leads: BTreeMap<UserId, AgentLeads> = tx.agent_leads(&ids).await?.into_iter().collect();
     let mut users = Vec::with_capacity(listing.items.len());
     for user in &listing.items {
-        let caller = if user.is_agent() { tx.caller(user.id).await? } else { None };
-        users.push(match caller {
-            Some(caller) => UserView::with_figures(user, &caller.figures),
-            None => UserView::of(user),
-        });
+        let calls = calls_of(&mut tx, user).await?;
+        let leads = leads.get(&user.id).copied().unwrap_or_default();
+        users.push(UserView::with(user, Performance::of(&calls, &leads)));
     }
     Ok(UsersAnswer::new(users, paging.of(listing.total)))
 }
@@ -119,14 +136,23 @@ pub(crate) async fn get_user(
     }
     let mut tx = app.engine.read(&authed.actor).await?;
     let user = tx.user(id).await?.ok_or_else(|| Problem::not_found("user"))?;
-    let figures = tx.caller(id).await?.map(|caller| caller.figures).unwrap_or_default();
+    let calls = calls_of(&mut tx, &user).await?;
+    let leads = tx.agent_leads(&[id]).await?.pop().map(|(_, leads)| leads).unwrap_or_default();
     let detail = UserDetail {
         user: UserView::of(&user),
         supervisor: person(&mut *tx, user.reporting_to).await?,
         team_members: team(&mut tx, id).await?,
-        performance: Performance::of(&figures),
+        performance: Performance::of(&calls, &leads),
     };
     Ok(versioned(user.version, UserDetailAnswer::new(detail)))
+}
+
+/// What somebody's calls add up to: agents have it in their caller record, the calls of others are summed up by day.
+async fn calls_of(tx: &mut Box<dyn Tx + '_>, user: &User) -> Reply<Figures> {
+    match tx.caller(user.id).await? {
+        Some(caller) => Ok(caller.figures),
+        None => Ok(figures::of_agent(&mut **tx, user.id).await?),
+    }
 }
 
 /// A user by name, when they are still there.
