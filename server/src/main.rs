@@ -6,6 +6,7 @@ mod api;
 mod auth;
 mod cli;
 mod http;
+mod integrations;
 mod jobs;
 mod live;
 mod problem;

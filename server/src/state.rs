@@ -18,6 +18,7 @@ use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
+use crate::integrations::meta::Meta;
 use crate::live::Hub;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
@@ -45,6 +46,8 @@ pub(crate) struct App {
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
     pub(crate) live: Hub,
+    /// What delivers leads of advertisements.
+    pub(crate) meta: Meta,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Counts the changes that call control must know of.
@@ -102,6 +105,7 @@ impl App {
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
+            meta: Meta::new(&settings.meta),
             outbox,
             directory,
             metrics,

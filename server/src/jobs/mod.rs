@@ -6,6 +6,7 @@ mod purge;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::integrations::meta;
 use crate::live;
 use crate::state::Shared;
 
@@ -14,6 +15,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(meta::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
     jobs
 }

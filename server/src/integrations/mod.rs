@@ -1,0 +1,3 @@
+//! Services of others that Dialplane works with.
+
+pub(crate) mod meta;
