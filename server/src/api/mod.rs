@@ -9,8 +9,10 @@ mod calls;
 mod clients;
 mod companies;
 mod dashboard;
+mod dispositions;
 mod extensions;
 mod inbound_routes;
+mod leads;
 mod officers;
 mod openapi;
 mod operations;
@@ -58,6 +60,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(queues::routes())
         .merge(calls::routes())
         .merge(audit::routes())
+        .merge(leads::routes())
+        .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(meta::routes())
