@@ -106,6 +106,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_token", "Access denied. The token is not valid or has expired.")
     }
 
+    /// What was delivered is not signed, or not by whom it should be.
+    pub(crate) fn bad_signature() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_signature", "the signature of this delivery is missing or wrong")
+    }
+
     /// The e-mail address or the password is wrong: never says which.
     pub(crate) fn bad_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "the e-mail address or the password is wrong")

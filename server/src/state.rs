@@ -19,6 +19,7 @@ use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
 use crate::integrations::twilio::Twilio;
+use crate::integrations::meta::Meta;
 use crate::live::Hub;
 use crate::recordings::Recordings;
 use crate::settings::Settings;
@@ -51,6 +52,8 @@ pub(crate) struct App {
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
     pub(crate) live: Hub,
+    /// What delivers leads of advertisements.
+    pub(crate) meta: Meta,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Counts the changes that call control must know of.
@@ -110,6 +113,7 @@ impl App {
             recordings: Recordings::below(&settings.data_dir),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
+            meta: Meta::new(&settings.meta),
             outbox,
             directory,
             metrics,

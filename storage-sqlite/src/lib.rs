@@ -27,6 +27,7 @@ mod inbound_route;
 mod lead;
 mod lead_figures;
 mod lead_routing;
+mod meta;
 mod migrations;
 mod number;
 mod outbox;

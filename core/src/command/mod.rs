@@ -8,6 +8,7 @@ pub mod client;
 pub mod company;
 pub mod figures;
 pub mod lead;
+pub mod meta;
 pub mod number;
 pub mod people;
 pub mod session;

@@ -33,6 +33,7 @@ mod filter;
 mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod meta;
 mod people;
 mod request;
 mod telephony;
@@ -45,6 +46,7 @@ pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
 pub use filter::{CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
+pub use meta::MetaStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use request::RequestStore;
 pub use telephony::{
@@ -64,7 +66,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`.
+        /// `company`, `code`, `page`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -153,6 +155,7 @@ pub trait Repo:
     + LeadRoutingStore
     + LeadFiguresStore
     + DispositionStore
+    + MetaStore
     + RequestStore
     + Outbox
     + Send

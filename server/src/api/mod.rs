@@ -35,6 +35,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use openapi::document;
 
 use crate::http::{etag, guard, headers, idempotency, load, measure, methods, request_id};
+use crate::integrations::meta;
 use crate::live;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -63,8 +64,15 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(meta::routes())
         .merge(dashboard::routes())
         .merge(live::routes())
+}
+
+/// Where services of others deliver, with its description. They have no account, so that nothing is counted against one: each proves
+/// itself by its signature.
+fn webhooks() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().merge(meta::webhooks())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.
@@ -75,6 +83,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .layer(from_fn_with_state(Shared::clone(app), idempotency::layer))
         .layer(from_fn_with_state(Shared::clone(app), guard::layer))
         .layer(from_fn(etag::layer));
+    let resources = resources.merge(webhooks().split_for_parts().0);
     // Health and metrics are outside: they must answer when nothing else does.
     let resources = load::shedding(resources, load::REQUESTS_MAX);
     let (operations, _) = operations::routes().split_for_parts();

@@ -109,6 +109,19 @@ pub(crate) struct TwilioSettings {
     pub(crate) public_url: String,
 }
 
+/// The server's own app at Meta.
+#[derive(Debug, Clone)]
+pub(crate) struct MetaServer {
+    /// Signs what it delivers.
+    pub(crate) app_secret: Option<Secret>,
+    /// What Meta proves itself by when the webhook is subscribed.
+    pub(crate) verify_token: Option<Secret>,
+    /// Opens leads of pages whose company has no token of its own.
+    pub(crate) access_token: Option<Secret>,
+    /// The base of the Graph API. The operator's alone: a company that could change it could make the server ask any address.
+    pub(crate) graph_url: String,
+}
+
 /// How requests are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLimits {
@@ -142,6 +155,7 @@ pub(crate) struct Settings {
     pub(crate) country: Country,
     pub(crate) first_admin: Option<FirstAdmin>,
     pub(crate) twilio: Option<TwilioSettings>,
+    pub(crate) meta: MetaServer,
     pub(crate) open_registration: bool,
     pub(crate) jwt_secret: Option<Secret>,
     pub(crate) access_life: Duration,
@@ -175,6 +189,12 @@ impl Settings {
             country: sources.parse("country", value::country)?,
             first_admin: first_admin(sources)?,
             twilio: twilio(sources)?,
+            meta: MetaServer {
+                app_secret: sources.optional("meta_app_secret", value::foreign_secret)?,
+                verify_token: sources.optional("meta_verify_token", value::foreign_secret)?,
+                access_token: sources.optional("meta_access_token", value::foreign_secret)?,
+                graph_url: sources.parse("meta_graph_url", value::base_url)?,
+            },
             open_registration: sources
                 .parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,
             jwt_secret: sources.optional("jwt_secret", value::jwt_secret)?,

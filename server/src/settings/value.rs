@@ -116,6 +116,12 @@ pub(super) fn jwt_secret(text: &str) -> Read<Secret> {
     Ok(Secret::new(text.to_owned()))
 }
 
+/// A secret of another service's: a word of 8 to 1000 characters.
+pub(super) fn foreign_secret(text: &str) -> Read<Secret> {
+    let fits = (8..=1_000).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+    if fits { Ok(Secret::new(text.to_owned())) } else { Err("expected 8 to 1000 characters without blanks".to_owned()) }
+}
+
 /// `15m`, `24h`, `7d`, `90s`, or whole seconds; between `min` and `max` seconds.
 pub(super) fn duration(text: &str, min: u64, max: u64) -> Read<Duration> {
     let expected = || "expected a duration such as 15m, 24h or 7d".to_owned();

@@ -11,12 +11,15 @@ mod documents;
 mod endurance;
 mod fake_twilio;
 mod first_run;
+mod graph;
 mod idempotency;
 mod isolation;
 mod leads;
 mod leads_bad_input;
 mod leads_routing;
 mod manners;
+mod meta;
+mod meta_companies;
 mod operations;
 #[path = "../shared/postgres.rs"]
 mod postgres;

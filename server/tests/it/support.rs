@@ -98,11 +98,27 @@ impl Server {
 
     /// A server on each kind of database, without rate limits.
     pub(crate) fn on_each_store() -> [Self; 2] {
+        Self::on_each_store_with(&[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn on_each_store_with(environment: &[(&str, &str)]) -> [Self; 2] {
+        let environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
         let database = Database::create();
-        let settings = [("DIALPLANE_RATE_LIMITS", "off"), ("DIALPLANE_DATABASE", &*database.url)];
-        let mut postgres = Self::start_with(&settings);
+        let mut postgres = Self::start_with(&[&*environment, &[("DIALPLANE_DATABASE", &*database.url)]].concat());
         postgres._database = Some(database);
-        [Self::start(), postgres]
+        [Self::start_with(&environment), postgres]
+    }
+
+    /// Starts it again on what it left, once it has stopped.
+    pub(crate) fn again(mut self, environment: &[(&str, &str)]) -> Self {
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        let database = self._database.take();
+        let mut environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
+        environment.extend(database.as_ref().map(|database| ("DIALPLANE_DATABASE", &*database.url)));
+        let mut again = Self::start_in(directory, &environment);
+        again._database = database;
+        again
     }
 
     /// The token of the set-up link.

@@ -54,6 +54,7 @@ pub mod isolation;
 pub mod lead_figures;
 pub mod lead_routing;
 pub mod leads;
+pub mod meta;
 pub mod numbers;
 pub mod outbox;
 pub mod paging;
@@ -234,6 +235,18 @@ macro_rules! conformance_suite {
                 figures_of_days_are_narrowed_and_in_order,
                 figures_of_several_units_of_work_add_up,
                 figures_are_the_companys_own,
+                campaigns_add_up_and_are_the_companys_own,
+            }
+            meta {
+                a_connection_reads_back_as_it_was_written,
+                a_page_is_one_companys,
+                a_page_that_several_ask_for_is_ones,
+                a_delivery_is_added_once,
+                what_is_due_is_claimed_until_its_lease_ends,
+                claims_of_deliveries_never_overlap,
+                what_is_open_is_listed_and_woken,
+                one_lead_is_made_of_many_deliveries,
+                deliveries_need_write_access,
             }
             dispositions {
                 dispositions_read_back_and_are_replaced,

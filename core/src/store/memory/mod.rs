@@ -18,6 +18,7 @@ mod lead;
 mod lead_figures;
 mod lead_routing;
 mod map;
+mod meta;
 mod number;
 mod outbox;
 mod queue;

@@ -15,7 +15,8 @@ use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
     InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, SessionId, TrunkId, UserId,
 };
-use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
@@ -87,6 +88,12 @@ pub(super) struct State {
     pub(super) agent_leads: Map<(UserId, CompanyId), [i64; 3]>,
     pub(super) lead_days: Map<(CompanyId, NaiveDate, Option<UserId>, Source), [i64; 3]>,
 
+    pub(super) lead_campaigns: Map<(CompanyId, NaiveDate, CampaignKey), [i64; 4]>,
+
+    pub(super) meta_settings: Map<CompanyId, Arc<MetaSettings>>,
+    pub(super) meta_pages: Map<String, CompanyId>,
+    pub(super) meta_leads: Map<(CompanyId, String), Arc<MetaLead>>,
+
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
@@ -147,4 +154,6 @@ rows! {
     LeadRouting: "lead_routing", company, version;
     LeadProfile: "lead_profile", company, version;
     Disposition: "disposition", company, version;
+    MetaSettings: "meta_settings", company, version;
+    MetaLead: "meta_lead", company;
 }
