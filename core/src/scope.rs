@@ -66,6 +66,10 @@ pub enum Permission {
     ManageLeads,
     /// Say how leads are routed and scored, and what can come of a call.
     ConfigureLeads,
+    /// Write reports of one's own work and read them.
+    WriteReports,
+    /// Read and write the reports of everybody in the company.
+    ManageReports,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -89,6 +93,8 @@ impl Permission {
             Self::ManageLeads => !matches!(kind, RoleKind::Agent),
             Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::WorkLeads => true,
+            Self::ManageReports => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::WriteReports => true,
             Self::OwnAccount => true,
         }
     }

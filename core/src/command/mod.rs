@@ -9,6 +9,7 @@ pub mod figures;
 pub mod lead;
 pub mod number;
 pub mod people;
+pub mod report;
 pub mod session;
 pub mod setup;
 pub mod telephony;

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, ReportId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -253,6 +253,22 @@ pub enum Event {
         /// The lead that it was merged into.
         merged_into: Option<LeadId>,
     },
+    /// A report was written.
+    #[serde(rename = "report.created")]
+    ReportCreated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
+    /// What is stated or noted in a report changed.
+    #[serde(rename = "report.updated")]
+    ReportUpdated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
@@ -312,6 +328,8 @@ impl Event {
             Self::LeadStatusChanged { .. } => "lead.status_changed",
             Self::LeadConverted { .. } => "lead.converted",
             Self::LeadDeleted { .. } => "lead.deleted",
+            Self::ReportCreated { .. } => "report.created",
+            Self::ReportUpdated { .. } => "report.updated",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
         }
     }

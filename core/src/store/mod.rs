@@ -33,6 +33,7 @@ mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
+mod report;
 mod telephony;
 
 use async_trait::async_trait;
@@ -40,9 +41,10 @@ use chrono::{DateTime, Utc};
 
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
+pub use report::ReportStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
 };
@@ -60,7 +62,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`.
+        /// `company`, `code`, `period`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -144,6 +146,7 @@ pub trait Repo:
     + LeadRoutingStore
     + LeadFiguresStore
     + DispositionStore
+    + ReportStore
     + Outbox
     + Send
 {

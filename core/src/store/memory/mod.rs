@@ -20,6 +20,7 @@ mod map;
 mod number;
 mod outbox;
 mod queue;
+mod report;
 mod session;
 mod state;
 mod trunk;

@@ -11,12 +11,13 @@ use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
+    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, ReportId, SessionId, TrunkId, UserId,
 };
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
+use crate::report::{Period, Report};
 
 /// Everything that is stored. A copy shares all rows with its original.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +83,9 @@ pub(super) struct State {
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
+    pub(super) reports: Map<ReportId, Arc<Report>>,
+    pub(super) report_periods: Map<(CompanyId, UserId, Period), ReportId>,
+
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,
     /// Undelivered events, with the end of their lease.
@@ -135,4 +139,5 @@ rows! {
     LeadRouting: "lead_routing", company, version;
     LeadProfile: "lead_profile", company, version;
     Disposition: "disposition", company, version;
+    Report: "report", company, version;
 }
