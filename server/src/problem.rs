@@ -38,6 +38,9 @@ pub(crate) struct ProblemBody {
     /// The fields at fault; of 400 and 422 only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// The id of what stands in the way, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<String>,
     /// The id of the request, as in `X-Request-Id`.
     request_id: String,
 }
@@ -50,6 +53,7 @@ pub(crate) struct Problem {
     message: String,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    existing: Option<String>,
 }
 
 /// What handlers return.
@@ -57,7 +61,7 @@ pub(crate) type Reply<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None }
+        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None, existing: None }
     }
 
     /// Malformed input, without a field to name.
@@ -130,6 +134,11 @@ impl Problem {
     /// The state does not allow it.
     pub(crate) fn conflict(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, message)
+    }
+
+    /// Names what stands in the way.
+    pub(crate) fn existing(self, id: impl ToString) -> Self {
+        Self { existing: Some(id.to_string()), ..self }
     }
 
     /// The body is too large.
@@ -214,6 +223,7 @@ impl From<dialplane_core::Error> for Problem {
             code: error.code(),
             message: error.message().to_owned(),
             errors: errors.into_iter().collect(),
+            existing: None,
             retry_after: matches!(error.kind(), Kind::Unavailable | Kind::RateLimited).then_some(BUSY_RETRY_SECONDS),
         }
     }
@@ -238,6 +248,7 @@ impl IntoResponse for Problem {
             code: Cow::Borrowed(self.code),
             message: self.message,
             errors: self.errors,
+            existing: self.existing,
             request_id: request_id::current(),
         };
         let mut response = (self.status, Json(body)).into_response();

@@ -109,6 +109,8 @@ pub struct CallFilter {
     pub lead: Option<LeadId>,
     /// The client.
     pub client: Option<ClientId>,
+    /// The outcome, exactly.
+    pub outcome: Option<String>,
     /// The number at either end.
     pub party: Option<E164>,
     /// What the names of its agent and its client, its numbers, its notes and its outcome hold. The total then ends at

@@ -5,6 +5,7 @@ mod analytics;
 mod auth;
 mod callers;
 mod calls;
+mod clients;
 mod companies;
 mod extensions;
 mod inbound_routes;
@@ -42,6 +43,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(companies::routes())
+        .merge(clients::routes())
         .merge(users::routes())
         .merge(callers::routes())
         .merge(agents::routes())

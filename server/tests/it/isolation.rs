@@ -151,6 +151,9 @@ impl World {
                 .await
             }
             _ if path.starts_with("/api/queues/") => self.queue().await,
+            _ if path.starts_with("/api/clients/") => {
+                self.make("/api/clients", json!({"name": format!("{MARKER} {n}")}), "client").await
+            }
             _ if path.starts_with("/api/calls/") => self.call().await,
             _ => self.user().await,
         }
@@ -176,6 +179,8 @@ impl World {
             ("POST", "/api/inbound-routes") => {
                 json!({"number": format!("+1606555{n:04}"), "target": {"type": "agent", "id": self.worker.id}})
             }
+            ("POST", "/api/clients") => json!({"name": "New"}),
+            ("POST", "/api/clients/{id}/notes") => json!({"text": "New"}),
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
             ("POST", "/api/calls") => json!({"officerId": self.worker.id}),
             ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),

@@ -4,6 +4,7 @@ mod allowance;
 mod auth;
 mod bad_input;
 mod call_log;
+mod clients;
 mod documents;
 mod endurance;
 mod first_run;
