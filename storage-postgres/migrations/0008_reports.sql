@@ -12,6 +12,8 @@ CREATE TABLE reports (
     stated_converted     BIGINT,
     daily_notes          TEXT COLLATE "C",
     notes                TEXT COLLATE "C",
+    -- Who wrote it; nobody yet when it was made by itself.
+    author_id            UUID,
     version              BIGINT NOT NULL,
     created_at           TIMESTAMPTZ NOT NULL,
     updated_at           TIMESTAMPTZ NOT NULL,

@@ -43,6 +43,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod report;
 mod search;
 mod session;
 mod text;

@@ -12,6 +12,8 @@ CREATE TABLE reports (
     stated_converted     INTEGER,
     daily_notes          TEXT,
     notes                TEXT,
+    -- Who wrote it; nobody yet when it was made by itself.
+    author_id            BLOB,
     version              INTEGER NOT NULL,
     created_at           INTEGER NOT NULL,
     updated_at           INTEGER NOT NULL

@@ -190,6 +190,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "lead_routing" => "lead_routing",
         "lead_profiles" => "lead_profile",
         "dispositions" => "disposition",
+        "reports" => "report",
         _ => return None,
     };
     let constraint = match column {
@@ -203,6 +204,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "seq" => "seq",
         "company_id" => "company",
         "code" => "code",
+        "day" => "period",
         _ => return None,
     };
     Some((entity, constraint))

@@ -33,6 +33,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod report;
 mod search;
 mod session;
 mod statement;

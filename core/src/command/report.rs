@@ -11,7 +11,7 @@ use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::id::{ReportId, UserId};
-use crate::report::{DAYS_BACK, Period, Report, ReportChange, ReportType, ReportRefused, Statement, due};
+use crate::report::{DAYS_BACK, Period, Report, ReportChange, ReportRefused, ReportType, Statement, due};
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -179,8 +179,7 @@ impl Command for WriteDueReports {
         }
         let today = local_day(company.timezone, cx.now());
         let from = today.checked_sub_days(Days::new(DAYS_BACK)).unwrap_or(today);
-        let written: BTreeSet<_> =
-            repo.written_reports(ReportType::Daily, from, today).await?.into_iter().collect();
+        let written: BTreeSet<_> = repo.written_reports(ReportType::Daily, from, today).await?.into_iter().collect();
         let due = due(company.timezone, cx.now(), &agents, &written);
         for (day, user) in due.iter().take(WRITTEN_AT_ONCE) {
             let report = fresh_report(cx, company.id, *user, Period::around(ReportType::Daily, *day));

@@ -29,8 +29,5 @@ pub trait ReportStore: Send {
         to: NaiveDate,
     ) -> Result<Vec<(NaiveDate, UserId)>, StoreError>;
     /// What each of these people did from the one day to the other, both included: as many sums as were asked for, in their order.
-    async fn period_sums(
-        &mut self,
-        asked: &[(UserId, NaiveDate, NaiveDate)],
-    ) -> Result<Vec<PeriodSums>, StoreError>;
+    async fn period_sums(&mut self, asked: &[(UserId, NaiveDate, NaiveDate)]) -> Result<Vec<PeriodSums>, StoreError>;
 }

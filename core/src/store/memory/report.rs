@@ -74,10 +74,7 @@ impl ReportStore for Unit<'_> {
         Ok(written)
     }
 
-    async fn period_sums(
-        &mut self,
-        asked: &[(UserId, NaiveDate, NaiveDate)],
-    ) -> Result<Vec<PeriodSums>, StoreError> {
+    async fn period_sums(&mut self, asked: &[(UserId, NaiveDate, NaiveDate)]) -> Result<Vec<PeriodSums>, StoreError> {
         let mut sums = Vec::with_capacity(asked.len());
         for (user, from, to) in asked {
             let calls = self.call_volumes(Some(*user), *from, *to).await?.into_iter().map(|(_, sums)| sums).sum();
