@@ -168,20 +168,30 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
     }
 
+    /// The same, with the seconds after which it is worth trying again.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// A fault of ours: the reason goes to the log, never to the client.
     pub(crate) fn internal(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "internal error");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
+    /// Its code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Its message.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The status it answers with.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
-    }
-
-    /// Its stable word.
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
     }
 
     /// The fields at fault.
@@ -238,6 +248,13 @@ impl From<StoreError> for Problem {
 impl<R: Refusal> From<Failure<R>> for Problem {
     fn from(failure: Failure<R>) -> Self {
         dialplane_core::Error::from(failure).into()
+    }
+}
+
+/// For clients that are told in words: the code and the message.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
     }
 }
 

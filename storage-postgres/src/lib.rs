@@ -44,6 +44,7 @@ mod outbox;
 mod pool;
 mod queue;
 mod report;
+mod request;
 mod search;
 mod session;
 mod text;

@@ -34,6 +34,7 @@ mod plans;
 mod pool;
 mod queue;
 mod report;
+mod request;
 mod search;
 mod session;
 mod statement;

@@ -8,6 +8,7 @@ use crate::lead::{LeadStatus, Priority, Quality, Source};
 use crate::people::{Role, RoleKind};
 use crate::phone::{Country, E164, NumberStatus};
 use crate::report::ReportType;
+use crate::scope::ActorName;
 use crate::search::Search;
 
 /// A page of a list.
@@ -90,6 +91,21 @@ pub struct NumberFilter {
     pub provider: Option<String>,
     /// The agent they are assigned to.
     pub agent: Option<UserId>,
+}
+
+/// Narrows a list of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Who did it.
+    pub actor: Option<ActorName>,
+    /// The event's name, such as `user.created`.
+    pub name: Option<String>,
+    /// Happened at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Happened before.
+    pub to: Option<DateTime<Utc>>,
+    /// Only events with a `seq` below this one: the cursor.
+    pub before: Option<u64>,
 }
 
 /// Narrows a list of calls.

@@ -1,6 +1,7 @@
 //! The server from outside: every test starts the real binary on an empty directory.
 
 mod allowance;
+mod audit;
 mod auth;
 mod bad_input;
 mod call_log;
@@ -8,7 +9,9 @@ mod clients;
 mod documents;
 mod endurance;
 mod first_run;
+mod idempotency;
 mod isolation;
+mod manners;
 mod operations;
 #[path = "../shared/postgres.rs"]
 mod postgres;

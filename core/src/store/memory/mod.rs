@@ -21,6 +21,7 @@ mod number;
 mod outbox;
 mod queue;
 mod report;
+mod request;
 mod session;
 mod state;
 mod trunk;

@@ -14,6 +14,7 @@ use crate::id::{
     InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, ReportId, SessionId, TrunkId, UserId,
 };
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -85,6 +86,7 @@ pub(super) struct State {
 
     pub(super) reports: Map<ReportId, Arc<Report>>,
     pub(super) report_periods: Map<(CompanyId, UserId, Period), ReportId>,
+    pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,

@@ -2,11 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use dialplane_core::Permission;
 use dialplane_core::call::{Call, CallStatus, Direction};
-use dialplane_core::company::{end_of_day, start_of_day};
 use dialplane_core::id::{CallId, CallKind, ClientId, LeadId, NumberId, QueueId, UserId};
 use dialplane_core::phone::E164;
 use dialplane_core::store::{CallFilter, Tx};
@@ -15,6 +12,7 @@ use utoipa::IntoParams;
 
 use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView, Names};
 use crate::api::clients::searched;
+use crate::http::dates::{self, Span};
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
 use crate::http::input::{Params, PathId};
@@ -73,26 +71,10 @@ pub(crate) struct CallQuery {
     cursor: Option<CallId>,
 }
 
-/// A local day's beginning (or end), or an instant.
-fn instant(field: &str, text: &str, of_day: impl Fn(Tz, NaiveDate) -> DateTime<Utc>, zone: Tz) -> Reply<DateTime<Utc>> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(of_day(zone, day));
-    }
-    // A `+` of an offset that was not escaped arrives as a blank.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    instant
-        .map(|at| at.to_utc())
-        .map_err(|_| Problem::field(field, "expected a day such as 2026-01-31 or an RFC 3339 time"))
-}
-
 impl CallQuery {
     fn filter(self, authed: &Authed) -> Reply<CallFilter> {
-        let zone = authed.company.timezone;
-        let from = self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?;
-        let to = self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?;
-        if from.zip(to).is_some_and(|(from, to)| from >= to) {
-            return Err(Problem::field("dateTo", "this is before dateFrom"));
-        }
+        let Span { from, to } =
+            dates::span(self.date_from.as_deref(), self.date_to.as_deref(), authed.company.timezone)?;
         let home = authed.company.default_country;
         let number = self.number.filter(|text| !text.trim().is_empty());
         let id: Option<NumberId> = number.as_ref().and_then(|text| text.trim().parse().ok());
