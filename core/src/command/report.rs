@@ -115,6 +115,8 @@ pub struct UpdateReport {
     pub report: ReportId,
     /// What changes.
     pub change: ReportChange,
+    /// Whom the caller takes it to be about; it cannot be changed.
+    pub user: Option<UserId>,
     /// The kind that the caller takes it for; it cannot be changed.
     pub kind: Option<ReportType>,
     /// A day of the period that the caller takes it for; it cannot be changed.
@@ -140,6 +142,9 @@ impl Command for UpdateReport {
         let old = old.ok_or(ReportRefused::NotFound)?;
         if !fresh(self.expected_version, old.version) {
             return Err(ReportRefused::Stale.into());
+        }
+        if self.user.is_some_and(|user| user != old.user) {
+            return Err(ReportRefused::OtherPeriod("userId").into());
         }
         if self.kind.is_some_and(|kind| kind != old.period.kind()) {
             return Err(ReportRefused::OtherPeriod("reportType").into());

@@ -217,8 +217,8 @@ pub enum ReportRefused {
         /// That report.
         existing: ReportId,
     },
-    /// A report stays that of its period.
-    #[error("a report cannot be moved to another period")]
+    /// A report stays that of its person and period.
+    #[error("a report cannot be moved to another person or period")]
     OtherPeriod(&'static str),
     /// No such report.
     #[error("there is no such report")]

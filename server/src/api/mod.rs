@@ -16,6 +16,7 @@ mod operations;
 mod pages;
 mod phone_numbers;
 mod queues;
+mod reports;
 mod setup;
 mod trunks;
 mod users;
@@ -58,6 +59,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(audit::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(reports::routes())
         .merge(live::routes())
 }
 

@@ -1,7 +1,9 @@
-//! Work that goes on beside requests: delivering events, handing them to live streams, clearing away what has had its time.
+//! Work that goes on beside requests: delivering events, handing them to live streams, writing the reports of the day, clearing
+//! away what has had its time.
 
 mod outbox;
 mod purge;
+mod reports;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,5 +17,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(purge::run_exports(Shared::clone(app), stop.clone()));
+    jobs.spawn(reports::run(Shared::clone(app), stop.clone()));
     jobs
 }
