@@ -73,6 +73,8 @@ pub enum Permission {
     WriteReports,
     /// Read and write the reports of everybody in the company.
     ManageReports,
+    /// See how the team does: leads and calls added up.
+    ViewDashboards,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -98,6 +100,7 @@ impl Permission {
             Self::WorkLeads => true,
             Self::ManageReports => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::WriteReports => true,
+            Self::ViewDashboards => !matches!(kind, RoleKind::Agent),
             Self::OwnAccount => true,
         }
     }

@@ -8,8 +8,11 @@ mod callers;
 mod calls;
 mod clients;
 mod companies;
+mod dashboard;
+mod dispositions;
 mod extensions;
 mod inbound_routes;
+mod leads;
 mod officers;
 mod openapi;
 mod operations;
@@ -57,9 +60,12 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(queues::routes())
         .merge(calls::routes())
         .merge(audit::routes())
+        .merge(leads::routes())
+        .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(reports::routes())
+        .merge(dashboard::routes())
         .merge(live::routes())
 }
 

@@ -6,11 +6,15 @@ mod auth;
 mod bad_input;
 mod call_log;
 mod clients;
+mod dashboard;
 mod documents;
 mod endurance;
 mod first_run;
 mod idempotency;
 mod isolation;
+mod leads;
+mod leads_bad_input;
+mod leads_routing;
 mod manners;
 mod operations;
 #[path = "../shared/postgres.rs"]
