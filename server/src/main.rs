@@ -5,6 +5,7 @@
 mod api;
 mod auth;
 mod cli;
+mod export;
 mod http;
 mod integrations;
 mod jobs;

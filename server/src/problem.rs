@@ -141,6 +141,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// It was there and is no longer.
+    pub(crate) fn gone(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, code, message)
+    }
+
     /// Names what stands in the way.
     pub(crate) fn existing(self, id: impl ToString) -> Self {
         Self { existing: Some(id.to_string()), ..self }

@@ -16,6 +16,7 @@ use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
+use crate::export::files::Exports;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
 use crate::integrations::twilio::Twilio;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) limiter: Limiter,
     /// Reports that were made lately.
     pub(crate) answers: Arc<Answers>,
+    /// Files that people take with them.
+    pub(crate) exports: Exports,
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
@@ -107,6 +110,7 @@ impl App {
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
             answers,
+            exports: Exports::new(&settings.data_dir, signing.expose().as_bytes()),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             twilio: OnceLock::new(),

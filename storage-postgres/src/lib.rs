@@ -46,6 +46,7 @@ mod outbox;
 mod pool;
 mod queue;
 mod recording;
+mod report;
 mod request;
 mod search;
 mod session;

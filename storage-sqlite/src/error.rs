@@ -192,6 +192,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "dispositions" => "disposition",
         "carrier_calls" => "carrier_call",
         "recordings" => "recording",
+        "reports" => "report",
         _ => return None,
     };
     let constraint = match column {
@@ -207,6 +208,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "code" => "code",
         "call_id" => "call",
         "sid" => "sid",
+        "day" => "period",
         _ => return None,
     };
     Some((entity, constraint))

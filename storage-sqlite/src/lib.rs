@@ -36,6 +36,7 @@ mod plans;
 mod pool;
 mod queue;
 mod recording;
+mod report;
 mod request;
 mod search;
 mod session;

@@ -11,6 +11,7 @@ pub mod lead;
 pub mod meta;
 pub mod number;
 pub mod people;
+pub mod report;
 pub mod session;
 pub mod setup;
 pub mod telephony;

@@ -35,6 +35,7 @@ mod lead;
 pub mod memory;
 mod meta;
 mod people;
+mod report;
 mod request;
 mod telephony;
 
@@ -44,10 +45,13 @@ use chrono::{DateTime, Utc};
 pub use carrier::{CarrierCallStore, RecordingStore};
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{
+    CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter,
+};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
+pub use report::ReportStore;
 pub use request::RequestStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -66,7 +70,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`, `page`.
+        /// `company`, `code`, `page`, `period`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -156,6 +160,7 @@ pub trait Repo:
     + LeadFiguresStore
     + DispositionStore
     + MetaStore
+    + ReportStore
     + RequestStore
     + Outbox
     + Send

@@ -19,6 +19,7 @@ mod operations;
 mod pages;
 mod phone_numbers;
 mod queues;
+mod reports;
 mod setup;
 mod trunks;
 mod users;
@@ -65,6 +66,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(meta::routes())
+        .merge(reports::routes())
         .merge(dashboard::routes())
         .merge(live::routes())
 }

@@ -59,6 +59,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod paging;
 pub mod queues;
+pub mod reports;
 pub mod requests;
 pub mod search;
 pub mod sessions;
@@ -252,6 +253,13 @@ macro_rules! conformance_suite {
                 dispositions_read_back_and_are_replaced,
                 a_code_is_taken_once_in_its_company,
                 another_companys_dispositions_are_absent,
+            }
+            reports {
+                a_report_reads_back_and_is_replaced_by_its_next_version_only,
+                a_period_is_reported_once,
+                reports_are_narrowed_by_every_field_and_told_by_day,
+                sums_of_periods_come_in_the_order_asked_for,
+                another_companys_reports_are_absent_and_stay_as_they_are,
             }
             isolation {
                 a_unit_of_work_knows_its_scope,

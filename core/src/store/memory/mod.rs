@@ -23,6 +23,7 @@ mod number;
 mod outbox;
 mod queue;
 mod recording;
+mod report;
 mod request;
 mod session;
 mod state;

@@ -13,7 +13,7 @@ use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, SessionId, TrunkId, UserId,
+    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, ReportId, SessionId, TrunkId, UserId,
 };
 use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::meta::{MetaLead, MetaSettings};
@@ -21,6 +21,7 @@ use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
+use crate::report::{Period, Report};
 
 /// Everything that is stored. A copy shares all rows with its original.
 #[derive(Debug, Clone, Default)]
@@ -97,6 +98,8 @@ pub(super) struct State {
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
+    pub(super) reports: Map<ReportId, Arc<Report>>,
+    pub(super) report_periods: Map<(CompanyId, UserId, Period), ReportId>,
     pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
@@ -156,4 +159,5 @@ rows! {
     Disposition: "disposition", company, version;
     MetaSettings: "meta_settings", company, version;
     MetaLead: "meta_lead", company;
+    Report: "report", company, version;
 }
