@@ -61,6 +61,8 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A recording of a call.
+    RecordingKind => RecordingId, "recording";
     /// A client.
     ClientKind => ClientId, "client";
     /// A note about a client.
@@ -71,6 +73,8 @@ kinds! {
     LeadNoteKind => LeadNoteId, "lead_note";
     /// What can come of a call.
     DispositionKind => DispositionId, "disposition";
+    /// A report of what somebody did.
+    ReportKind => ReportId, "report";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

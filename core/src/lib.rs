@@ -69,6 +69,7 @@ pub mod people;
 pub mod phone;
 pub mod pii;
 pub mod queue;
+pub mod report;
 pub mod scope;
 pub mod search;
 pub mod store;

@@ -5,11 +5,13 @@
 mod api;
 mod auth;
 mod cli;
+mod export;
 mod http;
 mod integrations;
 mod jobs;
 mod live;
 mod problem;
+mod recordings;
 mod settings;
 mod state;
 mod storage;

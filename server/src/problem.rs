@@ -141,9 +141,24 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// It was there and is no longer.
+    pub(crate) fn gone(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, code, message)
+    }
+
     /// Names what stands in the way.
     pub(crate) fn existing(self, id: impl ToString) -> Self {
         Self { existing: Some(id.to_string()), ..self }
+    }
+
+    /// A rule of somebody else's refused it.
+    pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+    }
+
+    /// A message that is not from whom it says it is.
+    pub(crate) fn untrusted(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_signature", message)
     }
 
     /// The body is too large.

@@ -28,6 +28,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -44,6 +45,8 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod recording;
+mod report;
 mod request;
 mod search;
 mod session;

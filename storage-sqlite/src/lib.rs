@@ -16,6 +16,7 @@
 mod assignment;
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -34,6 +35,8 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod recording;
+mod report;
 mod request;
 mod search;
 mod session;

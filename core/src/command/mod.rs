@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod call_log;
+pub mod carrier;
 pub mod client;
 pub mod company;
 pub mod figures;
@@ -10,6 +11,7 @@ pub mod lead;
 pub mod meta;
 pub mod number;
 pub mod people;
+pub mod report;
 pub mod session;
 pub mod setup;
 pub mod telephony;

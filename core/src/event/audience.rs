@@ -64,7 +64,9 @@ impl Event {
             | Self::SessionOpened { user }
             | Self::SessionRefused { user }
             | Self::SessionClosed { user }
-            | Self::SessionReused { user } => of(*user),
+            | Self::SessionReused { user }
+            | Self::ReportCreated { user, .. }
+            | Self::ReportUpdated { user, .. } => of(*user),
             Self::NumberAssigned { agent, .. }
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),

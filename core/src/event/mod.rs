@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call::CallStatus;
-use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, ReportId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -334,6 +334,22 @@ pub enum Event {
         /// The lead that it was merged into.
         merged_into: Option<LeadId>,
     },
+    /// A report was written.
+    #[serde(rename = "report.created")]
+    ReportCreated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
+    /// What is stated or noted in a report changed.
+    #[serde(rename = "report.updated")]
+    ReportUpdated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
@@ -445,6 +461,8 @@ impl Event {
             Self::LeadStatusChanged { .. } => "lead.status_changed",
             Self::LeadConverted { .. } => "lead.converted",
             Self::LeadDeleted { .. } => "lead.deleted",
+            Self::ReportCreated { .. } => "report.created",
+            Self::ReportUpdated { .. } => "report.updated",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
             Self::MetaSettingsUpdated {} => "meta_settings.updated",
         }

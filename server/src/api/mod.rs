@@ -19,6 +19,7 @@ mod operations;
 mod pages;
 mod phone_numbers;
 mod queues;
+mod reports;
 mod setup;
 mod trunks;
 mod users;
@@ -29,7 +30,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use openapi::document;
@@ -65,6 +66,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(meta::routes())
+        .merge(reports::routes())
         .merge(dashboard::routes())
         .merge(live::routes())
 }
@@ -111,9 +113,10 @@ pub(crate) fn router(app: &Shared) -> Router {
     Router::new().fallback_service(router).layer(from_fn(methods::layer))
 }
 
-/// Compression of texts that are worth it. Streams of events and what is compressed already are left alone.
+/// Compression of texts that are worth it. Streams of events, audio and what is compressed already are left alone.
 fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
-    CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_MIN)))
+    let texts = DefaultPredicate::new().and(NotForContentType::const_new("audio/"));
+    CompressionLayer::new().compress_when(texts.and(SizeAbove::new(COMPRESSED_MIN)))
 }
 
 /// Answers a change once call control knows of it: a phone may register in the instant after its extension was made.

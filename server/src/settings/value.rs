@@ -1,6 +1,6 @@
 //! Reading the values of settings.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,6 +53,26 @@ pub(super) fn base_url(text: &str) -> Read<String> {
         }
         _ => Err("expected a URL such as https://calls.example.com".to_owned()),
     }
+}
+
+/// The base of an interface that secrets are sent to: in the clear on this machine only.
+pub(super) fn api_url(text: &str) -> Read<String> {
+    let url = base_url(text)?;
+    let rest = url.strip_prefix("http://").unwrap_or("localhost");
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_local =
+        host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if is_local && !url.contains(['@', '?', '#']) {
+        Ok(url)
+    } else {
+        Err("expected a URL that begins with https://".to_owned())
+    }
+}
+
+pub(super) fn account_sid(text: &str) -> Read<String> {
+    let fits = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err("expected an account such as AC0123456789abcdef".to_owned()) }
 }
 
 pub(super) fn database(text: &str) -> Read<Database> {

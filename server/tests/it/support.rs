@@ -67,12 +67,19 @@ impl Server {
 
     /// A server in `directory`.
     pub(crate) fn start_in(directory: TempDir, environment: &[(&str, &str)]) -> Self {
+        Self::start_logged(directory, environment, Stdio::inherit())
+    }
+
+    /// The same with its log in `log`.
+    pub(crate) fn start_logged(directory: TempDir, environment: &[(&str, &str)], log: Stdio) -> Self {
+        // The client is built with TLS, as the server's own is, and wants to know by whom; an error says that it knows.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let mut child = command(directory.path())
             .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
             .env("DIALPLANE_LOG", "warn")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .spawn()
             .unwrap();
         let mut line = String::new();

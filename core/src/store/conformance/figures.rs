@@ -21,7 +21,14 @@ use crate::store::{Access, Repo, Store};
 
 /// Sums that differ from each other in every column.
 fn sums(seed: i64) -> CallSums {
-    CallSums { inbound: seed, outbound: seed + 1, internal: seed + 2, connected: seed + 3, talk_seconds: seed * 60 }
+    CallSums {
+        inbound: seed,
+        outbound: seed + 1,
+        internal: seed + 2,
+        connected: seed + 3,
+        follow_ups: seed + 4,
+        talk_seconds: seed * 60,
+    }
 }
 
 fn row(company: &Company, date: &str, agent: Option<UserId>, sums: CallSums) -> CallDay {

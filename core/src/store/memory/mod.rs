@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -21,6 +22,8 @@ mod meta;
 mod number;
 mod outbox;
 mod queue;
+mod recording;
+mod report;
 mod request;
 mod session;
 mod state;
