@@ -13,6 +13,7 @@ use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, SubsecRound as _, Utc};
+use dialplane_core::clock::{Clock as _, SystemClock};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha1::Sha1;
@@ -153,7 +154,7 @@ impl FakeTwilio {
         let mut inner = self.lock();
         let call = inner.calls.iter_mut().find(|call| call.sid == sid).unwrap();
         (call.status, call.duration) = (status.to_owned(), duration);
-        call.ended = (!["queued", "ringing", "in-progress"].contains(&status)).then(Utc::now);
+        call.ended = (!["queued", "ringing", "in-progress"].contains(&status)).then(now);
     }
 
     /// A call dials its destination.
@@ -166,7 +167,7 @@ impl FakeTwilio {
             form: Vec::new(),
             status: "ringing".to_owned(),
             duration: None,
-            made: Utc::now(),
+            made: now(),
             ended: None,
         };
         inner.calls.push(child);
@@ -181,12 +182,17 @@ impl FakeTwilio {
             form,
             status: "queued".to_owned(),
             duration: None,
-            made: Utc::now(),
+            made: now(),
             ended: None,
         };
         inner.calls.push(call.clone());
         call.shown()
     }
+}
+
+/// The time of this machine.
+pub(crate) fn now() -> DateTime<Utc> {
+    SystemClock.now()
 }
 
 fn sid_of(number: usize) -> String {

@@ -13,7 +13,7 @@ use dialplane_storage_postgres::PostgresStore;
 use dialplane_storage_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
-use crate::fake_twilio::{ACCOUNT, FakeTwilio, Mood, PUBLIC, TOKEN, TwilioCall, signature, told, wav, with};
+use crate::fake_twilio::{ACCOUNT, FakeTwilio, Mood, PUBLIC, TOKEN, TwilioCall, now, signature, told, wav, with};
 use crate::postgres::Database;
 use crate::support::{Answer, PASSWORD, Person, Server, answer, assert_problem, output};
 
@@ -299,7 +299,6 @@ async fn two_hundred_callbacks_in_any_order_end_in_one_right_call() {
         let story = story(&twilio, &child, begun + TimeDelta::seconds(1));
         let mut all: Vec<_> = (0..200).map(|n| story[n % story.len()].clone()).collect();
         let mut seed = 0x9e37_79b9_u64 + round as u64;
-        println!("seed {seed}");
         for at in (1..all.len()).rev() {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             all.swap(at, (seed >> 33) as usize % (at + 1));
@@ -313,7 +312,7 @@ async fn two_hundred_callbacks_in_any_order_end_in_one_right_call() {
         }))
         .await;
         let call = shop.call(&id).await;
-        assert_eq!(json!([call["status"], call["duration"]]), json!(["completed", 30]));
+        assert_eq!(json!([call["status"], call["duration"]]), json!(["completed", 30]), "round {round}");
         assert_eq!(call["legs"].as_array().unwrap().len(), 2);
         let ends = call["events"].as_array().unwrap().iter().filter(|event| event["type"] == "ended").count();
         assert_eq!(ends, 1);
@@ -328,11 +327,11 @@ async fn what_is_forged_is_refused_and_what_is_unknown_passed_over() {
     for shop in Shop::on_each_store().await {
         let (id, twilio) = shop.placed().await;
         let url = twilio.field("StatusCallback");
-        let form = told(&twilio.sid, None, "completed", 3, Utc::now());
+        let form = told(&twilio.sid, None, "completed", 3, now());
         let right = signature(url, &form);
         assert_problem(&shop.send(url, &form, None).await, 403, "invalid_signature");
         assert_problem(&shop.send(url, &form, Some("")).await, 403, "invalid_signature");
-        let other = signature(url, &told(&twilio.sid, None, "busy", 3, Utc::now()));
+        let other = signature(url, &told(&twilio.sid, None, "busy", 3, now()));
         assert_problem(&shop.send(url, &form, Some(&other)).await, 403, "invalid_signature");
         let elsewhere = url.replace("end=agent", "end=destination");
         assert_problem(&shop.send(&elsewhere, &form, Some(&right)).await, 403, "invalid_signature");
@@ -344,8 +343,8 @@ async fn what_is_forged_is_refused_and_what_is_unknown_passed_over() {
         let unknown = url.replace(&id, "0199a0a0-0000-7000-8000-000000000000");
         shop.tell(&unknown, &form).await;
         shop.tell(&format!("{PUBLIC}/api/calls/status-callback"), &form).await;
-        shop.tell(url, &told("CAsomebodyelses", None, "busy", 0, Utc::now())).await;
-        shop.tell(url, &told(&twilio.sid, None, "daydreaming", 0, Utc::now())).await;
+        shop.tell(url, &told("CAsomebodyelses", None, "busy", 0, now())).await;
+        shop.tell(url, &told(&twilio.sid, None, "daydreaming", 0, now())).await;
         shop.tell(url, &with(Vec::new(), "CallSid", &twilio.sid)).await;
         assert_eq!(shop.call(&id).await["status"], "initiated");
 
@@ -383,9 +382,9 @@ async fn every_way_to_fail_ends_in_the_log_with_its_cause() {
                 let (id, twilio) = shop.placed().await;
                 let child = shop.twilio.dial(&twilio.sid);
                 let (url, form) = if is_agent {
-                    (twilio.field("StatusCallback").to_owned(), told(&twilio.sid, None, status, 2, Utc::now()))
+                    (twilio.field("StatusCallback").to_owned(), told(&twilio.sid, None, status, 2, now()))
                 } else {
-                    (twilio.attribute("statusCallback"), told(&child, Some(&twilio.sid), status, 2, Utc::now()))
+                    (twilio.attribute("statusCallback"), told(&child, Some(&twilio.sid), status, 2, now()))
                 };
                 let form = if let Some(sip) = sip { with(form, "SipResponseCode", sip) } else { form };
                 shop.tell(&url, &form).await;
@@ -399,7 +398,7 @@ async fn every_way_to_fail_ends_in_the_log_with_its_cause() {
                     sip.map_or(Value::Null, |sip| json!(sip.parse::<u16>().unwrap()))
                 );
                 // Nothing brings it back.
-                shop.tell(&url, &told(&twilio.sid, None, "in-progress", 1, Utc::now())).await;
+                shop.tell(&url, &told(&twilio.sid, None, "in-progress", 1, now())).await;
                 assert_eq!(shop.call(&id).await["status"], expected);
             }
         }
@@ -479,7 +478,7 @@ async fn a_call_is_ended_from_our_side() {
     let path = format!("/api/calls/{id}/hangup");
     assert_eq!(shop.server.call("POST", &path, &shop.agent.token, Value::Null).await.status, 202);
     assert_eq!(shop.twilio.last().status, "completed");
-    shop.tell(twilio.field("StatusCallback"), &told(&twilio.sid, None, "canceled", 1, Utc::now())).await;
+    shop.tell(twilio.field("StatusCallback"), &told(&twilio.sid, None, "canceled", 1, now())).await;
     assert_eq!(shop.call(&id).await["status"], "cancelled");
     assert_problem(&shop.server.call("POST", &path, &shop.agent.token, Value::Null).await, 409, "call_ended");
 }
@@ -499,7 +498,7 @@ async fn a_request_without_an_answer_is_one_call_or_none_and_never_two() {
         let garbled_sid = shop.twilio.last().sid;
         // A callback overtakes: it tells the name and how it stands.
         let url = shop.twilio.last().field("StatusCallback").to_owned();
-        shop.tell(&url, &told(&garbled_sid, None, "ringing", 1, Utc::now())).await;
+        shop.tell(&url, &told(&garbled_sid, None, "ringing", 1, now())).await;
         let call = shop.call(&garbled).await;
         assert_eq!(json!([call["twilioCallSid"], call["status"]]), json!([garbled_sid, "ringing"]));
         let silent = unanswered(shop, Mood::Silent).await;
@@ -551,7 +550,7 @@ async fn a_restart_loses_neither_calls_nor_recordings_on_their_way() {
     assert_eq!(heard.headers()["content-type"], "audio/mpeg");
     assert_eq!(heard.bytes().await.unwrap(), "ID3 and so on");
     let child = shop.twilio.dial(&twilio.sid);
-    let gone = told(&child, Some(&twilio.sid), "busy", 2, Utc::now());
+    let gone = told(&child, Some(&twilio.sid), "busy", 2, now());
     shop.tell(&twilio.attribute("statusCallback"), &gone).await;
     assert_eq!(shop.call(&id).await["status"], "busy");
 }
@@ -564,7 +563,7 @@ async fn lost_callbacks_are_made_up_for_by_asking() {
     shop.twilio.set(&child, "completed", Some(3));
     shop.twilio.set(&twilio.sid, "completed", Some(9));
     // All that is heard is that the agent has gone.
-    let gone = with(told(&twilio.sid, None, "completed", 3, Utc::now()), "CallDuration", "9");
+    let gone = with(told(&twilio.sid, None, "completed", 3, now()), "CallDuration", "9");
     shop.tell(twilio.field("StatusCallback"), &gone).await;
     assert_eq!(shop.call(&id).await["endTime"], Value::Null);
     let call = shop.until(&id, "over", |call| call["endTime"].is_string()).await;
@@ -605,7 +604,7 @@ async fn neither_the_token_nor_a_number_is_in_the_log() {
     let shop = Shop::of(server, twilio, None).await;
     let (id, call) = shop.placed().await;
     let child = shop.twilio.dial(&call.sid);
-    for (url, form) in story(&call, &child, Utc::now()) {
+    for (url, form) in story(&call, &child, now()) {
         shop.tell(&url, &form).await;
         shop.send(&url, &form, Some("forged")).await;
     }
