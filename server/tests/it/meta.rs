@@ -210,8 +210,7 @@ async fn the_documented_delivery_gets_the_documented_answer() {
         assert_eq!(body["assignment"], assignment);
         let id = body["lead"]["_id"].as_str().unwrap();
         let lead = server.get(&format!("/api/leads/{id}"), &admin.token).await["lead"].clone();
-        // The number of the document is none of the company's country: it is kept as it came.
-        assert_eq!((&lead["phone"], &lead["rawPhone"]), (&Value::Null, &json!("9876543210")));
+        assert_eq!((&lead["phone"], &lead["rawPhone"]), (&json!("+19876543210"), &json!("9876543210")));
         assert_eq!((&lead["source"], &lead["status"]), (&json!("facebook"), &json!("new")));
         assert_eq!(lead["requirements"], "Software development");
         let meta =
