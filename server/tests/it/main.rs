@@ -19,6 +19,7 @@ mod manners;
 mod operations;
 #[path = "../shared/postgres.rs"]
 mod postgres;
+mod reports;
 mod resources;
 mod settings;
 mod support;
