@@ -7,7 +7,7 @@ use calamine::{Data, Reader as _, Xlsx, open_workbook_from_rs};
 use chrono::{Days, NaiveDate, TimeDelta, Utc};
 use dialplane_core::people::User;
 use dialplane_core::scope::Actor;
-use dialplane_core::store::{Access, Store as _, UserStore as _};
+use dialplane_core::store::{Access, Store as _};
 use dialplane_storage_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
