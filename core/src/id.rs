@@ -61,6 +61,8 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A recording of a call.
+    RecordingKind => RecordingId, "recording";
     /// A client.
     ClientKind => ClientId, "client";
     /// A note about a client.

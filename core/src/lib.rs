@@ -63,6 +63,7 @@ pub mod error;
 pub mod event;
 pub mod id;
 pub mod lead;
+pub mod meta;
 pub mod once;
 pub mod people;
 pub mod phone;

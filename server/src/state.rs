@@ -19,7 +19,10 @@ use crate::auth::setup_link::SetupLink;
 use crate::export::files::Exports;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
+use crate::integrations::twilio::Twilio;
+use crate::integrations::meta::Meta;
 use crate::live::Hub;
+use crate::recordings::Recordings;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -44,10 +47,16 @@ pub(crate) struct App {
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
+    /// Twilio as a carrier, where there is an account.
+    pub(crate) twilio: OnceLock<Twilio>,
+    /// The audio of recorded calls.
+    pub(crate) recordings: Recordings,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
     pub(crate) live: Hub,
+    /// What delivers leads of advertisements.
+    pub(crate) meta: Meta,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Counts the changes that call control must know of.
@@ -104,8 +113,11 @@ impl App {
             exports: Exports::new(&settings.data_dir, signing.expose().as_bytes(), settings.export_life),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
+            twilio: OnceLock::new(),
+            recordings: Recordings::below(&settings.data_dir),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
+            meta: Meta::new(&settings.meta),
             outbox,
             directory,
             metrics,

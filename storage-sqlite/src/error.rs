@@ -190,6 +190,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "lead_routing" => "lead_routing",
         "lead_profiles" => "lead_profile",
         "dispositions" => "disposition",
+        "carrier_calls" => "carrier_call",
+        "recordings" => "recording",
         "reports" => "report",
         _ => return None,
     };
@@ -204,6 +206,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "seq" => "seq",
         "company_id" => "company",
         "code" => "code",
+        "call_id" => "call",
+        "sid" => "sid",
         "day" => "period",
         _ => return None,
     };

@@ -3,10 +3,12 @@
 
 pub mod call;
 pub mod call_log;
+pub mod carrier;
 pub mod client;
 pub mod company;
 pub mod figures;
 pub mod lead;
+pub mod meta;
 pub mod number;
 pub mod people;
 pub mod report;

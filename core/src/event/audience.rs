@@ -89,7 +89,8 @@ impl Event {
             | Self::LeadUpdated { .. }
             | Self::LeadStatusChanged { .. }
             | Self::LeadDeleted { .. }
-            | Self::LeadSettingsUpdated {} => lead([None; 2]),
+            | Self::LeadSettingsUpdated {}
+            | Self::MetaSettingsUpdated {} => lead([None; 2]),
             Self::CompanyCreated {}
             | Self::CompanyUpdated {}
             | Self::CallersSynced { .. }
@@ -167,6 +168,7 @@ mod tests {
             Event::LeadConverted { lead: id(9), user: Some(user), client: None },
             Event::LeadDeleted { lead: id(9), merged_into: None },
             Event::LeadSettingsUpdated {},
+            Event::MetaSettingsUpdated {},
         ]
     }
 

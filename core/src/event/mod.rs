@@ -353,6 +353,9 @@ pub enum Event {
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
+    /// How the company is connected to Meta changed.
+    #[serde(rename = "meta_settings.updated")]
+    MetaSettingsUpdated {},
 }
 
 /// A part of the telephone set-up.
@@ -461,6 +464,7 @@ impl Event {
             Self::ReportCreated { .. } => "report.created",
             Self::ReportUpdated { .. } => "report.updated",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
+            Self::MetaSettingsUpdated {} => "meta_settings.updated",
         }
     }
 }

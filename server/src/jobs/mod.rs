@@ -9,6 +9,8 @@ mod reports;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::integrations::twilio;
+use crate::integrations::meta;
 use crate::live;
 use crate::state::Shared;
 
@@ -18,7 +20,12 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(meta::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
+    if let Some(carrier) = app.twilio.get() {
+        jobs.spawn(twilio::follow::run(carrier.clone(), stop.clone()));
+        jobs.spawn(twilio::fetch::run(carrier.clone(), app.recordings.clone(), stop.clone()));
+    }
     jobs.spawn(purge::run_exports(Shared::clone(app), stop.clone()));
     jobs.spawn(reports::run(Shared::clone(app), stop.clone()));
     jobs

@@ -40,6 +40,7 @@ pub mod assignments;
 pub mod atomicity;
 pub mod callers;
 pub mod calls;
+pub mod carriers;
 pub mod clients;
 pub mod companies;
 pub mod contention;
@@ -53,6 +54,7 @@ pub mod isolation;
 pub mod lead_figures;
 pub mod lead_routing;
 pub mod leads;
+pub mod meta;
 pub mod numbers;
 pub mod outbox;
 pub mod paging;
@@ -167,6 +169,14 @@ macro_rules! conformance_suite {
                 an_ended_call_is_deleted_with_its_timeline,
                 the_span_of_an_agent_is_that_of_their_ended_calls,
             }
+            carriers {
+                a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only,
+                a_call_and_a_name_at_a_service_are_taken_once,
+                due_carrier_calls_and_recordings_come_in_order,
+                a_recording_reads_back_and_is_replaced_by_its_next_version_only,
+                a_deleted_call_takes_its_carrier_call_and_recordings_along,
+                another_companys_carrier_calls_and_recordings_are_absent,
+            }
             figures {
                 sums_of_days_add_up_and_come_back,
                 sums_are_told_by_day_and_by_agent,
@@ -226,6 +236,18 @@ macro_rules! conformance_suite {
                 figures_of_days_are_narrowed_and_in_order,
                 figures_of_several_units_of_work_add_up,
                 figures_are_the_companys_own,
+                campaigns_add_up_and_are_the_companys_own,
+            }
+            meta {
+                a_connection_reads_back_as_it_was_written,
+                a_page_is_one_companys,
+                a_page_that_several_ask_for_is_ones,
+                a_delivery_is_added_once,
+                what_is_due_is_claimed_until_its_lease_ends,
+                claims_of_deliveries_never_overlap,
+                what_is_open_is_listed_and_woken,
+                one_lead_is_made_of_many_deliveries,
+                deliveries_need_write_access,
             }
             dispositions {
                 dispositions_read_back_and_are_replaced,
