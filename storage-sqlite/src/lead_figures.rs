@@ -16,7 +16,7 @@ const AGENTS: &str = "agent_leads";
 const DAYS: &str = "lead_days";
 const CAMPAIGNS: &str = "lead_campaigns";
 
-/// One round trip: counts (`?2`), agents (`?3`), days (`?4`) and campaigns (`?5`) of a company, each a list of rows.
+/// One round trip: counts (`?2`), agents (`?3`) and days (`?4`) of a company, each a list of rows.
 const ADD: &str = "INSERT INTO lead_counts (company_id, \"by\", word, leads) \
     SELECT ?1, value ->> 0, value ->> 1, value ->> 2 FROM json_each(?2) WHERE TRUE \
     ON CONFLICT (company_id, \"by\", word) DO UPDATE SET leads = leads + excluded.leads; \
@@ -28,10 +28,11 @@ const ADD: &str = "INSERT INTO lead_counts (company_id, \"by\", word, leads) \
     SELECT ?1, value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5 \
     FROM json_each(?4) WHERE TRUE \
     ON CONFLICT (company_id, day, user_id, source) DO UPDATE SET created = created + excluded.created, \
-    converted = converted + excluded.converted, value = value + excluded.value; \
-    INSERT INTO lead_campaigns (company_id, day, id, name, leads, converted, value, points) \
+    converted = converted + excluded.converted, value = value + excluded.value";
+/// Most changes of leads are about no campaign.
+const ADD_CAMPAIGNS: &str = "INSERT INTO lead_campaigns (company_id, day, id, name, leads, converted, value, points) \
     SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
-    FROM json_each(?5) WHERE TRUE \
+    FROM json_each(?2) WHERE TRUE \
     ON CONFLICT (company_id, day, id, name) DO UPDATE SET leads = leads + excluded.leads, \
     converted = converted + excluded.converted, value = value + excluded.value, points = points + excluded.points";
 
@@ -106,11 +107,16 @@ impl LeadFiguresStore for SqliteRepo<'_> {
         let days = figures.days.iter().map(|((day, user, source), [created, converted, value])| {
             json!([day.to_epoch_days(), hex(*user), source.as_str(), created, converted, value])
         });
+        let query = sqlx::query(ADD).bind(company.as_uuid()).bind(rows(counts)).bind(rows(agents)).bind(rows(days));
+        self.change(query).await?;
+        if figures.campaigns.is_empty() {
+            return Ok(());
+        }
         let campaigns = figures.campaigns.iter().map(|((day, key), [leads, converted, value, points])| {
             json!([day.to_epoch_days(), key.id, key.name, leads, converted, value, points])
         });
-        let query = sqlx::query(ADD).bind(company.as_uuid()).bind(rows(counts)).bind(rows(agents)).bind(rows(days));
-        self.change(query.bind(rows(campaigns))).await.map(|_| ())
+        let query = sqlx::query(ADD_CAMPAIGNS).bind(company.as_uuid()).bind(rows(campaigns));
+        self.change(query).await.map(|_| ())
     }
 
     async fn lead_counts(&mut self) -> Result<Vec<LeadCount>, StoreError> {

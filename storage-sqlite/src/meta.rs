@@ -35,12 +35,13 @@ const FOREIGN_PAGE: &str = "SELECT page_id FROM meta_pages \
     WHERE page_id IN (SELECT value FROM json_each(?2)) AND company_id <> ?1 LIMIT 1";
 const SET_PAGES: &str = "DELETE FROM meta_pages WHERE company_id = ?1; \
     INSERT INTO meta_pages (page_id, company_id) SELECT value, ?1 FROM json_each(?2)";
-const PAGE_OWNER: Scoped = scoped!(["SELECT company_id FROM meta_pages WHERE page_id = ?2"]);
+pub(crate) const PAGE_OWNER: Scoped = scoped!(["SELECT company_id FROM meta_pages WHERE page_id = ?2"]);
 
 const SET_LEAD: &str = "UPDATE meta_leads SET page_id = ?3, form_id = ?4, ad_id = ?5, submitted_at = ?6, signed_by = ?7, \
     received_at = ?8, attempts = ?9, due_at = ?10, fault = ?11, lead_id = ?12 WHERE company_id = ?1 AND meta_id = ?2";
-const LEAD: Scoped = scoped!(["SELECT ", columns!(), " FROM meta_leads WHERE company_id = ?2 AND meta_id = ?3"]);
-const WAKE: Scoped = scoped!(["UPDATE meta_leads SET due_at = ?2 WHERE lead_id IS NULL"]);
+pub(crate) const LEAD: Scoped =
+    scoped!(["SELECT ", columns!(), " FROM meta_leads WHERE company_id = ?2 AND meta_id = ?3"]);
+const WAKE: Scoped = scoped!(["UPDATE meta_leads INDEXED BY meta_leads_open SET due_at = ?2 WHERE lead_id IS NULL"]);
 const OPEN: Scoped = scoped!(
     ["SELECT ", columns!(), " FROM meta_leads WHERE lead_id IS NULL"][" ORDER BY received_at DESC, meta_id DESC LIMIT ?2"]
 );
@@ -56,7 +57,7 @@ macro_rules! claim {
         )
     };
 }
-const CLAIM: Scoped = Scoped { company: claim!(" AND company_id = ?1"), system: claim!("") };
+pub(crate) const CLAIM: Scoped = Scoped { company: claim!(" AND company_id = ?1"), system: claim!("") };
 
 fn read_settings(row: &mut Fields<'_>) -> Result<MetaSettings, StoreError> {
     Ok(MetaSettings {

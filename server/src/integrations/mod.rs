@@ -1,4 +1,4 @@
 //! Services of others that Dialplane works with.
 
-pub(crate) mod twilio;
 pub(crate) mod meta;
+pub(crate) mod twilio;

@@ -9,8 +9,8 @@ mod reports;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::integrations::twilio;
 use crate::integrations::meta;
+use crate::integrations::twilio;
 use crate::live;
 use crate::state::Shared;
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use dialplane_core::call::recording::Recording;
 use dialplane_core::command::lead::CreateLead;
 use dialplane_core::id::UserId;
 use dialplane_core::lead::{LeadStatus, NewLead, Owner};
-use dialplane_core::store::Store;
+use dialplane_core::store::{Access, Store};
 use dialplane_core::{Actor, Engine};
 use dialplane_storage_postgres::PostgresStore;
 use dialplane_storage_sqlite::SqliteStore;
@@ -135,6 +136,24 @@ impl Shop {
             }
         };
         tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("the call is never {what}"))
+    }
+
+    /// Waits until the only recording of a call is as wanted in the store.
+    async fn recording(&self, call: &str, is: impl Fn(&Recording) -> bool) -> Recording {
+        let (store, call) = (self.store().await, call.parse().unwrap());
+        let waiting = async {
+            loop {
+                let mut tx = store.begin(Actor::system().scope(), Access::Read).await.unwrap();
+                let recordings = tx.recordings(&[call]).await.unwrap();
+                drop(tx);
+                assert!(recordings.len() <= 1, "{recordings:?}");
+                if let Some(recording) = recordings.into_iter().next().filter(|recording| is(recording)) {
+                    return recording;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("the recording comes to be as wanted")
     }
 
     async fn figures(&self) -> (i64, i64, i64) {
@@ -514,6 +533,11 @@ async fn a_restart_loses_neither_calls_nor_recordings_on_their_way() {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     shop.tell(&twilio.attribute("recordingStatusCallback"), &form).await;
+    // Between two attempts: what is being fetched is left to whoever fetches it for some minutes.
+    shop.recording(&id, |recording| {
+        recording.due_at.is_some_and(|due| due - recording.updated_at < TimeDelta::minutes(1) && recording.attempts > 0)
+    })
+    .await;
     shop.server.kill();
     let directory = std::mem::replace(&mut shop.server.directory, tempfile::tempdir().unwrap());
     let settings = settings(&shop.twilio);
@@ -561,24 +585,9 @@ async fn what_is_no_audio_is_not_kept() {
         shop.tell(&twilio.attribute("recordingStatusCallback"), &form).await;
     };
     note("RE1").await;
+    // A name that is a path is none.
     note("../../Calls").await;
-    let store = shop.store().await;
-    let id = id.parse().unwrap();
-    let settled = async {
-        loop {
-            let mut tx = store.begin(Actor::system().scope(), dialplane_core::store::Access::Read).await.unwrap();
-            let recordings = tx.recordings(&[id]).await.unwrap();
-            assert!(recordings.len() <= 1, "a name that is a path is none");
-            if let [recording] = recordings.as_slice()
-                && recording.due_at.is_none()
-            {
-                return recording.clone();
-            }
-            drop(tx);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    let recording = tokio::time::timeout(PATIENCE, settled).await.expect("it is settled");
+    let recording = shop.recording(&id, |recording| recording.due_at.is_none()).await;
     assert_eq!(recording.state.as_str(), "failed");
     assert_eq!(shop.twilio.fetched(), 1, "what is no audio now is none later");
     let path = format!("/api/recordings/{}", recording.id);
