@@ -166,7 +166,8 @@ fn chart(workbook: &mut Workbook, table: &Table, looks: &Looks) -> Result<(), Wr
     sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     let last = u32::try_from(table.calls.len()).unwrap_or(1);
     let mut chart = Chart::new(ChartType::Column);
-    let fill = ChartSolidFill::new().set_color(BLUE);
+    let mut fill = ChartSolidFill::new();
+    fill.set_color(BLUE);
     let series = chart.add_series().set_name("Calls");
     series.set_categories((NAME, 1, 0, last, 0)).set_values((NAME, 1, 1, last, 1));
     series.set_format(ChartFormat::new().set_solid_fill(&fill)).set_gap(40);
