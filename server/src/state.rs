@@ -110,7 +110,7 @@ impl App {
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
             answers,
-            exports: Exports::new(&settings.data_dir, signing.expose().as_bytes()),
+            exports: Exports::new(&settings.data_dir, signing.expose().as_bytes(), settings.export_life),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             twilio: OnceLock::new(),

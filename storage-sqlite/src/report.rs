@@ -29,10 +29,10 @@ const INSERT: &str = concat!(
 const UPDATE: &str = "UPDATE reports SET stated_calls = ?3, stated_completed = ?4, stated_follow_ups = ?5, stated_converted = ?6, \
     daily_notes = ?7, notes = ?8, author_id = ?9, version = ?10, created_at = ?11, updated_at = ?12 \
     WHERE id = ?1 AND company_id = ?2 AND version = ?13";
-pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM reports WHERE id = ?2"]);
-pub(crate) const OF_PERIOD: Scoped =
+const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM reports WHERE id = ?2"]);
+const OF_PERIOD: Scoped =
     scoped!(["SELECT ", columns!(), " FROM reports WHERE user_id = ?2 AND kind = ?3 AND day = ?4"]);
-pub(crate) const WRITTEN: Scoped = scoped!(
+const WRITTEN: Scoped = scoped!(
     ["SELECT day, user_id FROM reports WHERE kind = ?2 AND day BETWEEN ?3 AND ?4"][" ORDER BY day, user_id LIMIT 100000"]
 );
 
@@ -57,7 +57,7 @@ macro_rules! sums {
         )
     };
 }
-pub(crate) const SUMS: Scoped = Scoped { company: sums!(" AND d.company_id = ?1"), system: sums!("") };
+const SUMS: Scoped = Scoped { company: sums!(" AND d.company_id = ?1"), system: sums!("") };
 
 fn read(row: &mut Fields<'_>) -> Result<Report, StoreError> {
     let (id, company, user) = (row.id("id")?, row.id("company_id")?, row.id("user_id")?);

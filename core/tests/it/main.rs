@@ -5,4 +5,5 @@ mod conformance;
 mod leads;
 mod memory_store;
 mod people;
+mod reports;
 mod world;

@@ -64,9 +64,10 @@ impl Subject {
                 columns.extend((kind != ReportType::Daily).then_some(last));
                 columns.push(text("Person", 20));
                 columns.extend([count("Calls"), Column { width: 11, ..count("Completed") }, talk]);
-                columns.extend([count("Follow-ups"), Column { width: 11, ..count("Converted") }, count("New leads")]);
+                columns.extend([count("Follow-ups"), count("Converted")].map(|column| Column { width: 12, ..column }));
+                columns.push(count("New leads"));
                 let stated = ["Stated calls", "Stated completed", "Stated follow-ups", "Stated converted"];
-                columns.extend(stated.map(|name| Column { width: 11, ..count(name) }));
+                columns.extend(stated.map(|name| Column { width: 12, ..count(name) }));
                 columns.extend([Column::new("Differs", Kind::Flag, 8), text("Notes", 32)]);
                 columns
             }
@@ -85,8 +86,9 @@ impl Subject {
                 let mut columns = vec![text("Person", 26)];
                 columns.extend(["Calls", "Inbound", "Outbound", "Internal"].map(count));
                 columns.extend([Column { width: 11, ..count("Completed") }, talk]);
-                columns.push(Column::new("Average talk time", Kind::Duration, 10));
-                columns.extend([count("Follow-ups"), Column { width: 11, ..count("Converted") }, count("New leads")]);
+                columns.push(Column::new("Average talk time", Kind::Duration, 11));
+                columns.extend([count("Follow-ups"), count("Converted")].map(|column| Column { width: 12, ..column }));
+                columns.push(Column { width: 11, ..count("New leads") });
                 columns
             }
         }

@@ -5,7 +5,8 @@ use std::io::BufWriter;
 use std::path::Path;
 
 use rust_xlsxwriter::{
-    Chart, ChartType, Color, DocProperties, Format, FormatAlign, FormatBorder, Formula, Workbook, Worksheet,
+    Chart, ChartFormat, ChartSolidFill, ChartType, Color, DocProperties, Format, FormatAlign, FormatBorder, Formula,
+    Workbook, Worksheet,
 };
 use tokio::sync::mpsc::Receiver;
 
@@ -41,7 +42,8 @@ impl Looks {
             duration: top().set_num_format("[h]:mm:ss"),
             day: top().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left),
             time: top().set_num_format("yyyy-mm-dd hh:mm:ss").set_align(FormatAlign::Left),
-            text: top().set_text_wrap(),
+            // Not wrapped: rows keep one height, and long notes run on to the right of the table.
+            text: top(),
         }
     }
 }
@@ -91,7 +93,9 @@ fn open(sheet: &mut Worksheet, table: &Table, looks: &Looks) -> Result<(), Write
     sheet.write_string_with_format(1, 0, table.origin(), &Format::new().set_font_color(Color::Gray))?;
     sheet.set_row_height(HEADER, 30)?;
     for (column, one) in (0..).zip(&table.columns) {
-        sheet.write_string_with_format(HEADER, column, one.name, &looks.header)?;
+        let is_figure = matches!(one.kind, Kind::Count | Kind::Duration);
+        let align = if is_figure { FormatAlign::Right } else { FormatAlign::Left };
+        sheet.write_string_with_format(HEADER, column, one.name, &looks.header.clone().set_align(align))?;
     }
     Ok(())
 }
@@ -158,9 +162,16 @@ fn chart(workbook: &mut Workbook, table: &Table, looks: &Looks) -> Result<(), Wr
     let sheet = workbook.add_worksheet_with_constant_memory()?;
     sheet.set_name(NAME)?;
     sheet.set_column_width(0, 12)?;
+    sheet.set_freeze_panes(1, 0)?;
+    sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0);
     let last = u32::try_from(table.calls.len()).unwrap_or(1);
     let mut chart = Chart::new(ChartType::Column);
-    chart.add_series().set_name("Calls").set_categories((NAME, 1, 0, last, 0)).set_values((NAME, 1, 1, last, 1));
+    let mut fill = ChartSolidFill::new();
+    fill.set_color(BLUE);
+    let series = chart.add_series().set_name("Calls");
+    series.set_categories((NAME, 1, 0, last, 0)).set_values((NAME, 1, 1, last, 1));
+    series.set_format(ChartFormat::new().set_solid_fill(&fill)).set_gap(40);
+    chart.x_axis().set_date_axis(true).set_num_format("d mmm");
     chart.title().set_name(NAME);
     chart.legend().set_hidden();
     chart.set_width(900).set_height(360);

@@ -17,10 +17,8 @@ use super::link::{Broken, Links, Target};
 use crate::auth::secrets::make_directory;
 use crate::problem::{Problem, Reply};
 
-/// How long a link is good.
-const LIFE: TimeDelta = TimeDelta::minutes(15);
-/// After which a file is removed: downloads that began in time end in time.
-const KEPT: Duration = Duration::from_secs(30 * 60);
+/// How long a file is kept after its link has ended: downloads that began in time end in time.
+const GRACE: Duration = Duration::from_secs(15 * 60);
 /// Files of a user that are kept at a time.
 const FILES_MAX: usize = 20;
 /// Exports that are made at a time, and that may wait for it.
@@ -33,6 +31,8 @@ const CHUNK: usize = 128 << 10;
 pub(crate) struct Exports {
     folder: PathBuf,
     links: Links,
+    /// How long a link is good.
+    life: Duration,
     running: Semaphore,
     waiting: Semaphore,
 }
@@ -95,11 +95,12 @@ fn prefix(user: UserId) -> String {
 }
 
 impl Exports {
-    /// Exports in a folder of `data_dir`; links are signed with `secret`.
-    pub(crate) fn new(data_dir: &Path, secret: &[u8]) -> Self {
+    /// Exports in a folder of `data_dir`; links are signed with `secret` and good for `life`.
+    pub(crate) fn new(data_dir: &Path, secret: &[u8], life: Duration) -> Self {
         Self {
             folder: data_dir.join("exports"),
             links: Links::new(secret),
+            life,
             running: Semaphore::new(AT_ONCE),
             waiting: Semaphore::new(WAITING_MAX),
         }
@@ -125,7 +126,7 @@ impl Exports {
         let files = std::fs::read_dir(&self.folder).map_err(|error| fault(&error))?;
         let files = files.filter_map(Result::ok).filter(|file| file.file_name().to_string_lossy().starts_with(&own));
         if files.count() >= FILES_MAX {
-            return Err(Problem::rate_limited(KEPT.as_secs()));
+            return Err(Problem::rate_limited(self.life.as_secs()));
         }
         let done = self.folder.join(format!("{own}{}.{}", id.simple(), format.extension()));
         let target = Target { id, stem, extension: format.extension().to_owned() };
@@ -138,7 +139,7 @@ impl Exports {
     /// 500.
     pub(crate) fn publish(&self, draft: &Draft, owner: (CompanyId, UserId), now: DateTime<Utc>) -> Reply<Made> {
         std::fs::rename(&draft.path, &draft.done).map_err(|error| fault(&error))?;
-        let expires_at = now + LIFE;
+        let expires_at = now + TimeDelta::from_std(self.life).unwrap_or(TimeDelta::minutes(15));
         let link = self.links.sign(&draft.target, owner, expires_at);
         Ok(Made { link, filename: format!("{}.{}", draft.target.stem, draft.target.extension), expires_at })
     }
@@ -174,7 +175,7 @@ impl Exports {
         for file in files {
             let file = file?;
             let written = file.metadata().and_then(|meta| meta.modified());
-            let old = written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > KEPT));
+            let old = written.is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age > self.life + GRACE));
             if old && std::fs::remove_file(file.path()).is_ok() {
                 removed += 1;
             }
@@ -209,6 +210,8 @@ mod tests {
     use super::*;
     use dialplane_core::id::Id;
 
+    const LIFE: Duration = Duration::from_secs(900);
+
     fn made(exports: &Exports, user: UserId, id: u128) -> Reply<Made> {
         let draft = exports.draft(user, Uuid::from_u128(id), "report".to_owned(), Format::Csv)?;
         std::fs::write(&draft.path, "text").unwrap();
@@ -218,7 +221,7 @@ mod tests {
     #[test]
     fn files_are_few_and_go_when_they_had_their_time() {
         let folder = tempfile::tempdir().unwrap();
-        let exports = Exports::new(folder.path(), b"secret");
+        let exports = Exports::new(folder.path(), b"secret", LIFE);
         let (ann, bob) = (Id::from_uuid(Uuid::from_u128(1)), Id::from_uuid(Uuid::from_u128(2)));
         for n in 0..FILES_MAX {
             made(&exports, ann, n as u128).unwrap();
@@ -228,7 +231,7 @@ mod tests {
         drop(exports.draft(bob, Uuid::from_u128(100), "report".to_owned(), Format::Csv).unwrap());
         let now = SystemTime::now();
         assert_eq!(exports.purge(now).unwrap(), 0);
-        assert_eq!(exports.purge(now + KEPT + Duration::from_secs(60)).unwrap(), FILES_MAX + 1);
+        assert_eq!(exports.purge(now + LIFE + GRACE + Duration::from_secs(60)).unwrap(), FILES_MAX + 1);
         made(&exports, ann, 99).unwrap();
     }
 }

@@ -192,6 +192,18 @@ impl<K: Named, S: Send + Sync> FromRequestParts<S> for PathId<K> {
     }
 }
 
+/// A word in the path.
+pub(crate) struct PathWord(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathWord {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let word = Path::<String>::from_request_parts(parts, state).await;
+        word.map(|Path(word)| Self(word)).map_err(|_| Problem::malformed("the path is not UTF-8 text"))
+    }
+}
+
 /// Reads a field that may be absent (unchanged), null (cleared) or a value.
 pub(crate) fn nullable<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where

@@ -162,6 +162,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_life: Duration,
     pub(crate) rate_limits: RateLimits,
     pub(crate) max_upload_bytes: usize,
+    /// How long the link to an export is good.
+    pub(crate) export_life: Duration,
     /// Days that events are kept for the audit log and for clients that were away; `None` for ever.
     pub(crate) audit_days: Option<NonZeroU32>,
     pub(crate) cors_origins: Vec<String>,
@@ -207,6 +209,7 @@ impl Settings {
                 ),
                 anonymous: sources.parse("rate_limit_max_requests", |t| value::number(t, 1, 1_000_000))? as u32,
             },
+            export_life: sources.parse("export_life", |text| value::duration(text, 1, 86_400))?,
             max_upload_bytes: sources.parse("max_upload_bytes", |text| value::number(text, 1_024, 1 << 30))? as usize,
             audit_days: NonZeroU32::new(sources.parse("audit_days", |text| value::number(text, 0, 36_500))? as u32),
             cors_origins: sources.parse("cors_origins", value::origins)?,

@@ -23,6 +23,11 @@ use crate::support::{Answer, PASSWORD, Person, Server};
 /// A text of company Alpha's that nobody outside may ever read.
 const MARKER: &str = "AlphaSecretMarker";
 
+/// A day of its own for each number.
+fn day(number: u32) -> String {
+    format!("20{:02}-01-{:02}", number / 28 % 20, number % 28 + 1)
+}
+
 struct World {
     server: Server,
     admin: Person,
@@ -198,6 +203,15 @@ impl World {
             }
             _ if path.starts_with("/api/recordings/") => self.recording().await,
             _ if path.starts_with("/api/calls/") => self.call().await,
+            _ if path.starts_with("/api/reports/export/") => "daily".to_owned(),
+            _ if path.starts_with("/api/reports/download/") => {
+                let made = self.server.get("/api/reports/export/summary?format=csv", &self.admin.token).await;
+                made["downloadUrl"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+            }
+            _ if path.starts_with("/api/reports/") => {
+                let body = json!({"userId": self.worker.id, "reportDate": day(n), "notes": MARKER});
+                self.make("/api/reports", body, "report").await
+            }
             _ if path.starts_with("/api/leads/{id}") => self.lead().await,
             _ if path.starts_with("/api/dispositions/") => {
                 self.make("/api/dispositions", json!({"code": format!("c{n}"), "label": MARKER}), "disposition").await
@@ -236,6 +250,7 @@ impl World {
             ("POST", "/api/clients") => json!({"name": "New"}),
             ("POST", "/api/clients/{id}/notes") => json!({"text": "New"}),
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
+            ("POST", "/api/reports") => json!({"userId": self.worker.id, "reportDate": day(n)}),
             ("POST", "/api/calls") => json!({"officerId": self.worker.id}),
             ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),
             ("POST", "/api/auth/login") => json!({"email": "nobody@alpha.example", "password": PASSWORD}),

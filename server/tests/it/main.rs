@@ -23,6 +23,7 @@ mod meta_companies;
 mod operations;
 #[path = "../shared/postgres.rs"]
 mod postgres;
+mod reports;
 mod resources;
 mod settings;
 mod support;

@@ -1,7 +1,7 @@
 //! Making files of reports, calls and sums, and giving them out.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use dialplane_core::id::UserId;
@@ -16,7 +16,7 @@ use crate::export::{self, Format, files};
 use crate::http::days::DayQuery;
 use crate::http::faults::Faults;
 use crate::http::guard::Authed;
-use crate::http::input::Params;
+use crate::http::input::{Params, PathWord};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -72,7 +72,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 pub(crate) async fn export_report(
     State(app): State<Shared>,
     authed: Authed,
-    Path(subject): Path<String>,
+    PathWord(subject): PathWord,
     Params(query): Params<ExportQuery>,
     Params(days): Params<DayQuery>,
 ) -> Reply<Json<ExportAnswer>> {
@@ -103,7 +103,7 @@ pub(crate) async fn export_report(
 pub(crate) async fn download_report(
     State(app): State<Shared>,
     authed: Authed,
-    Path(file): Path<String>,
+    PathWord(file): PathWord,
 ) -> Reply<Response> {
     let owner = (authed.company_id(), authed.user.id);
     let keeper = Shared::clone(&app);

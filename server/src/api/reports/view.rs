@@ -102,7 +102,7 @@ answer! { /** A page of reports. */ ReportsAnswer { reports: Vec<ReportView>, pa
 answer! {
     /// A file that was made.
     ExportAnswer {
-        /// Where it is downloaded from, with the same sign-in, for a quarter of an hour.
+        /// Where it is downloaded from, by whoever exported it, until it ends.
         download_url: String,
         /// The name it is saved under.
         filename: String,

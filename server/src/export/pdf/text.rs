@@ -5,6 +5,8 @@ use krilla::surface::Surface;
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use rustybuzz::{Face, UnicodeBuffer};
 
+/// What is drawn in place of a letter that no font has.
+const BOX: char = '□';
 /// What ends a text that does not fit.
 const ELLIPSIS: &str = "…";
 
@@ -31,8 +33,8 @@ impl Type {
     }
 }
 
-/// The fonts: Noto Sans, and DejaVu Sans for scripts that it lacks. What neither has is drawn as an empty box and stays a text
-/// that can be searched and copied.
+/// The fonts: Noto Sans, and DejaVu Sans for scripts that it lacks. What neither has is drawn as an empty box of the second and
+/// stays a text that can be searched and copied.
 pub(super) struct Fonts {
     regular: [Type; 2],
     bold: [Type; 2],
@@ -93,8 +95,8 @@ impl Fonts {
             match parts.last_mut() {
                 Some((kind, part)) if stays(kind) => part.push(letter),
                 last => {
-                    let [first, ..] = types;
-                    let kind = types.iter().find(|kind| kind.has(letter)).unwrap_or(first);
+                    let [.., last_resort] = types;
+                    let kind = types.iter().find(|kind| kind.has(letter)).unwrap_or(last_resort);
                     match last {
                         Some((before, part)) if std::ptr::eq(*before, kind) => part.push(letter),
                         _ => parts.push((kind, letter.to_string())),
@@ -172,10 +174,13 @@ fn shape(kind: &Type, text: String) -> Run {
         starts.get(next).copied().unwrap_or(text.len())
     };
     let units = kind.font.units_per_em();
+    // The glyph of a missing letter stands for no text: a real one keeps what it is drawn for.
+    let substitute = kind.face.glyph_index(BOX).map_or(0, |id| u32::from(id.0));
     let glyph = |((info, position), start): ((&rustybuzz::GlyphInfo, &rustybuzz::GlyphPosition), &usize)| {
+        let id = if info.glyph_id == 0 { substitute } else { info.glyph_id };
         let [x, dx, dy, y] = [position.x_advance, position.x_offset, position.y_offset, position.y_advance]
             .map(|amount| amount as f32 / units);
-        KrillaGlyph::new(GlyphId::new(info.glyph_id), x, dx, dy, y, *start..end_of(*start), None)
+        KrillaGlyph::new(GlyphId::new(id), x, dx, dy, y, *start..end_of(*start), None)
     };
     let glyphs: Vec<KrillaGlyph> =
         shaped.glyph_infos().iter().zip(shaped.glyph_positions()).zip(&clusters).map(glyph).collect();
