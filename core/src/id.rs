@@ -71,6 +71,8 @@ kinds! {
     LeadNoteKind => LeadNoteId, "lead_note";
     /// What can come of a call.
     DispositionKind => DispositionId, "disposition";
+    /// A job.
+    JobKind => JobId, "job";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

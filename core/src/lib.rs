@@ -62,6 +62,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod lead;
 pub mod people;
 pub mod phone;
@@ -69,6 +70,7 @@ pub mod pii;
 pub mod queue;
 pub mod scope;
 pub mod search;
+pub mod sheet;
 pub mod store;
 
 pub use engine::{Command, Context, Engine};

@@ -30,7 +30,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 32] = [
+const IDENTITIES: [(&str, &str, &str); 34] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -63,6 +63,8 @@ const IDENTITIES: [(&str, &str, &str); 32] = [
     ("lead_profiles_pkey", "lead_profile", "user"),
     ("dispositions_pkey", "disposition", "id"),
     ("dispositions_code", "disposition", "code"),
+    ("jobs_pkey", "job", "id"),
+    ("jobs_running", "job", "company"),
 ];
 
 /// Translates an error of the driver. `writes` tells whether the unit of work may write: a refusal to write is then the

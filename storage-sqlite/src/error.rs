@@ -190,6 +190,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "lead_routing" => "lead_routing",
         "lead_profiles" => "lead_profile",
         "dispositions" => "disposition",
+        "jobs" => "job",
+        "job_faults" => "job_fault",
         _ => return None,
     };
     let constraint = match column {
@@ -203,6 +205,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "seq" => "seq",
         "company_id" => "company",
         "code" => "code",
+        "row" => "row",
         _ => return None,
     };
     Some((entity, constraint))

@@ -265,6 +265,11 @@ impl<'r> Fields<'r> {
         self.take::<&[u8]>(column)?.try_into().map_err(|_| self.corrupt(column))
     }
 
+    /// Bytes, however many.
+    pub(crate) fn blob(&mut self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+        self.take(column)
+    }
+
     /// A word that `read` knows.
     pub(crate) fn word<T>(
         &mut self,
@@ -424,6 +429,13 @@ impl Filter {
     ) -> Query<'static> {
         let count = format!("SELECT count(*) FROM {table} WHERE {}", self.conditions);
         self.listing_of(&count, table, columns, key, page)
+    }
+
+    /// The statement: the newest rows by `key`, and no count.
+    pub(crate) fn newest(self, table: &str, columns: &'static str, key: &'static str, limit: u32) -> Query<'static> {
+        let (conditions, last) = (&self.conditions, self.values.len() + 1);
+        let text = format!("SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{last}");
+        self.query(text).bind(limit)
     }
 
     /// The same with another statement for the count.

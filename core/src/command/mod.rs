@@ -6,6 +6,7 @@ pub mod call_log;
 pub mod client;
 pub mod company;
 pub mod figures;
+pub mod job;
 pub mod lead;
 pub mod number;
 pub mod people;

@@ -29,6 +29,7 @@ pub mod conformance;
 mod crm;
 mod figures;
 mod filter;
+mod job;
 mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -41,6 +42,7 @@ use chrono::{DateTime, Utc};
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
 pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use telephony::{
@@ -60,7 +62,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`.
+        /// `company`, `code`, `row`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -144,6 +146,7 @@ pub trait Repo:
     + LeadRoutingStore
     + LeadFiguresStore
     + DispositionStore
+    + JobStore
     + Outbox
     + Send
 {

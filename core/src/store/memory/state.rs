@@ -11,8 +11,9 @@ use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
+    InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
 };
+use crate::job::{Job, JobFault};
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
@@ -82,6 +83,10 @@ pub(super) struct State {
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
+    pub(super) jobs: Map<JobId, Arc<Job>>,
+    pub(super) job_inputs: Map<JobId, Arc<Vec<u8>>>,
+    pub(super) job_faults: Map<(JobId, u32), Arc<JobFault>>,
+
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,
     /// Undelivered events, with the end of their lease.
@@ -135,4 +140,6 @@ rows! {
     LeadRouting: "lead_routing", company, version;
     LeadProfile: "lead_profile", company, version;
     Disposition: "disposition", company, version;
+    Job: "job", company, version;
+    JobFault: "job_fault", company;
 }
