@@ -86,6 +86,8 @@ prepare() {
     has cc gcc
     has sipp sip-tester sipp
     has baresip baresip-core baresip
+    has node nodejs node
+    has npm npm
     [ "${#missing[@]}" -eq 0 ] || install "${missing[@]}"
 
     if [ -z "${DIALPLANE_TEST_POSTGRES:-}" ]; then
@@ -163,6 +165,11 @@ step "clippy" cargo clippy --workspace --all-targets -- -D warnings
 tests_and_doc_tests
 step "documentation" env RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
 step "examples" examples
+if python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    step "described and served alike" scripts/schemathesis.sh
+else
+    say "== described and served alike: left out, as python3 with venv is not installed"
+fi
 
 say
 for name in ${failures[@]+"${failures[@]}"}; do say "FAILED: $name"; done

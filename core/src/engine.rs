@@ -40,8 +40,8 @@ use tracing::Instrument;
 use crate::clock::{Clock, SystemClock};
 use crate::error::Failure;
 use crate::event::{Envelope, Event};
-use crate::id::{CompanyId, Id, IdSource, SystemIds};
-use crate::scope::{Actor, Permission};
+use crate::id::{CompanyId, Id, IdSource, SystemIds, UserId};
+use crate::scope::{Actor, ActorName, Permission};
 use crate::store::{Access, Repo, Store, StoreError, Tx};
 
 /// How often a command is run before its contention is reported.
@@ -101,9 +101,17 @@ impl Context<'_> {
 
     /// Emits an event of `company`; it is stored with the command's changes.
     pub fn emit(&mut self, company: CompanyId, event: Event) {
+        self.push(self.actor.name(), company, event);
+    }
+
+    fn push(&mut self, actor: ActorName, company: CompanyId, event: Event) {
         let id = self.ids.id(self.now);
-        let actor = self.actor.name();
         self.events.push(Envelope { id, company, seq: 0, at: self.now, actor, version: Event::VERSION, event });
+    }
+
+    /// Emits an event that somebody else than the actor caused: who signs in is nobody yet.
+    pub fn emit_of(&mut self, who: UserId, company: CompanyId, event: Event) {
+        self.push(ActorName::User(who), company, event);
     }
 
     /// Demands a right beyond the command's own.
@@ -261,6 +269,12 @@ impl Engine {
         command: &C,
     ) -> Result<(C::Output, Vec<Envelope>), Failure<C::Refused>> {
         let mut cx = Context { actor: *actor, now: self.clock.now(), ids: &*self.ids, events: Vec::new() };
+        // First of all: who comes second waits here, and reads nothing that is about to change.
+        if let Some(claim) = actor.claim()
+            && !repo.claim_request(&claim, cx.now).await?
+        {
+            return Err(StoreError::Claimed.into());
+        }
         let output = command.run(&mut cx, repo).await?;
         if !cx.events.is_empty() {
             repo.append_events(&cx.events).await?;

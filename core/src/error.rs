@@ -174,6 +174,9 @@ impl From<StoreError> for Error {
             }
             StoreError::Stale => (Kind::Conflict, "stale_version", "somebody else changed this in between".to_owned()),
             StoreError::InUse { entity } => (Kind::Conflict, "in_use", format!("the {entity} is still in use")),
+            StoreError::Claimed => {
+                (Kind::Conflict, "idempotency_in_progress", "this request is being carried out already".to_owned())
+            }
             StoreError::Contention | StoreError::Unavailable(_) => {
                 (Kind::Unavailable, "unavailable", "the store is busy, try again shortly".to_owned())
             }

@@ -64,6 +64,7 @@ pub mod event;
 pub mod id;
 pub mod job;
 pub mod lead;
+pub mod once;
 pub mod people;
 pub mod phone;
 pub mod pii;

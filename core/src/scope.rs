@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{CompanyId, UserId};
+use crate::once::Claim;
 use crate::people::RoleKind;
 
 /// What a unit of work may see. Fixed when it begins, so that no query can forget the company.
@@ -50,6 +51,8 @@ pub enum Permission {
     ViewNumbers,
     /// Create and change queues.
     ManageQueues,
+    /// See the company's audit log.
+    ViewAudit,
     /// See the calls of everybody in the company.
     ViewAllCalls,
     /// Enter, correct and delete the calls of others.
@@ -78,7 +81,7 @@ impl Permission {
     pub const fn held_by(self, kind: RoleKind) -> bool {
         match self {
             Self::Platform | Self::Internal => false,
-            Self::ManageCompany | Self::ManageNumbers => matches!(kind, RoleKind::Admin),
+            Self::ManageCompany | Self::ManageNumbers | Self::ViewAudit => matches!(kind, RoleKind::Admin),
             Self::ManagePeople | Self::ViewNumbers | Self::ManageQueues | Self::ViewAllCalls | Self::ViewPeople => {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
@@ -99,6 +102,7 @@ impl Permission {
 pub struct Actor {
     who: Who,
     company: Option<CompanyId>,
+    claim: Option<Claim>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,33 +149,45 @@ impl Actor {
     /// A signed-in user, bound to their company.
     #[must_use]
     pub const fn user(id: UserId, company: CompanyId, kind: RoleKind, platform: bool) -> Self {
-        Self { who: Who::User { id, kind, platform }, company: Some(company) }
+        Self { who: Who::User { id, kind, platform }, company: Some(company), claim: None }
     }
 
     /// The embedding application, acting with every right inside one company.
     #[must_use]
     pub const fn host(company: CompanyId) -> Self {
-        Self { who: Who::Host, company: Some(company) }
+        Self { who: Who::Host, company: Some(company), claim: None }
     }
 
     /// The engine itself: sign-in, jobs, start-up. The one place where [`Scope::System`] comes from, besides
     /// [`Actor::on_platform`].
     #[must_use]
     pub const fn system() -> Self {
-        Self { who: Who::System, company: None }
+        Self { who: Who::System, company: None, claim: None }
     }
 
     /// The engine itself, narrowed to one company.
     #[must_use]
     pub const fn system_for(company: CompanyId) -> Self {
-        Self { who: Who::System, company: Some(company) }
+        Self { who: Who::System, company: Some(company), claim: None }
+    }
+
+    /// The same actor within one request, which is to have its effect once: their commands take the claim.
+    #[must_use]
+    pub const fn once(self, claim: Claim) -> Self {
+        Self { claim: Some(claim), ..self }
+    }
+
+    /// The request within which the actor acts, when it is to have its effect once.
+    #[must_use]
+    pub const fn claim(&self) -> Option<Claim> {
+        self.claim
     }
 
     /// The same platform admin acting on all companies; `None` for everybody else.
     #[must_use]
     pub const fn on_platform(self) -> Option<Self> {
         match self.who {
-            Who::User { platform: true, .. } | Who::System => Some(Self { who: self.who, company: None }),
+            Who::User { platform: true, .. } | Who::System => Some(Self { company: None, ..self }),
             _ => None,
         }
     }

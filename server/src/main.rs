@@ -7,6 +7,7 @@ mod auth;
 mod cli;
 mod http;
 mod jobs;
+mod live;
 mod problem;
 mod settings;
 mod state;

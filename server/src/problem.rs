@@ -38,6 +38,9 @@ pub(crate) struct ProblemBody {
     /// The fields at fault; of 400 and 422 only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// The id of what stands in the way, where it can be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<String>,
     /// The id of the request, as in `X-Request-Id`.
     request_id: String,
 }
@@ -50,6 +53,7 @@ pub(crate) struct Problem {
     message: String,
     errors: Vec<FieldError>,
     retry_after: Option<u64>,
+    existing: Option<String>,
 }
 
 /// What handlers return.
@@ -57,7 +61,7 @@ pub(crate) type Reply<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None }
+        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None, existing: None }
     }
 
     /// Malformed input, without a field to name.
@@ -132,6 +136,11 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// Names what stands in the way.
+    pub(crate) fn existing(self, id: impl ToString) -> Self {
+        Self { existing: Some(id.to_string()), ..self }
+    }
+
     /// The body is too large.
     pub(crate) fn too_large(limit: usize) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the body is larger than {limit} bytes"))
@@ -159,20 +168,30 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message) }
     }
 
+    /// The same, with the seconds after which it is worth trying again.
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
     /// A fault of ours: the reason goes to the log, never to the client.
     pub(crate) fn internal(reason: &dyn std::fmt::Display) -> Self {
         tracing::error!(%reason, "internal error");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong on our side")
     }
 
+    /// Its code.
+    pub(crate) const fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// Its message.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The status it answers with.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
-    }
-
-    /// Its stable word.
-    pub(crate) const fn code(&self) -> &'static str {
-        self.code
     }
 
     /// The fields at fault.
@@ -214,6 +233,7 @@ impl From<dialplane_core::Error> for Problem {
             code: error.code(),
             message: error.message().to_owned(),
             errors: errors.into_iter().collect(),
+            existing: None,
             retry_after: matches!(error.kind(), Kind::Unavailable | Kind::RateLimited).then_some(BUSY_RETRY_SECONDS),
         }
     }
@@ -231,6 +251,13 @@ impl<R: Refusal> From<Failure<R>> for Problem {
     }
 }
 
+/// For clients that are told in words: the code and the message.
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = ProblemBody {
@@ -238,6 +265,7 @@ impl IntoResponse for Problem {
             code: Cow::Borrowed(self.code),
             message: self.message,
             errors: self.errors,
+            existing: self.existing,
             request_id: request_id::current(),
         };
         let mut response = (self.status, Json(body)).into_response();

@@ -17,8 +17,8 @@ use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
 use crate::http::cache::Answers;
-use crate::http::idempotency::Replays;
 use crate::http::rate_limit::Limiter;
+use crate::live::Hub;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -36,7 +36,6 @@ pub(crate) struct App {
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
     pub(crate) limiter: Limiter,
-    pub(crate) replays: Replays,
     /// Reports that were made lately.
     pub(crate) answers: Arc<Answers>,
     pub(crate) setup: SetupLink,
@@ -44,6 +43,8 @@ pub(crate) struct App {
     pub(crate) calls: OnceLock<Arc<Telephony>>,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
+    /// Who follows events live.
+    pub(crate) live: Hub,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Counts the changes that call control must know of.
@@ -96,11 +97,11 @@ impl App {
             tokens: Tokens::new(signing.expose().as_bytes(), settings.access_life),
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
-            replays: Replays::default(),
             answers,
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             bus: broadcast::Sender::new(BUS_CAPACITY),
+            live: Hub::default(),
             outbox,
             directory,
             metrics,

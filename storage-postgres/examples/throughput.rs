@@ -110,7 +110,14 @@ impl Bench {
         });
         let mut tx = self.store.begin(Scope::Company(of.company), Access::Write).await?;
         tx.insert_calls(std::slice::from_ref(&call)).await?;
-        tx.append_events(&[self.event(of.company, Event::CallStarted { call: call.id })]).await?;
+        let started = Event::CallStarted {
+            call: call.id,
+            status: call.status,
+            agent: call.agent,
+            rung: call.rung(),
+            queue: call.queue,
+        };
+        tx.append_events(&[self.event(of.company, started)]).await?;
         tx.commit().await?;
         let mut tx = self.store.begin(Scope::Company(of.company), Access::Write).await?;
         tx.call_for_update(call.id).await?;
@@ -119,7 +126,14 @@ impl Bench {
         call.version += 1;
         tx.update_call(&call).await?;
         tx.append_call_events(entry.as_slice()).await?;
-        let ended = Event::CallEnded { call: call.id, agent: call.agent, status: call.status, talk_seconds: 0 };
+        let ended = Event::CallEnded {
+            call: call.id,
+            agent: call.agent,
+            status: call.status,
+            talk_seconds: 0,
+            rung: call.rung(),
+            queue: call.queue,
+        };
         tx.append_events(&[self.event(of.company, ended)]).await?;
         Ok(tx.commit().await?)
     }

@@ -331,6 +331,7 @@ impl<L: Link> CallStore for PgRepo<L> {
             .equal("queue_id", bare(filter.queue))
             .equal("lead_id", bare(filter.lead))
             .equal("client_id", bare(filter.client))
+            .equal("outcome", filter.outcome.as_deref().map(|outcome| text(outcome).into_owned()))
             .compare("started_at", " >= ", filter.from.map(instant_bound))
             .compare("started_at", " < ", filter.to.map(instant_bound))
             .compare("id", " < ", bare(filter.before));

@@ -44,6 +44,7 @@ mod number;
 mod outbox;
 mod pool;
 mod queue;
+mod request;
 mod search;
 mod session;
 mod text;

@@ -6,5 +6,6 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "clients", include_str!("../migrations/0002_clients.sql")),
     (3, "leads", include_str!("../migrations/0003_leads.sql")),
     (4, "call_days", include_str!("../migrations/0004_call_days.sql")),
+    (5, "requests_and_audit", include_str!("../migrations/0005_requests_and_audit.sql")),
     (7, "jobs", include_str!("../migrations/0007_jobs.sql")),
 ];

@@ -11,13 +11,13 @@ use chrono::{DateTime, Utc};
 use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::EventId;
 use dialplane_core::scope::ActorName;
-use dialplane_core::store::{Outbox, StoreError};
+use dialplane_core::store::{EventFilter, Outbox, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::tx::{Fields, Link, List, PgRepo, Purpose, Statement, amount, lock_key, within};
+use crate::tx::{Fields, Link, List, PgRepo, Purpose, Statement, amount, instant_bound, lock_key, within};
 
 const TABLE: &str = "outbox";
 
@@ -46,9 +46,18 @@ const CLAIM: &str = concat!(
     columns!(),
     " FROM claimed ORDER BY seq"
 );
+/// In two texts, so that each follows an index from its end.
+const HEAD: &str = "SELECT seq FROM outbox WHERE company_id = $1 ORDER BY seq DESC LIMIT 1";
+const HEAD_OF_ALL: &str = "SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1";
 const MARK_DELIVERED: &str = concat!(
     "UPDATE outbox SET delivered_at = $3 WHERE id = ANY($2) AND delivered_at IS NULL AND ",
     within!("company_id")
+);
+
+const PURGE: &str = concat!(
+    "DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, at, delivered_at FROM outbox WHERE ",
+    within!("company_id"),
+    " ORDER BY seq LIMIT $3) AS oldest WHERE at < $2 AND delivered_at IS NOT NULL)"
 );
 
 fn read(row: &PgRow) -> Result<Envelope, StoreError> {
@@ -121,5 +130,33 @@ impl<L: Link> Outbox for PgRepo<L> {
             Some(amount(after)),
         );
         self.all(list.page(0, u64::from(limit)).build()).await?.iter().map(read).collect()
+    }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let statement = match self.company_filter() {
+            Some(company) => query(HEAD).bind(company),
+            None => query(HEAD_OF_ALL),
+        };
+        let row = self.one(statement).await?;
+        row.map_or(Ok(0), |row| Fields::of(&row, TABLE).count("seq"))
+    }
+
+    async fn find_events(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<Envelope>, StoreError> {
+        let actor = filter.actor.map(|actor| actor.to_string());
+        let list = List::of(TABLE, (columns!(), TABLE, "seq DESC"), "company_id", self.scoped_to())
+            // What the index holds.
+            .when(filter.actor.is_some_and(|actor| actor != ActorName::System), "actor <> 'system'")
+            .equal("actor", actor)
+            .equal("event ->> 'type'", filter.name.clone())
+            .compare("at", " >= ", filter.from.map(instant_bound))
+            .compare("at", " < ", filter.to.map(instant_bound))
+            .compare("seq", " < ", filter.before.map(amount));
+        self.all(list.page(0, u64::from(limit)).build()).await?.iter().map(read).collect()
+    }
+
+    async fn purge_events(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.may_write()?;
+        let purge = query(PURGE).bind(self.company_filter()).bind(instant_bound(before)).bind(i64::from(limit));
+        self.run(purge).await
     }
 }

@@ -114,7 +114,7 @@ impl Sources {
     pub(crate) fn probe(&self) -> Sql {
         let mut sql = QueryBuilder::new("SELECT count(DISTINCT id) FROM (SELECT id FROM (");
         self.write(&mut sql, " UNION ALL ");
-        sql.push(") AS every LIMIT ").push_bind(amount(PROBED_MAX)).push(") AS some");
+        sql.push(") AS every LIMIT ").push_bind(amount(PROBED_MAX)).push(") AS probed");
         sql
     }
 

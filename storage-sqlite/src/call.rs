@@ -291,6 +291,7 @@ impl CallStore for SqliteRepo<'_> {
         rows.number("started_at >= ", filter.from.map(|at| at.timestamp_micros()));
         rows.number("started_at < ", filter.to.map(|at| at.timestamp_micros()));
         rows.id("client_id = ", filter.client);
+        rows.text("outcome = ", filter.outcome.clone());
         rows.id("id < ", filter.before);
         if let Some(search) = &filter.search {
             return self.search(filter, search, rows, page).await;

@@ -187,7 +187,8 @@ impl JobStore for SqliteRepo<'_> {
     }
 
     async fn job_input(&mut self, id: JobId) -> Result<Option<Vec<u8>>, StoreError> {
-        self.fetch(self.scoped(&INPUT).bind(id.as_uuid())).await?.one("job_inputs", |row| row.blob("input"))
+        let input = self.fetch(self.scoped(&INPUT).bind(id.as_uuid())).await?;
+        input.one("job_inputs", |row| row.blob_opt("input")).map(Option::flatten)
     }
 
     async fn delete_job_input(&mut self, id: JobId) -> Result<bool, StoreError> {

@@ -34,6 +34,7 @@ mod outbox;
 mod plans;
 mod pool;
 mod queue;
+mod request;
 mod search;
 mod session;
 mod statement;

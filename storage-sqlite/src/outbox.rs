@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::event::Envelope;
 use dialplane_core::id::EventId;
-use dialplane_core::store::{Outbox, StoreError};
+use dialplane_core::scope::ActorName;
+use dialplane_core::store::{EventFilter, Outbox, Repo as _, StoreError};
 use sqlx::AssertSqlSafe;
 
-use crate::statement::{Fields, Scoped, document, list, placeholders, scoped, stored};
+use crate::statement::{Fields, Filter, Scoped, document, list, placeholders, scoped, stored};
 use crate::tx::SqliteRepo;
 
 const TABLE: &str = "outbox";
@@ -41,6 +42,20 @@ pub(crate) const DELIVERED: Scoped = scoped!(["UPDATE outbox SET delivered_at = 
 
 pub(crate) const AFTER: Scoped =
     scoped!(["SELECT ", columns!(), " FROM outbox WHERE seq > ?2"][" ORDER BY seq LIMIT ?3"]);
+
+pub(crate) const HEAD: Scoped = scoped!(["SELECT seq FROM outbox WHERE seq > 0"][" ORDER BY seq DESC LIMIT 1"]);
+
+macro_rules! purge {
+    ($scope:literal) => {
+        concat!(
+            "DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, at, delivered_at FROM outbox",
+            $scope,
+            " ORDER BY seq LIMIT ?3) WHERE at < ?2 AND delivered_at IS NOT NULL)"
+        )
+    };
+}
+
+pub(crate) const PURGE: Scoped = Scoped { company: purge!(" WHERE company_id = ?1"), system: purge!("") };
 
 fn read(row: &mut Fields<'_>) -> Result<Envelope, StoreError> {
     let seq = row.count("seq")?;
@@ -112,5 +127,31 @@ impl Outbox for SqliteRepo<'_> {
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError> {
         let query = self.scoped(&AFTER).bind(stored(after)).bind(limit);
         self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let head = self.fetch(self.scoped(&HEAD)).await?.one(TABLE, |row| row.count("seq"))?;
+        Ok(head.unwrap_or(0))
+    }
+
+    async fn find_events(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<Envelope>, StoreError> {
+        let mut rows = Filter::of(self.scope(), "company_id");
+        if let Some(actor) = filter.actor {
+            if actor != ActorName::System {
+                // What the index holds.
+                rows.holds("actor <> 'system'");
+            }
+            rows.text("actor = ", Some(actor.to_string()));
+        }
+        rows.text("json_extract(event, '$.type') = ", filter.name.clone());
+        rows.number("at >= ", filter.from.map(|at| at.timestamp_micros()));
+        rows.number("at < ", filter.to.map(|at| at.timestamp_micros()));
+        rows.number("seq < ", filter.before.map(stored));
+        self.fetch(rows.first(TABLE, columns!(), "seq", limit)).await?.all(TABLE, read)
+    }
+
+    async fn purge_events(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        let query = self.scoped(&PURGE).bind(before.timestamp_micros()).bind(limit);
+        Ok(self.change(query).await?.count())
     }
 }

@@ -39,7 +39,7 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 15] = [
+    let scoped: [(&str, &Scoped); 16] = [
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),
@@ -55,6 +55,7 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
         ("claim", &outbox::CLAIM),
         ("delivered", &outbox::DELIVERED),
         ("events after", &outbox::AFTER),
+        ("newest event", &outbox::HEAD),
     ];
     for (name, statement) in scoped {
         for text in [statement.company, statement.system] {

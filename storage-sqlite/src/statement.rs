@@ -265,8 +265,8 @@ impl<'r> Fields<'r> {
         self.take::<&[u8]>(column)?.try_into().map_err(|_| self.corrupt(column))
     }
 
-    /// Bytes, however many.
-    pub(crate) fn blob(&mut self, column: &'static str) -> Result<Vec<u8>, StoreError> {
+    /// Bytes of any length, if there are any.
+    pub(crate) fn blob_opt(&mut self, column: &'static str) -> Result<Option<Vec<u8>>, StoreError> {
         self.take(column)
     }
 
@@ -454,6 +454,19 @@ impl Filter {
              SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{limit} OFFSET ?{offset}"
         );
         self.query(text).bind(page.limit).bind(stored(page.offset))
+    }
+
+    /// The statement of the first `limit` rows, newest first by `key`, without a count.
+    pub(crate) fn first(
+        self,
+        table: &'static str,
+        columns: &'static str,
+        key: &'static str,
+        limit: u32,
+    ) -> Query<'static> {
+        let (conditions, place) = (&self.conditions, self.values.len() + 1);
+        let text = format!("SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{place}");
+        self.query(text).bind(limit)
     }
 
     /// A statement of its own with the values that are bound so far.

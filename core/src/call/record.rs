@@ -271,6 +271,13 @@ impl Call {
         self.answered_at.is_some()
     }
 
+    /// The agent whose phone was rung last, where that is not the agent of the call: a colleague who is called, or somebody who
+    /// has not answered yet.
+    #[must_use]
+    pub fn rung(&self) -> Option<UserId> {
+        self.legs.iter().rev().find_map(|leg| leg.agent).filter(|agent| Some(*agent) != self.agent)
+    }
+
     /// Whole seconds from answer to end.
     #[must_use]
     pub fn talk_seconds(&self) -> u32 {

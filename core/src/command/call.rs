@@ -9,7 +9,9 @@ use super::figures::{self, Share};
 use super::lead::{Contact, move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
-use crate::call::{Call, CallEntry, CallRefused, Change, Direction, Hangup, HangupCause, NewCall, Origin, Side};
+use crate::call::{
+    Call, CallEntry, CallRefused, CallStatus, Change, Direction, EVENTS_MAX, Hangup, HangupCause, NewCall, Origin, Side,
+};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -76,7 +78,7 @@ impl Command for InitiateCall {
         });
         find_clients(repo, std::slice::from_mut(&mut call)).await?;
         repo.insert_calls(std::slice::from_ref(&call)).await?;
-        cx.emit(call.company, Event::CallStarted { call: call.id });
+        cx.emit(call.company, started(&call));
         Ok(Initiated { call, allowed, trunk })
     }
 }
@@ -116,7 +118,7 @@ impl Command for RecordCalls {
         // Everybody locks calls in order of id, then callers in order of id: nobody waits in a circle.
         let mut reports: Vec<&CallReport> = self.reports.iter().collect();
         reports.sort_unstable_by_key(|report| report.call);
-        let (mut begun, mut timeline, mut ended, mut contacts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut begun, mut timeline, mut ended) = (Vec::new(), Vec::new(), Vec::new());
         for report in reports {
             let (mut call, is_new) = match &report.begin {
                 Some(new) => (Call::begin(new.clone()), true),
@@ -128,7 +130,7 @@ impl Command for RecordCalls {
                     }
                 },
             };
-            let before = (call.answered_at, call.ended_at);
+            let before = Told::of(&call);
             for (at, change) in &report.changes {
                 match call.apply(*at, change) {
                     Ok(event) => timeline.extend(event),
@@ -138,9 +140,8 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
-            if before.1.is_none() && call.ended_at.is_some() {
-                ended.push(Share::added(&call));
-                contacts.extend(Contact::of(&call));
+            if !before.ended && call.ended_at.is_some() {
+                ended.push(call.clone());
             }
             if is_new {
                 begun.push(call);
@@ -156,10 +157,16 @@ impl Command for RecordCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        figures::record(repo, &ended).await?;
-        touch_leads(cx, repo, contacts).await?;
-        Ok(())
+        record_ended(cx, repo, &ended).await
     }
+}
+
+/// What follows from calls that have ended: the figures they add up to, and the leads they were about.
+async fn record_ended(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[Call]) -> Result<(), Failure<CallRefused>> {
+    let shares: Vec<Share> = ended.iter().map(Share::added).collect();
+    figures::record(repo, &shares).await?;
+    touch_leads(cx, repo, ended.iter().filter_map(Contact::of).collect()).await?;
+    Ok(())
 }
 
 /// Finds the clients at the other end of calls that begin: one read for all of them.
@@ -177,16 +184,42 @@ pub(super) async fn find_clients(repo: &mut dyn Repo, calls: &mut [Call]) -> Res
     Ok(())
 }
 
-fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: (Option<DateTime<Utc>>, Option<DateTime<Utc>>)) {
+/// What listeners know of a call.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    status: CallStatus,
+    answered: bool,
+    ended: bool,
+}
+
+impl Told {
+    const fn of(call: &Call) -> Self {
+        Self { status: call.status, answered: call.answered_at.is_some(), ended: call.ended_at.is_some() }
+    }
+}
+
+fn started(call: &Call) -> Event {
+    let status =
+        if call.answered_at.is_some() || call.ended_at.is_some() { CallStatus::Initiated } else { call.status };
+    Event::CallStarted { call: call.id, status, agent: call.agent, rung: call.rung(), queue: call.queue }
+}
+
+/// Tells what a batch of changes has come to. Waiting and ringing are told of when the batch ends in them, once, so that an
+/// ordinary call is three to five events however many steps it takes; a call whose timeline is full tells no more of them.
+fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
+    let (agent, rung, queue) = (call.agent, call.rung(), call.queue);
+    let now = Told::of(call);
     if is_new {
-        cx.emit(call.company, Event::CallStarted { call: call.id });
+        cx.emit(call.company, started(call));
+    } else if now.status != before.status && !now.answered && !now.ended && call.events < EVENTS_MAX {
+        cx.emit(call.company, Event::CallStatusChanged { call: call.id, status: now.status, agent, rung, queue });
     }
-    if before.0.is_none() && call.answered_at.is_some() {
-        cx.emit(call.company, Event::CallAnswered { call: call.id, agent: call.agent });
+    if now.answered && !before.answered {
+        cx.emit(call.company, Event::CallAnswered { call: call.id, agent, rung, queue });
     }
-    if before.1.is_none() && call.ended_at.is_some() {
-        let talk_seconds = call.talk_seconds();
-        cx.emit(call.company, Event::CallEnded { call: call.id, agent: call.agent, status: call.status, talk_seconds });
+    if now.ended && !before.ended {
+        let (status, talk_seconds) = (call.status, call.talk_seconds());
+        cx.emit(call.company, Event::CallEnded { call: call.id, agent, status, talk_seconds, rung, queue });
     }
 }
 
@@ -211,24 +244,22 @@ impl Command for CloseLostCalls {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<usize, Failure<CallRefused>> {
         let hangup = Hangup { side: Side::System, cause: HangupCause::NodeLost, sip_status: None };
-        let (mut timeline, mut ended, mut contacts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut timeline, mut ended) = (Vec::new(), Vec::new());
         for found in repo.open_calls(self.node).await? {
             let Some(mut call) = repo.call_for_update(found.id).await?.filter(|call| call.ended_at.is_none()) else {
                 continue;
             };
-            let before = (call.answered_at, call.ended_at);
+            let before = Told::of(&call);
             timeline.extend(call.apply(call.updated_at, &Change::Ended { hangup }).map_err(CallRefused::from)?);
             announce(cx, &call, false, before);
             call.version += 1;
             repo.update_call(&call).await?;
-            ended.push(Share::added(&call));
-            contacts.extend(Contact::of(&call));
+            ended.push(call);
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
-        figures::record(repo, &ended).await?;
-        touch_leads(cx, repo, contacts).await?;
+        record_ended(cx, repo, &ended).await?;
         Ok(ended.len())
     }
 }

@@ -126,6 +126,9 @@ impl Command for UpdateUser {
             repo.revoke_sessions(user.id, cx.now()).await?;
         }
         cx.emit(user.company, Event::UserUpdated { user: user.id, role: user.role, active: user.is_active });
+        if user.role != old.role {
+            cx.emit(user.company, Event::RoleChanged { user: user.id, from: old.role, to: user.role });
+        }
         Ok(user)
     }
 }
@@ -197,7 +200,8 @@ async fn release_lines(cx: &mut Context<'_>, repo: &mut dyn Repo, user: UserId) 
     }
     for extension in &own {
         repo.delete_extension(extension.id).await?;
-        cx.emit(company, Event::TelephonyUpdated { what: TelephonyPart::Extension });
+        let id = Some(extension.id.as_uuid());
+        cx.emit(company, Event::TelephonyUpdated { what: TelephonyPart::Extension, id });
     }
     for mut queue in repo.queues().await? {
         let before = queue.settings.members.len();
@@ -244,6 +248,7 @@ impl Command for SetPassword {
         repo.update_user(&user).await?;
         repo.revoke_sessions(user.id, cx.now()).await?;
         cx.emit(user.company, Event::UserUpdated { user: user.id, role: user.role, active: user.is_active });
+        cx.emit(user.company, Event::PasswordChanged { user: user.id });
         Ok(user)
     }
 }

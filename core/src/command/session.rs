@@ -38,7 +38,32 @@ impl Command for OpenSession {
         let owner = (user.id, user.company);
         let session = Session::open(cx.id(), cx.id(), owner, self.token, self.life, cx.now());
         repo.insert_session(&session).await?;
+        cx.emit_of(user.id, user.company, Event::SessionOpened { user: user.id });
         Ok(user)
+    }
+}
+
+/// Remembers that somebody was refused who wanted to sign in as a user: the audit log shows who is being guessed at.
+#[derive(Debug, Clone, Copy)]
+pub struct RefuseSession {
+    /// As whom.
+    pub user: UserId,
+}
+
+#[async_trait]
+impl Command for RefuseSession {
+    type Output = ();
+    type Refused = SessionRefused;
+    const NAME: &'static str = "refuse_session";
+
+    fn permission(&self) -> Permission {
+        Permission::Internal
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<SessionRefused>> {
+        let user = repo.user(self.user).await?.ok_or(SessionRefused::Invalid)?;
+        cx.emit(user.company, Event::SessionRefused { user: user.id });
+        Ok(())
     }
 }
 
@@ -137,6 +162,7 @@ impl Command for CloseSession {
         user.touch(cx.now());
         repo.update_user(&user).await?;
         cx.emit(user.company, Event::UserUpdated { user: id, role: user.role, active: user.is_active });
+        cx.emit(user.company, Event::SessionClosed { user: id });
         Ok(())
     }
 }

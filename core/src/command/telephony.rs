@@ -6,7 +6,7 @@ use super::{company_of, fresh, on_duplicate, own_company};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::{Event, TelephonyPart};
-use crate::id::{ExtensionId, InboundRouteId, QueueId, TrunkId, UserId};
+use crate::id::{ExtensionId, Id, InboundRouteId, QueueId, TrunkId, UserId};
 use crate::people::User;
 use crate::phone::E164;
 use crate::phone::extension::{Extension, ExtensionRefused, SipSecret, extension_number, next_number, username};
@@ -16,8 +16,8 @@ use crate::queue::{Queue, QueueRefused, QueueSettings};
 use crate::scope::Permission;
 use crate::store::Repo;
 
-fn changed(cx: &mut Context<'_>, company: crate::id::CompanyId, what: TelephonyPart) {
-    cx.emit(company, Event::TelephonyUpdated { what });
+fn changed<K>(cx: &mut Context<'_>, company: crate::id::CompanyId, what: TelephonyPart, id: Id<K>) {
+    cx.emit(company, Event::TelephonyUpdated { what, id: Some(id.as_uuid()) });
 }
 
 fn takes_calls(user: &User) -> bool {
@@ -101,7 +101,7 @@ impl Command for CreateExtension {
             }
             other => other?,
         }
-        changed(cx, company, TelephonyPart::Extension);
+        changed(cx, company, TelephonyPart::Extension, extension.id);
         Ok(NewExtension { extension, password })
     }
 }
@@ -131,7 +131,7 @@ impl Command for ResetExtensionSecret {
         extension.version += 1;
         extension.updated_at = cx.now();
         repo.update_extension(&extension).await?;
-        changed(cx, extension.company, TelephonyPart::Extension);
+        changed(cx, extension.company, TelephonyPart::Extension, extension.id);
         Ok(NewExtension { extension, password })
     }
 }
@@ -159,7 +159,7 @@ impl Command for DeleteExtension {
         if !repo.delete_extension(self.extension).await? {
             return Err(ExtensionRefused::NotFound.into());
         }
-        changed(cx, company_of(cx)?, TelephonyPart::Extension);
+        changed(cx, company_of(cx)?, TelephonyPart::Extension, self.extension);
         Ok(())
     }
 }
@@ -204,7 +204,7 @@ impl Command for CreateTrunk {
         settings.is_default |= repo.trunks().await?.is_empty();
         let trunk = trunk_of(cx.id(), cx, company, settings);
         on_duplicate(repo.insert_trunk(&trunk).await, "name", TrunkRefused::NameTaken)?;
-        changed(cx, company, TelephonyPart::Trunk);
+        changed(cx, company, TelephonyPart::Trunk, trunk.id);
         Ok(trunk)
     }
 }
@@ -238,7 +238,7 @@ impl Command for UpdateTrunk {
         let mut trunk = trunk_of(old.id, cx, old.company, self.settings.clone().checked()?);
         (trunk.version, trunk.created_at) = (old.version + 1, old.created_at);
         on_duplicate(repo.update_trunk(&trunk).await, "name", TrunkRefused::NameTaken)?;
-        changed(cx, trunk.company, TelephonyPart::Trunk);
+        changed(cx, trunk.company, TelephonyPart::Trunk, trunk.id);
         Ok(trunk)
     }
 }
@@ -264,7 +264,7 @@ impl Command for DeleteTrunk {
         if !repo.delete_trunk(self.trunk).await? {
             return Err(TrunkRefused::NotFound.into());
         }
-        changed(cx, company_of(cx)?, TelephonyPart::Trunk);
+        changed(cx, company_of(cx)?, TelephonyPart::Trunk, self.trunk);
         Ok(())
     }
 }
@@ -311,7 +311,7 @@ impl Command for CreateInboundRoute {
             updated_at: cx.now(),
         };
         on_duplicate(repo.insert_inbound_route(&route).await, "number", InboundRefused::Duplicate)?;
-        changed(cx, company.id, TelephonyPart::InboundRoute);
+        changed(cx, company.id, TelephonyPart::InboundRoute, route.id);
         Ok(route)
     }
 }
@@ -355,7 +355,7 @@ impl Command for UpdateInboundRoute {
         route.version += 1;
         route.updated_at = cx.now();
         on_duplicate(repo.update_inbound_route(&route).await, "number", InboundRefused::Duplicate)?;
-        changed(cx, company.id, TelephonyPart::InboundRoute);
+        changed(cx, company.id, TelephonyPart::InboundRoute, route.id);
         Ok(route)
     }
 }
@@ -381,7 +381,7 @@ impl Command for DeleteInboundRoute {
         if !repo.delete_inbound_route(self.route).await? {
             return Err(InboundRefused::NotFound.into());
         }
-        changed(cx, company_of(cx)?, TelephonyPart::InboundRoute);
+        changed(cx, company_of(cx)?, TelephonyPart::InboundRoute, self.route);
         Ok(())
     }
 }

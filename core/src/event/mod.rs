@@ -1,12 +1,18 @@
 //! Domain events: facts that other parts of the world are told. A command emits them; they are stored in its own unit of
 //! work (the outbox) and delivered from there, at least once.
 
+mod audience;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
+use crate::call::CallStatus;
 use crate::id::{CallId, ClientId, CompanyId, EventId, JobId, LeadId, NumberId, QueueId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
+
+pub use audience::Viewer;
 
 /// A fact. The body of an event is versioned by [`Event::VERSION`]; fields are only ever added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +43,22 @@ pub enum Event {
         /// Whether they may sign in.
         active: bool,
     },
+    /// A user's role became another.
+    #[serde(rename = "user.role_changed")]
+    RoleChanged {
+        /// Whose.
+        user: UserId,
+        /// What it was.
+        from: Role,
+        /// What it is.
+        to: Role,
+    },
+    /// A user has a new password; every session of theirs ended.
+    #[serde(rename = "user.password_changed")]
+    PasswordChanged {
+        /// Whose.
+        user: UserId,
+    },
     /// A user was removed.
     #[serde(rename = "user.deleted")]
     UserDeleted {
@@ -58,6 +80,24 @@ pub enum Event {
         created: u32,
         /// Records removed.
         deleted: u32,
+    },
+    /// Somebody signed in.
+    #[serde(rename = "session.opened")]
+    SessionOpened {
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody tried to sign in as a user, with a wrong password or to a closed account.
+    #[serde(rename = "session.refused")]
+    SessionRefused {
+        /// As whom.
+        user: UserId,
+    },
+    /// Somebody signed out.
+    #[serde(rename = "session.closed")]
+    SessionClosed {
+        /// Who.
+        user: UserId,
     },
     /// Somebody's sessions were closed because a refresh token was used twice.
     #[serde(rename = "session.reused")]
@@ -124,6 +164,9 @@ pub enum Event {
     TelephonyUpdated {
         /// What: `extension`, `trunk`, `inbound_route` or `queue`.
         what: TelephonyPart,
+        /// Which.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<Uuid>,
     },
     /// A queue changed.
     #[serde(rename = "queue.updated")]
@@ -154,6 +197,32 @@ pub enum Event {
     CallStarted {
         /// Which.
         call: CallId,
+        /// Where it stands by the time it is told of.
+        #[serde(default)]
+        status: CallStatus,
+        /// The agent who places it.
+        #[serde(default)]
+        agent: Option<UserId>,
+        /// The other agent whose phone rings.
+        #[serde(default)]
+        rung: Option<UserId>,
+        /// The queue it waits in.
+        #[serde(default)]
+        queue: Option<QueueId>,
+    },
+    /// A call that nobody has answered stands elsewhere: it waits, a phone rings, or has stopped ringing.
+    #[serde(rename = "call.status_changed")]
+    CallStatusChanged {
+        /// Which.
+        call: CallId,
+        /// Where it stands.
+        status: CallStatus,
+        /// The agent who places it.
+        agent: Option<UserId>,
+        /// The other agent whose phone rings, or rang last.
+        rung: Option<UserId>,
+        /// The queue it came through.
+        queue: Option<QueueId>,
     },
     /// Two people began to talk.
     #[serde(rename = "call.answered")]
@@ -162,6 +231,12 @@ pub enum Event {
         call: CallId,
         /// The agent, when one took part.
         agent: Option<UserId>,
+        /// The other agent whose phone was rung last.
+        #[serde(default)]
+        rung: Option<UserId>,
+        /// The queue it came through.
+        #[serde(default)]
+        queue: Option<QueueId>,
     },
     /// A call ended.
     #[serde(rename = "call.ended")]
@@ -171,9 +246,15 @@ pub enum Event {
         /// The agent, when one took part.
         agent: Option<UserId>,
         /// How it is logged.
-        status: crate::call::CallStatus,
+        status: CallStatus,
         /// Seconds talked.
         talk_seconds: u32,
+        /// The other agent whose phone was rung last.
+        #[serde(default)]
+        rung: Option<UserId>,
+        /// The queue it came through.
+        #[serde(default)]
+        queue: Option<QueueId>,
     },
     /// Somebody entered a call by hand.
     #[serde(rename = "call.entered")]
@@ -314,6 +395,49 @@ impl Event {
     /// The version of the body's shape.
     pub const VERSION: u16 = 1;
 
+    /// The names of all events: what a listener may choose from.
+    pub const NAMES: [&str; 39] = [
+        "company.created",
+        "company.updated",
+        "user.created",
+        "user.updated",
+        "user.role_changed",
+        "user.password_changed",
+        "user.deleted",
+        "agent.availability_changed",
+        "callers.synced",
+        "session.opened",
+        "session.refused",
+        "session.closed",
+        "session.reused",
+        "phone_numbers.added",
+        "phone_number.updated",
+        "phone_number.deleted",
+        "phone_number.assigned",
+        "phone_number.unassigned",
+        "allowance.consumed",
+        "allowance.reset",
+        "telephony.updated",
+        "queue.updated",
+        "client.created",
+        "client.updated",
+        "client.deleted",
+        "call.started",
+        "call.status_changed",
+        "call.answered",
+        "call.ended",
+        "call.entered",
+        "call.edited",
+        "call.deleted",
+        "lead.created",
+        "lead.updated",
+        "lead.assigned",
+        "lead.status_changed",
+        "lead.converted",
+        "lead.deleted",
+        "lead_settings.updated",
+    ];
+
     /// The event's name, such as `call.ended`.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -322,9 +446,14 @@ impl Event {
             Self::CompanyUpdated {} => "company.updated",
             Self::UserCreated { .. } => "user.created",
             Self::UserUpdated { .. } => "user.updated",
+            Self::RoleChanged { .. } => "user.role_changed",
+            Self::PasswordChanged { .. } => "user.password_changed",
             Self::UserDeleted { .. } => "user.deleted",
             Self::AvailabilityChanged { .. } => "agent.availability_changed",
             Self::CallersSynced { .. } => "callers.synced",
+            Self::SessionOpened { .. } => "session.opened",
+            Self::SessionRefused { .. } => "session.refused",
+            Self::SessionClosed { .. } => "session.closed",
             Self::SessionReused { .. } => "session.reused",
             Self::NumbersAdded { .. } => "phone_numbers.added",
             Self::NumberUpdated { .. } => "phone_number.updated",
@@ -339,6 +468,7 @@ impl Event {
             Self::ClientUpdated { .. } => "client.updated",
             Self::ClientDeleted { .. } => "client.deleted",
             Self::CallStarted { .. } => "call.started",
+            Self::CallStatusChanged { .. } => "call.status_changed",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",
             Self::CallEntered { .. } => "call.entered",
@@ -380,6 +510,27 @@ pub struct Envelope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_has_its_name_in_the_list() {
+        let tags = include_str!("mod.rs").lines().filter_map(|line| line.trim().strip_prefix("#[serde(rename = \""));
+        let tags: Vec<&str> = tags.filter_map(|rest| rest.strip_suffix("\")]")).collect();
+        assert_eq!(tags, Event::NAMES);
+    }
+
+    #[test]
+    fn bodies_stored_before_a_field_was_added_are_still_read() {
+        let call = "01890000-0000-7000-8000-000000000001";
+        let json = serde_json::json!({"type": "call.started", "call": call});
+        let event = Event::CallStarted {
+            call: call.parse().unwrap(),
+            status: CallStatus::Initiated,
+            agent: None,
+            rung: None,
+            queue: None,
+        };
+        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+    }
 
     #[test]
     fn the_name_is_the_tag_of_the_stored_body() {

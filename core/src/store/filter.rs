@@ -7,6 +7,7 @@ use crate::id::{CallId, ClientId, LeadId, NumberId, QueueId, UserId};
 use crate::lead::{LeadStatus, Priority, Quality, Source};
 use crate::people::{Role, RoleKind};
 use crate::phone::{Country, E164, NumberStatus};
+use crate::scope::ActorName;
 use crate::search::Search;
 
 /// A page of a list.
@@ -91,6 +92,21 @@ pub struct NumberFilter {
     pub agent: Option<UserId>,
 }
 
+/// Narrows a list of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Who did it.
+    pub actor: Option<ActorName>,
+    /// The event's name, such as `user.created`.
+    pub name: Option<String>,
+    /// Happened at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Happened before.
+    pub to: Option<DateTime<Utc>>,
+    /// Only events with a `seq` below this one: the cursor.
+    pub before: Option<u64>,
+}
+
 /// Narrows a list of calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallFilter {
@@ -108,6 +124,8 @@ pub struct CallFilter {
     pub lead: Option<LeadId>,
     /// The client.
     pub client: Option<ClientId>,
+    /// The outcome, exactly.
+    pub outcome: Option<String>,
     /// The number at either end.
     pub party: Option<E164>,
     /// What the names of its agent and its client, its numbers, its notes and its outcome hold. The total then ends at

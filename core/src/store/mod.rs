@@ -34,6 +34,7 @@ mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod people;
+mod request;
 mod telephony;
 
 use async_trait::async_trait;
@@ -41,10 +42,11 @@ use chrono::{DateTime, Utc};
 
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, ClientFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
 pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
+pub use request::RequestStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
 };
@@ -77,6 +79,9 @@ pub enum StoreError {
     /// The row belongs to a company outside the scope.
     #[error("the row lies outside the scope")]
     OutOfScope,
+    /// The request that the command belongs to was executed before, or is being executed elsewhere; nothing was changed.
+    #[error("the request was executed before")]
+    Claimed,
     /// The backend gave up in favour of another unit of work; nothing was changed. Repeat.
     #[error("contention")]
     Contention,
@@ -147,6 +152,7 @@ pub trait Repo:
     + LeadFiguresStore
     + DispositionStore
     + JobStore
+    + RequestStore
     + Outbox
     + Send
 {
@@ -176,4 +182,13 @@ pub trait Outbox: Send {
     /// In a company scope, who asks again with the last `seq` they got misses nothing: no event of the company becomes visible
     /// behind one that is visible already.
     async fn events_after(&mut self, after: u64, limit: u32) -> Result<Vec<Envelope>, StoreError>;
+
+    /// The `seq` of the newest event of the scope; 0 when there is none. Cheap.
+    async fn events_head(&mut self) -> Result<u64, StoreError>;
+
+    /// Events of the scope that the filter lets through, newest first by `seq`, at most `limit`: the audit log.
+    async fn find_events(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<Envelope>, StoreError>;
+
+    /// Of the scope's `limit` oldest events, removes those that were delivered and happened before `before`; how many.
+    async fn purge_events(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
 }

@@ -177,6 +177,32 @@ async fn a_call_reported_piece_by_piece_is_the_call_reported_at_once() {
     for name in ["call.started", "call.answered", "call.ended"] {
         assert_eq!(names.iter().filter(|found| **found == name).count(), 2, "{name}");
     }
+    // Reported at once its waiting and ringing are over when they could be told of; otherwise each is told of once.
+    assert_eq!(names.iter().filter(|found| **found == "call.status_changed").count(), 2, "{names:?}");
+}
+
+#[tokio::test]
+async fn what_a_phone_does_is_told_once_a_batch_and_no_more_when_the_timeline_is_full() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let call = id(&world);
+    let mut report = story(&world, ann, call, 60, None);
+    report.changes.truncate(2);
+    world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
+    let ring = |n| (start() + TimeDelta::seconds(n), Change::Ringing { leg: 1 });
+    let fail =
+        |n| (start() + TimeDelta::seconds(n), Change::OfferFailed { agent: ann, reason: OfferFailure::NoAnswer });
+    for n in 0..600 {
+        for changes in [vec![ring(n), fail(n), ring(n)], vec![fail(n)]] {
+            let report = CallReport { call, begin: None, changes };
+            world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
+        }
+    }
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    let told = tx.events_after(0, 10_000).await.unwrap();
+    let told = told.iter().filter(|told| told.event.name() == "call.status_changed").count();
+    // A batch of four steps is two events, up to the thousandth step.
+    assert!((490..=500).contains(&told), "{told}");
 }
 
 #[tokio::test]

@@ -2,9 +2,11 @@
 
 mod agents;
 mod analytics;
+mod audit;
 mod auth;
 mod callers;
 mod calls;
+mod clients;
 mod companies;
 mod extensions;
 mod inbound_routes;
@@ -18,23 +20,24 @@ mod setup;
 mod trunks;
 mod users;
 
-use std::time::Duration;
-
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use openapi::document;
 
-use crate::http::{guard, headers, idempotency, measure, request_id};
+use crate::http::{etag, guard, headers, idempotency, load, measure, methods, request_id};
+use crate::live;
 use crate::problem::Problem;
 use crate::state::Shared;
 
-/// The longest time a request may take. Uploads over slow lines need most of it.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Answers below this size, in bytes, fit a packet anyway.
+const COMPRESSED_MIN: u64 = 1_024;
 
 /// The routes below `/api`, with their description.
 fn resources() -> OpenApiRouter<Shared> {
@@ -42,6 +45,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(setup::routes())
         .merge(auth::routes())
         .merge(companies::routes())
+        .merge(clients::routes())
         .merge(users::routes())
         .merge(callers::routes())
         .merge(agents::routes())
@@ -51,8 +55,10 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(inbound_routes::routes())
         .merge(queues::routes())
         .merge(calls::routes())
+        .merge(audit::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(live::routes())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.
@@ -61,7 +67,10 @@ pub(crate) fn router(app: &Shared) -> Router {
     let resources = resources
         .layer(from_fn_with_state(Shared::clone(app), settled))
         .layer(from_fn_with_state(Shared::clone(app), idempotency::layer))
-        .layer(from_fn_with_state(Shared::clone(app), guard::layer));
+        .layer(from_fn_with_state(Shared::clone(app), guard::layer))
+        .layer(from_fn(etag::layer));
+    // Health and metrics are outside: they must answer when nothing else does.
+    let resources = load::shedding(resources, load::REQUESTS_MAX);
     let (operations, _) = operations::routes().split_for_parts();
     let description = document();
     let mut router = Router::new()
@@ -72,14 +81,24 @@ pub(crate) fn router(app: &Shared) -> Router {
         .merge(utoipa_swagger_ui::SwaggerUi::new("/docs").url("/api/openapi.json", description.clone()))
         .route("/api/v1/openapi.json", axum::routing::get(move || async move { Json(description) }))
         .fallback(|| async { Problem::no_route() })
-        .method_not_allowed_fallback(|| async { Problem::method() })
-        .layer(from_fn(deadline))
+        .method_not_allowed_fallback(methods::other)
+        .layer(from_fn(load::deadline))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(compression())
+        .layer(live::sockets(app))
+        .layer(from_fn_with_state(Shared::clone(app), live::handshakes))
         .layer(from_fn(measure::layer));
     if let Some(cors) = headers::cors(&app.settings.cors_origins) {
         router = router.layer(cors);
     }
-    router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app))
+    let router = router.layer(from_fn(headers::layer)).layer(from_fn(request_id::layer)).with_state(Shared::clone(app));
+    // `Allow` is added by the router, outside of all its layers.
+    Router::new().fallback_service(router).layer(from_fn(methods::layer))
+}
+
+/// Compression of texts that are worth it. Streams of events and what is compressed already are left alone.
+fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
+    CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_MIN)))
 }
 
 /// Answers a change once call control knows of it: a phone may register in the instant after its extension was made.
@@ -90,11 +109,6 @@ async fn settled(State(app): State<Shared>, request: Request, next: Next) -> Res
         app.directory.settle().await;
     }
     response
-}
-
-async fn deadline(request: Request, next: Next) -> Response {
-    let late = || Problem::unavailable("timeout", "the request took too long", 1).into_response();
-    tokio::time::timeout(DEADLINE, next.run(request)).await.unwrap_or_else(|_| late())
 }
 
 /// A panic is a fault of ours: it is logged with its text, and the client learns nothing but that.

@@ -121,7 +121,8 @@ pub(crate) async fn list_officers(
 ) -> Reply<Json<OfficersAnswer>> {
     authed.demand(Permission::ViewPeople)?;
     let mut tx = app.engine.read(&authed.actor).await?;
-    let listing = tx.users(&query.agents().filter(), paging.page()).await?;
+    let filter = query.agents().filter(authed.company.default_country)?;
+    let listing = tx.users(&filter, paging.page()).await?;
     let mut officers = Vec::with_capacity(listing.items.len());
     for user in &listing.items {
         officers.push(OfficerView::of(user, &figures(&mut tx, user.id).await?));

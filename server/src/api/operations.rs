@@ -63,6 +63,7 @@ pub(crate) async fn metrics(State(app): State<Shared>) -> impl IntoResponse {
     if let Some(telephony) = app.calls.get() {
         publish_gauges(telephony.edge());
     }
+    app.live.publish_gauges();
     app.metrics.run_upkeep();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics.render())
 }

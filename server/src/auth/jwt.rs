@@ -46,6 +46,8 @@ pub(crate) struct Claims {
     pub(crate) company: CompanyId,
     /// The version of the user's tokens; an older one has been revoked.
     pub(crate) version: u32,
+    /// When it ends.
+    pub(crate) expires: DateTime<Utc>,
 }
 
 /// Issues and checks access tokens.
@@ -112,7 +114,9 @@ impl Tokens {
         let now = now.timestamp();
         let fits = claims.iss == ISSUER && claims.aud == AUDIENCE && claims.typ == TYPE;
         let timely = now < claims.exp && claims.nbf <= now + NOT_BEFORE_LEEWAY;
-        (fits && timely).then_some(Claims { user: claims.sub, company: claims.company, version: claims.ver })
+        let expires = DateTime::from_timestamp(claims.exp, 0)?;
+        let (user, company, version) = (claims.sub, claims.company, claims.ver);
+        (fits && timely).then_some(Claims { user, company, version, expires })
     }
 }
 
@@ -170,7 +174,7 @@ mod tests {
     fn a_token_is_valid_for_its_life_and_from_its_beginning() {
         let (tokens, user) = (tokens(b"one"), user());
         let token = tokens.issue(&user, at(1_000));
-        let claims = Claims { user: user.id, company: user.company, version: 0 };
+        let claims = Claims { user: user.id, company: user.company, version: 0, expires: at(1_900) };
         assert_eq!(tokens.verify(&token, at(1_899)), Some(claims));
         assert_eq!(tokens.verify(&token, at(1_900)), None);
         assert_eq!(tokens.verify(&token, at(1_000 - NOT_BEFORE_LEEWAY - 1)), None);

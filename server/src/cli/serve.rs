@@ -17,7 +17,7 @@ use crate::http::accept;
 use crate::settings::{LogFormat, Settings};
 use crate::state::{App, Shared};
 use crate::telephony::Telephony;
-use crate::{api, jobs, storage};
+use crate::{api, jobs, live, storage};
 
 /// How long requests and calls may take to end once the server stops.
 const STOP_MAX: Duration = Duration::from_secs(25);
@@ -66,6 +66,8 @@ async fn run(app: &Shared, listener: TcpListener, stop: &CancellationToken) {
     if tokio::time::timeout(STOP_MAX, calls).await.is_err() {
         tracing::warn!("calls did not end in time");
     }
+    // The ends of the calls are the last that listeners hear.
+    live::close(app).await;
     stop.cancel();
     if tokio::time::timeout(STOP_MAX, server).await.is_err() {
         tracing::warn!("requests did not end in time");

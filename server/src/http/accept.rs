@@ -4,6 +4,7 @@
 //! limit, bodies fall under the deadline of the request, and there is an end to the number of connections.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 /// From the first byte, or the end of the request before, to the end of the headers.
 const HEADERS: Duration = Duration::from_secs(20);
 /// Connections at once; further ones wait in the backlog of the system.
-const CONNECTIONS_MAX: usize = 8_192;
+const CONNECTIONS_MAX: u32 = 8_192;
 /// The pause after the system refused a connection, as when it is out of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -32,8 +32,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
     let mut protocol = http1::Builder::new();
     protocol.timer(TokioTimer::new()).header_read_timeout(HEADERS);
-    let connections = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX as usize));
     loop {
         let next = async {
             // The semaphore is never closed.
@@ -59,14 +58,25 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
             router.clone().oneshot(request)
         });
-        let connection = connections.watch(protocol.serve_connection(TokioIo::new(stream), service));
+        // A connection that becomes a WebSocket is over here, and counted among the live streams from then on.
+        let connection = protocol.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stop = stop.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let served = tokio::select! {
+                served = connection.as_mut() => served,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
                 tracing::debug!(%error, "a connection ended early");
             }
             drop(place);
         });
     }
     drop(listener);
-    connections.shutdown().await;
+    // All places are free when the last connection has ended; the semaphore is never closed.
+    places.acquire_many(CONNECTIONS_MAX).await.ok();
 }

@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(ask(&answers, company, 1).await, said("miss", "1"));
         assert_eq!(ask(&answers, company, 2).await, said("hit", "1"));
         assert_eq!(ask(&answers, other, 3).await, said("miss", "3"));
-        answers.committed(&[event(company, Event::CallStarted { call: id() })]);
+        answers.committed(&[event(company, Event::AllowanceReset { assignments: 1 })]);
         assert_eq!(ask(&answers, company, 4).await, said("hit", "1"));
         answers.committed(&[event(company, Event::CallDeleted { call: id(), agent: None })]);
         assert_eq!(ask(&answers, company, 5).await, said("miss", "5"));

@@ -6,6 +6,7 @@ use dialplane_core::company::{end_of_day, local_day, start_of_day, timezone};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::dates::YEARS;
 use super::faults::Faults;
 use crate::problem::Reply;
 
@@ -13,9 +14,6 @@ use crate::problem::Reply;
 const DAYS_USUAL: u64 = 30;
 /// The longest range, in days: ten years.
 const DAYS_MAX: i64 = 3_660;
-
-/// Years in which days are asked for; the calendar of the library reaches further than anybody's log.
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
 /// A range of days as it is asked for.
 #[derive(Debug, Default, Clone, Deserialize, IntoParams)]

@@ -9,12 +9,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use dialplane_core::company::Company;
 use dialplane_core::id::CompanyId;
 use dialplane_core::people::User;
 use dialplane_core::{Actor, Permission};
 
-use super::rate_limit::Key;
+use super::rate_limit::{Key, Standing};
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
 
@@ -30,6 +31,8 @@ pub(crate) struct Authed {
     pub(crate) user: User,
     /// The company acted in: its zone is the day, its country the default of numbers.
     pub(crate) company: Company,
+    /// When the token ends.
+    pub(crate) expires: DateTime<Utc>,
 }
 
 /// What is known of whoever asks.
@@ -82,7 +85,8 @@ impl FromRequestParts<Shared> for ClientAddress {
     }
 }
 
-fn client_address(app: &App, headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
+/// The address of a client from the parts of its request.
+pub(crate) fn client_address(app: &App, headers: &HeaderMap, peer: Option<&ConnectInfo<SocketAddr>>) -> IpAddr {
     let forwarded = || {
         // Only the last entry was written by the proxy; those before it are the client's own claims.
         let text = headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?;
@@ -103,30 +107,52 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 pub(crate) async fn layer(State(app): State<Shared>, mut request: Request, next: Next) -> Response {
     let address = client_address(&app, request.headers(), request.extensions().get());
     match identify(&app, request.headers(), address).await {
-        Ok(identity) => {
+        Ok((identity, standing)) => {
             request.extensions_mut().insert(identity);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(standing) = standing {
+                standing.tell(response.headers_mut());
+            }
+            response
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Reply<Identity> {
+async fn identify(app: &App, headers: &HeaderMap, address: IpAddr) -> Reply<(Identity, Option<Standing>)> {
     let Some(token) = bearer(headers) else {
-        app.limiter.count(Key::Anonymous(address))?;
-        return Ok(Identity::Anonymous);
+        let standing = app.limiter.count(Key::Anonymous(address))?;
+        return Ok((Identity::Anonymous, standing));
     };
-    let Some((actor, user, company)) = authenticate(app, token).await? else {
-        app.limiter.count(Key::Anonymous(address))?;
-        return Ok(Identity::Refused);
+    let named = headers.get(COMPANY_HEADER).map(|value| value.to_str().unwrap_or_default());
+    let (authed, standing) = admit(app, token, named, address).await?;
+    Ok((authed.map_or(Identity::Refused, |authed| Identity::Known(Arc::new(authed))), standing))
+}
+
+/// Lets in whoever holds `token`, into the company they name or else into their own, and counts it against their limit or that
+/// of their address; nobody when the token is not valid.
+///
+/// # Errors
+/// 429, and what naming a company may be answered with.
+pub(crate) async fn admit(
+    app: &App,
+    token: &str,
+    named: Option<&str>,
+    address: IpAddr,
+) -> Reply<(Option<Authed>, Option<Standing>)> {
+    let Some(authed) = authenticate(app, token).await? else {
+        return Ok((None, app.limiter.count(Key::Anonymous(address))?));
     };
-    app.limiter.count(Key::Account(user.id))?;
-    let authed = Authed { actor, user, company };
-    Ok(Identity::Known(Arc::new(elsewhere(app, headers, authed).await?)))
+    let standing = app.limiter.count(Key::Account(authed.user.id))?;
+    let authed = match named {
+        Some(company) => elsewhere(app, company, authed).await?,
+        None => authed,
+    };
+    Ok((Some(authed), standing))
 }
 
 /// Verifies a token and reads its user as they are now.
-async fn authenticate(app: &App, token: &str) -> Reply<Option<(Actor, User, Company)>> {
+async fn authenticate(app: &App, token: &str) -> Reply<Option<Authed>> {
     let Some(claims) = app.tokens.verify(token, app.engine.now()) else { return Ok(None) };
     let mut tx = app.engine.read(&Actor::system_for(claims.company)).await?;
     let (user, company) = (tx.user(claims.user).await?, tx.company(claims.company).await?);
@@ -135,14 +161,13 @@ async fn authenticate(app: &App, token: &str) -> Reply<Option<(Actor, User, Comp
         return Ok(None);
     }
     let actor = Actor::user(user.id, user.company, user.role.kind(), user.is_platform);
-    Ok(Some((actor, user, company)))
+    Ok(Some(Authed { actor, user, company, expires: claims.expires }))
 }
 
 /// Moves a platform admin into the company they name; to everybody else other companies do not exist.
-async fn elsewhere(app: &App, headers: &HeaderMap, authed: Authed) -> Reply<Authed> {
-    let Some(value) = headers.get(COMPANY_HEADER) else { return Ok(authed) };
-    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    let id: CompanyId = id.ok_or_else(|| Problem::field("X-Company-Id", "expected an id, which is a UUID"))?;
+async fn elsewhere(app: &App, named: &str, authed: Authed) -> Reply<Authed> {
+    let id: Option<CompanyId> = named.trim().parse().ok();
+    let id = id.ok_or_else(|| Problem::field("X-Company-Id", "expected an id, which is a UUID"))?;
     let actor = authed.actor.inside(id).ok_or_else(|| Problem::not_found("company"))?;
     let mut tx = app.engine.read(&actor).await?;
     let company = tx.company(id).await?.ok_or_else(|| Problem::not_found("company"))?;

@@ -1,10 +1,15 @@
 //! Rate limits: fixed windows per account or address, in bounded memory.
+//!
+//! Windows and not a bucket that refills, such as `governor` has: the documents promise "at most 5 in 15 minutes", and a bucket of
+//! 5 that refills in 15 minutes lets a tenth guess through within them. What fails is counted after it was tried, so a limit
+//! must be asked without being counted too, which those buckets cannot.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use axum::http::{HeaderMap, HeaderName};
 use dialplane_core::id::UserId;
 
 use crate::problem::Problem;
@@ -30,6 +35,24 @@ pub(crate) enum Key {
     Account(UserId),
     /// Uploads of an account.
     Upload(UserId),
+}
+
+/// Where somebody stands in their window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    limit: u32,
+    remaining: u32,
+    /// Seconds until the window ends.
+    reset: u64,
+}
+
+impl Standing {
+    /// Says it in the headers that clients of the documents' servers read (`RateLimit-Limit`, `-Remaining`, `-Reset`).
+    pub(crate) fn tell(self, headers: &mut HeaderMap) {
+        headers.insert(HeaderName::from_static("ratelimit-limit"), self.limit.into());
+        headers.insert(HeaderName::from_static("ratelimit-remaining"), self.remaining.into());
+        headers.insert(HeaderName::from_static("ratelimit-reset"), self.reset.into());
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -60,11 +83,11 @@ impl Limiter {
         }
     }
 
-    /// Counts one and refuses it when the window is full.
+    /// Counts one and refuses it when the window is full. Says how much is left; nothing when there are no limits.
     ///
     /// # Errors
     /// 429 with the seconds until the window ends.
-    pub(crate) fn count(&self, key: Key) -> Result<(), Problem> {
+    pub(crate) fn count(&self, key: Key) -> Result<Option<Standing>, Problem> {
         self.at(Instant::now(), key, true)
     }
 
@@ -73,12 +96,12 @@ impl Limiter {
     /// # Errors
     /// As [`Limiter::count`].
     pub(crate) fn check(&self, key: Key) -> Result<(), Problem> {
-        self.at(Instant::now(), key, false)
+        self.at(Instant::now(), key, false).map(|_| ())
     }
 
-    fn at(&self, now: Instant, key: Key, counts: bool) -> Result<(), Problem> {
+    fn at(&self, now: Instant, key: Key, counts: bool) -> Result<Option<Standing>, Problem> {
         if !self.limits.on {
-            return Ok(());
+            return Ok(None);
         }
         let key = whole_network(key);
         let (limit, window) = self.terms(key);
@@ -91,13 +114,13 @@ impl Limiter {
         if now.duration_since(counter.began) >= window {
             *counter = fresh;
         }
+        let left = window.saturating_sub(now.duration_since(counter.began));
         if counter.count >= limit {
-            let left = window.saturating_sub(now.duration_since(counter.began));
             metrics::counter!("dialplane_rate_limited_total").increment(1);
             return Err(Problem::rate_limited(left.as_secs().max(1)));
         }
         counter.count += u32::from(counts);
-        Ok(())
+        Ok(Some(Standing { limit, remaining: limit - counter.count, reset: left.as_secs().max(1) }))
     }
 
     /// Makes room: drops the windows that are over, and when that is not enough the older half of the rest.

@@ -22,6 +22,11 @@ pub(crate) fn current() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
 }
 
+/// Runs the rest of the request in a task of its own, under the same id.
+pub(crate) fn inherited<F: Future>(rest: F) -> impl Future<Output = F::Output> {
+    CURRENT.scope(current(), rest)
+}
+
 fn acceptable(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
 }

@@ -1,17 +1,19 @@
-//! Work that goes on beside requests: delivering events, clearing old sessions.
+//! Work that goes on beside requests: delivering events, handing them to live streams, clearing away what has had its time.
 
 mod outbox;
-mod sessions;
+mod purge;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::live;
 use crate::state::Shared;
 
 /// Starts the jobs; they end when `stop` is cancelled.
 pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
-    jobs.spawn(sessions::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
     jobs
 }

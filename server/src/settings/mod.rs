@@ -5,6 +5,7 @@ mod table;
 mod value;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -129,6 +130,8 @@ pub(crate) struct Settings {
     pub(crate) refresh_life: Duration,
     pub(crate) rate_limits: RateLimits,
     pub(crate) max_upload_bytes: usize,
+    /// Days that events are kept for the audit log and for clients that were away; `None` for ever.
+    pub(crate) audit_days: Option<NonZeroU32>,
     pub(crate) cors_origins: Vec<String>,
     pub(crate) trust_proxy: bool,
     pub(crate) log: String,
@@ -166,6 +169,7 @@ impl Settings {
                 anonymous: sources.parse("rate_limit_max_requests", |t| value::number(t, 1, 1_000_000))? as u32,
             },
             max_upload_bytes: sources.parse("max_upload_bytes", |text| value::number(text, 1_024, 1 << 30))? as usize,
+            audit_days: NonZeroU32::new(sources.parse("audit_days", |text| value::number(text, 0, 36_500))? as u32),
             cors_origins: sources.parse("cors_origins", value::origins)?,
             trust_proxy: sources.parse("trust_proxy", value::switch)?,
             log: sources.parse("log", value::log_filter)?,

@@ -56,6 +56,7 @@ pub(crate) const TABLE: &[Spec] = &[
     plain("rate_limit_window_ms", "900000", &["RATE_LIMIT_WINDOW_MS"]),
     plain("rate_limit_max_requests", "100", &["RATE_LIMIT_MAX_REQUESTS"]),
     plain("max_upload_bytes", "10485760", &["MAX_FILE_SIZE"]),
+    plain("audit_days", "365", &[]),
     plain("cors_origins", "", &[]),
     plain("trust_proxy", "false", &[]),
     plain("log", "info", &[]),

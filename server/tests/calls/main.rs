@@ -7,6 +7,8 @@ mod crash;
 mod crowd;
 mod hostile;
 mod inbound;
+mod live_sockets;
+mod live_streams;
 mod load;
 mod media;
 mod outbound;

@@ -220,3 +220,70 @@ async fn both_spellings_are_understood_and_both_at_once_are_refused() {
     both["countryCode"] = json!("+2");
     assert_eq!(server.call("POST", "/api/users", &admin.token, both).await.status, 400);
 }
+
+#[tokio::test]
+async fn names_in_any_script_are_kept_and_endless_ones_are_refused() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    let names = ["שלום עולם", "محمد علي", "山田太郎", "👩‍👩‍👧 Ann 🏴‍☠️", "\u{202e}Ann", "O'Brien; DROP TABLE users --"];
+    for (n, name) in names.into_iter().enumerate() {
+        let body =
+            json!({"name": name, "email": format!("u{n}@alpha.example"), "password": "long enough", "role": "agent"});
+        let made = server.ok("POST", "/api/users", &admin.token, body).await;
+        let read = server.get(&format!("/api/users/{}", made["user"]["id"].as_str().unwrap()), &admin.token).await;
+        assert_eq!(read["user"]["name"], name);
+        let queue = server.ok("POST", "/api/queues", &admin.token, json!({"name": name})).await;
+        assert_eq!(queue["queue"]["name"], name);
+    }
+    let endless = "é".repeat(1_000);
+    for (path, body) in [
+        ("/api/users", json!({"name": endless, "email": "e@alpha.example", "password": "long enough"})),
+        ("/api/queues", json!({"name": endless})),
+        ("/api/companies", json!({"name": endless})),
+    ] {
+        let refused = server.call("POST", path, &admin.token, body).await;
+        assert_problem(&refused, 400, "invalid_input");
+        assert_eq!(field(&refused.body), "name", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn absurd_and_reversed_dates_are_refused_by_field() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    for route in ["/api/calls", "/api/audit"] {
+        for (query, fields) in [
+            ("dateFrom=2026-02-31&dateTo=never", &["dateFrom", "dateTo"][..]),
+            ("dateFrom=0000-01-01", &["dateFrom"]),
+            ("dateTo=%2B262142-12-31", &["dateTo"]),
+            ("dateFrom=2026-03-02&dateTo=2026-03-01", &["dateTo"]),
+            ("dateFrom=99999999999999999999", &["dateFrom"]),
+        ] {
+            let refused = server.call("GET", &format!("{route}?{query}"), &admin.token, Value::Null).await;
+            assert_problem(&refused, 400, "invalid_input");
+            let errors = refused.body["errors"].as_array().unwrap();
+            let named: Vec<&str> = errors.iter().map(|error| error["field"].as_str().unwrap()).collect();
+            assert_eq!(named, fields, "{route}?{query}");
+        }
+        server.get(&format!("{route}?dateFrom=1900-01-01&dateTo=9999-12-31"), &admin.token).await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_just_beyond_its_limit_is_refused_and_one_at_it_is_read() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    let upload = |size: usize| {
+        let request = server.request("POST", "/api/phone-numbers/bulk-upload", &admin.token);
+        answer(request.header("content-type", "text/plain").body(vec![b'\n'; size]))
+    };
+    let limit = 10 << 20;
+    assert_problem(&upload(limit + 1).await, 413, "too_large");
+    assert_ne!(upload(limit).await.status, 413);
+    let json = |size: usize| {
+        let name = "x".repeat(size - br#"{"name":""}"#.len());
+        answer(server.request("POST", "/api/queues", &admin.token).json(&json!({"name": name})))
+    };
+    assert_problem(&json((1 << 20) + 1).await, 413, "too_large");
+    assert_problem(&json(1 << 20).await, 400, "invalid_input");
+}

@@ -128,6 +128,13 @@ impl Server {
         self.ok("GET", path, token, Value::Null).await
     }
 
+    /// Reads what is no resource.
+    pub(crate) async fn get_any(&self, path: &str) -> Value {
+        let answer = self.call("GET", path, "", Value::Null).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        answer.body
+    }
+
     /// Sets the server up by its link and signs its platform admin in.
     pub(crate) async fn set_up(&self) -> Person {
         let body = json!({
@@ -159,6 +166,12 @@ impl Server {
     pub(crate) fn signal_term(&self) {
         let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Kills the server at once, as a failing machine would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits until the server has stopped.

@@ -5,6 +5,7 @@ use super::tenant::{Tenant, busy_day, seen, settled};
 use crate::call::Call;
 use crate::client::Client;
 use crate::company::Company;
+use crate::once::{Claim, RequestKey};
 use crate::people::{Figures, User};
 use crate::phone::{Assignment, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -92,6 +93,10 @@ pub async fn changing_needs_write_access(store: &dyn Store) {
         tx.delete_client(ours.client.id);
         tx.link_calls(ours.client.id);
         tx.mark_delivered(&[ours.event.id], at);
+        tx.purge_events(at + chrono::TimeDelta::days(1), 9);
+        tx.claim_request(&Claim { key: RequestKey([1; 32]), content: [0; 32], holder: ours.agent.id.as_uuid() }, at);
+        tx.answer_request(&Claim { key: RequestKey([1; 32]), content: [0; 32], holder: ours.agent.id.as_uuid() }, b"x");
+        tx.purge_requests(at);
     }
     assert_eq!(seen(store, Scope::System).await, before);
     write!(store, ours.scope(), tx => {

@@ -58,6 +58,7 @@ pub mod numbers;
 pub mod outbox;
 pub mod paging;
 pub mod queues;
+pub mod requests;
 pub mod search;
 pub mod sessions;
 pub mod time;
@@ -175,6 +176,13 @@ macro_rules! conformance_suite {
                 a_held_time_zone_is_the_companys,
                 sums_equal_a_recount_after_a_random_history,
             }
+            requests {
+                a_request_reads_back_as_it_was_taken,
+                a_request_is_taken_once,
+                an_undone_claim_leaves_the_request_free,
+                one_of_many_executions_takes_effect,
+                old_requests_are_cleared_away,
+            }
             clients {
                 a_client_reads_back_as_it_was_written,
                 a_client_is_replaced_by_its_next_version_only,
@@ -288,7 +296,10 @@ macro_rules! conformance_suite {
                 an_undone_claim_was_never_made,
                 claims_of_several_never_overlap,
                 a_follower_misses_nothing,
+                the_head_is_the_newest_event_of_the_scope,
                 events_live_and_die_with_their_unit_of_work,
+                events_are_found_by_every_field_newest_first,
+                old_events_are_cleared_away_once_delivered,
             }
             time {
                 instants_are_kept_to_the_microsecond,

@@ -12,7 +12,7 @@ use crate::event::{Envelope, Event, TelephonyPart};
 use crate::id::EventId;
 use crate::people::{Availability, Role};
 use crate::scope::{ActorName, Scope};
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, EventFilter, Store, StoreError};
 
 /// Envelopes without the `seq` that the store gave them.
 fn unnumbered(events: &[Envelope]) -> Vec<Envelope> {
@@ -43,13 +43,30 @@ pub async fn an_event_reads_back_as_it_was_written(store: &dyn Store) {
         Event::CallersSynced { created: u32::MAX, deleted: 0 },
         Event::NumbersAdded { numbers: Vec::new() },
         Event::NumbersAdded { numbers: (0..500).map(|_| rows.id()).collect() },
-        Event::TelephonyUpdated { what: TelephonyPart::InboundRoute },
-        Event::CallAnswered { call: rows.id(), agent: None },
+        Event::TelephonyUpdated { what: TelephonyPart::InboundRoute, id: Some(rows.id::<()>().as_uuid()) },
+        Event::TelephonyUpdated { what: TelephonyPart::Trunk, id: None },
+        Event::CallStarted {
+            call: rows.id(),
+            status: crate::call::CallStatus::Queued,
+            agent: None,
+            rung: Some(rows.id()),
+            queue: Some(rows.id()),
+        },
+        Event::CallStatusChanged {
+            call: rows.id(),
+            status: crate::call::CallStatus::Ringing,
+            agent: Some(rows.id()),
+            rung: None,
+            queue: None,
+        },
+        Event::CallAnswered { call: rows.id(), agent: None, rung: None, queue: Some(rows.id()) },
         Event::CallEnded {
             call: rows.id(),
             agent: Some(rows.id()),
             status: crate::call::CallStatus::NoAnswer,
             talk_seconds: u32::MAX,
+            rung: Some(rows.id()),
+            queue: None,
         },
     ];
     let actors = [ActorName::System, ActorName::Host, ActorName::User(rows.id())];
@@ -116,6 +133,30 @@ pub async fn missed_events_are_read_from_where_one_was(store: &dyn Store) {
     // Delivery has nothing to do with it.
     write!(store, scope, tx => tx.mark_delivered(&ids(&all), rows.now()).await.unwrap());
     assert_eq!(read!(store, scope, tx => tx.events_after(0, 100).await.unwrap()), all);
+}
+
+/// The head is the place of the newest event that the scope sees: who begins to follow there misses nothing that comes.
+pub async fn the_head_is_the_newest_event_of_the_scope(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (our_scope, their_scope) = (Scope::Company(ours.id), Scope::Company(theirs.id));
+    assert_eq!(read!(store, our_scope, tx => tx.events_head().await.unwrap()), 0);
+    write!(store, our_scope, tx => {
+        tx.append_events(&[rows.event(ours.id), rows.event(ours.id)]).await.unwrap();
+    });
+    write!(store, their_scope, tx => tx.append_events(&[rows.event(theirs.id)]).await.unwrap());
+    let all = read!(store, our_scope, tx => tx.events_after(0, 9).await.unwrap());
+    let head = read!(store, our_scope, tx => tx.events_head().await.unwrap());
+    assert_eq!(Some(head), all.last().map(|event| event.seq));
+    assert_eq!(read!(store, our_scope, tx => tx.events_after(head, 9).await.unwrap()), []);
+    let their_head = read!(store, their_scope, tx => tx.events_head().await.unwrap());
+    assert!(their_head > head);
+    assert_eq!(read!(store, Scope::System, tx => tx.events_head().await.unwrap()), their_head);
+    {
+        let mut tx = begin(store, our_scope, Access::Write).await;
+        tx.append_events(&[rows.event(ours.id)]).await.unwrap();
+    }
+    assert_eq!(read!(store, our_scope, tx => tx.events_head().await.unwrap()), head);
 }
 
 /// Events are claimed oldest first, as many as asked for, and nobody else gets them before the lease ends.
@@ -271,4 +312,86 @@ pub async fn events_live_and_die_with_their_unit_of_work(store: &dyn Store) {
         let news = read!(store, tenant.scope(), tx => tx.events_after(before[0].seq, 100).await.unwrap());
         assert_eq!((stored, news.len()), (commits, usize::from(commits)));
     }
+}
+
+/// Every field narrows, all of them together do, and the cursor leads through all of it.
+pub async fn events_are_found_by_every_field_newest_first(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (ann, bob) = (ActorName::User(rows.id()), ActorName::User(rows.id()));
+    let at = rows.now();
+    let second = |seconds| at + TimeDelta::seconds(seconds);
+    let of = |actor, seconds, event| Envelope { actor, at: second(seconds), event, ..rows.event(ours.id) };
+    let events = [
+        of(ann, 0, Event::CompanyUpdated {}),
+        of(bob, 1, Event::CompanyUpdated {}),
+        of(ann, 2, Event::UserDeleted { user: rows.id() }),
+        of(ActorName::System, 3, Event::UserDeleted { user: rows.id() }),
+        of(ann, 4, Event::CompanyUpdated {}),
+    ];
+    write!(store, Scope::System, tx => {
+        tx.append_events(&events).await.unwrap();
+        tx.append_events(&[Envelope { actor: ann, at, ..rows.event(theirs.id) }]).await.unwrap();
+    });
+    let scope = Scope::Company(ours.id);
+    let any = EventFilter::default();
+    let cases = [
+        (any.clone(), vec![4, 3, 2, 1, 0]),
+        (EventFilter { actor: Some(ann), ..any.clone() }, vec![4, 2, 0]),
+        (EventFilter { actor: Some(ActorName::System), ..any.clone() }, vec![3]),
+        (EventFilter { actor: Some(ActorName::Host), ..any.clone() }, vec![]),
+        (EventFilter { name: Some("user.deleted".into()), ..any.clone() }, vec![3, 2]),
+        (EventFilter { name: Some("user' OR 1=1 --".into()), ..any.clone() }, vec![]),
+        (EventFilter { from: Some(second(1)), to: Some(second(3)), ..any.clone() }, vec![2, 1]),
+        (EventFilter { from: Some(ends_of_time().0), to: Some(ends_of_time().1), ..any.clone() }, vec![4, 3, 2, 1, 0]),
+        (
+            EventFilter {
+                actor: Some(ann),
+                name: Some("company.updated".into()),
+                from: Some(second(0)),
+                to: Some(second(5)),
+                before: Some(u64::MAX),
+            },
+            vec![4, 0],
+        ),
+    ];
+    for (filter, expected) in cases {
+        let found = read!(store, scope, tx => tx.find_events(&filter, 100).await.unwrap());
+        let expected: Vec<Envelope> = expected.into_iter().map(|at: usize| events[at].clone()).collect();
+        assert_eq!(unnumbered(&found), expected, "{filter:?}");
+    }
+    assert_eq!(read!(store, Scope::System, tx => tx.find_events(&any, 100).await.unwrap()).len(), 6);
+    let (mut before, mut followed) = (None, Vec::new());
+    loop {
+        let page = read!(store, scope, tx => {
+            tx.find_events(&EventFilter { before, ..any.clone() }, 2).await.unwrap()
+        });
+        let Some(last) = page.last() else { break };
+        before = Some(last.seq);
+        followed.extend(ids(&page));
+    }
+    let newest_first: Vec<EventId> = events.iter().rev().map(|event| event.id).collect();
+    assert_eq!(followed, newest_first);
+}
+
+/// Events go when they are old and were delivered; one that still waits stays, however old.
+pub async fn old_events_are_cleared_away_once_delivered(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await, founded(store, &rows).await);
+    let before = rows.now();
+    let of = |micros| Envelope { at: before + TimeDelta::microseconds(micros), ..rows.event(ours.id) };
+    let (old, waiting, young) = (of(-2), of(-1), of(0));
+    let other = Envelope { at: before - TimeDelta::days(1), ..rows.event(theirs.id) };
+    write!(store, Scope::System, tx => {
+        tx.append_events(&[old.clone(), waiting.clone(), young.clone(), other.clone()]).await.unwrap();
+        tx.mark_delivered(&[old.id, young.id, other.id], before).await.unwrap();
+    });
+    let scope = Scope::Company(ours.id);
+    assert_eq!(write!(store, scope, tx => tx.purge_events(before, 0).await.unwrap()), 0);
+    assert_eq!(write!(store, scope, tx => tx.purge_events(before, 100).await.unwrap()), 1);
+    let left = read!(store, Scope::System, tx => tx.events_after(0, 100).await.unwrap());
+    assert_eq!(ids(&left), [waiting.id, young.id, other.id]);
+    assert_eq!(write!(store, Scope::System, tx => tx.purge_events(before, 2).await.unwrap()), 0, "the oldest two stay");
+    assert_eq!(write!(store, Scope::System, tx => tx.purge_events(before, 100).await.unwrap()), 1);
+    assert_eq!(write!(store, Scope::System, tx => tx.purge_events(ends_of_time().0, 100).await.unwrap()), 0);
 }

@@ -272,6 +272,7 @@ async fn calls_of_every_kind(store: &dyn Store, rows: &Rows, company: &Company) 
             number: (n % 5 != 0).then(|| numbers[n % 2].id),
             queue: (n % 7 != 0).then(|| queues[(n / 2) % 2].id),
             lead: (n % 6 != 0).then(|| leads[(n / 3) % 2]),
+            outcome: (n % 9 != 0).then(|| ["Sale", "sale", "%"][n % 3].to_owned()),
             client: (n % 8 != 0).then(|| clients[(n / 2) % 2]),
             from: ["+14155550100", "+14155550101", "anonymous"][n % 3].into(),
             to: ["+14155550101", "+14155550102"][n % 2].into(),
@@ -308,6 +309,8 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
         CallFilter { lead: Some(rows.id()), ..all() },
         CallFilter { client: sample.client, ..all() },
         CallFilter { client: Some(rows.id()), ..all() },
+        CallFilter { outcome: Some("sale".to_owned()), ..all() },
+        CallFilter { outcome: Some("%".to_owned()), ..all() },
         CallFilter { party: E164::from_stored("+14155550101"), ..all() },
         CallFilter { party: E164::from_stored("+14155550102"), status: Some(sample.status), ..all() },
         CallFilter { party: E164::from_stored("+1415555010"), ..all() },
@@ -327,6 +330,7 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
             queue: sample.queue,
             lead: sample.lead,
             client: sample.client,
+            outcome: sample.outcome.clone(),
             party: E164::from_stored("+14155550101"),
             search: None,
             from: Some(sample.started_at),
@@ -346,6 +350,7 @@ pub async fn calls_are_narrowed_by_every_field(store: &dyn Store) {
                 && filter.queue.is_none_or(|queue| call.queue == Some(queue))
                 && filter.lead.is_none_or(|lead| call.lead == Some(lead))
                 && filter.client.is_none_or(|client| call.client == Some(client))
+                && filter.outcome.as_ref().is_none_or(|outcome| call.outcome.as_ref() == Some(outcome))
                 && filter
                     .party
                     .as_ref()

@@ -141,6 +141,7 @@ fn matches(filter: &CallFilter, call: &Call) -> bool {
         && filter.queue.is_none_or(|queue| call.queue == Some(queue))
         && filter.lead.is_none_or(|lead| call.lead == Some(lead))
         && filter.client.is_none_or(|client| call.client == Some(client))
+        && filter.outcome.as_ref().is_none_or(|outcome| call.outcome.as_ref() == Some(outcome))
         && filter
             .party
             .as_ref()

@@ -21,6 +21,7 @@ mod map;
 mod number;
 mod outbox;
 mod queue;
+mod request;
 mod session;
 mod state;
 mod trunk;

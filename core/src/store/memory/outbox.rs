@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::unit::Unit;
 use crate::event::Envelope;
 use crate::id::EventId;
-use crate::store::{Outbox, StoreError};
+use crate::store::{EventFilter, Outbox, StoreError};
 
 #[async_trait]
 impl Outbox for Unit<'_> {
@@ -70,5 +70,37 @@ impl Outbox for Unit<'_> {
         let later = self.state().events.from(&after.saturating_add(1)).map(|(_, event)| event);
         let own = later.filter(|event| self.sees(event.company));
         Ok(own.take(limit as usize).map(|event| Envelope::clone(event)).collect())
+    }
+
+    async fn events_head(&mut self) -> Result<u64, StoreError> {
+        let mut all = self.state().events.from(&0);
+        let newest = all.rfind(|(_, event)| self.sees(event.company));
+        Ok(newest.map_or(0, |(seq, _)| *seq))
+    }
+
+    async fn find_events(&mut self, filter: &EventFilter, limit: u32) -> Result<Vec<Envelope>, StoreError> {
+        let before = filter.before.unwrap_or(u64::MAX);
+        let passes = |event: &Envelope| {
+            filter.actor.is_none_or(|actor| actor == event.actor)
+                && filter.name.as_deref().is_none_or(|name| name == event.event.name())
+                && filter.from.is_none_or(|from| event.at >= from)
+                && filter.to.is_none_or(|to| event.at < to)
+        };
+        let newest_first = self.state().events.before(&before).rev().map(|(_, event)| event);
+        let found = newest_first.filter(|event| self.sees(event.company) && passes(event));
+        Ok(found.take(limit as usize).map(|event| Envelope::clone(event)).collect())
+    }
+
+    async fn purge_events(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
+        self.may_write()?;
+        let own = self.state().events.values().filter(|event| self.sees(event.company)).take(limit as usize);
+        let over = own.filter(|event| event.at < before && !self.state().waiting.contains(&event.seq));
+        let over: Vec<(u64, EventId)> = over.map(|event| (event.seq, event.id)).collect();
+        let state = self.change()?;
+        for (seq, id) in &over {
+            state.events.remove(seq);
+            state.event_ids.remove(id);
+        }
+        Ok(over.len() as u64)
     }
 }

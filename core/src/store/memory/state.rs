@@ -15,6 +15,7 @@ use crate::id::{
 };
 use crate::job::{Job, JobFault};
 use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
@@ -86,6 +87,7 @@ pub(super) struct State {
     pub(super) jobs: Map<JobId, Arc<Job>>,
     pub(super) job_inputs: Map<JobId, Arc<Vec<u8>>>,
     pub(super) job_faults: Map<(JobId, u32), Arc<JobFault>>,
+    pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
     pub(super) event_ids: Map<EventId, u64>,

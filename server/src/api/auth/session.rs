@@ -3,8 +3,9 @@
 use axum::Json;
 use axum::extract::State;
 use dialplane_core::Actor;
-use dialplane_core::command::session::{CloseSession, OpenSession, RefreshSession, Refreshed};
+use dialplane_core::command::session::{CloseSession, OpenSession, RefreshSession, Refreshed, RefuseSession};
 use dialplane_core::error::Failure;
+use dialplane_core::id::{CompanyId, UserId};
 use dialplane_core::people::password::TokenHash;
 use dialplane_core::people::session::SessionRefused;
 use dialplane_core::people::{User, user};
@@ -86,6 +87,7 @@ pub(crate) async fn login(
     let fits = app.passwords.verify(login.password, found.as_ref().map(|user| user.password.clone())).await?;
     // Guesses that ran side by side are told nothing once the limit is reached, not even that one was right.
     app.limiter.check(key)?;
+    let guessed_at = found.as_ref().map(|user| (user.id, user.company));
     let opened = match found.filter(|_| fits) {
         Some(user) => open(&app, &user).await,
         None => Err(Problem::bad_credentials()),
@@ -94,10 +96,20 @@ pub(crate) async fn login(
         Ok((pair, user)) => Ok(signed_in(&app, pair, &user)),
         Err(problem) if problem.status() == axum::http::StatusCode::UNAUTHORIZED => {
             metrics::counter!("dialplane_auth_failures_total").increment(1);
+            if let Some((user, company)) = guessed_at {
+                // Beside the answer, whose time must not tell whether there is such a user.
+                tokio::spawn(remember_refusal(Shared::clone(&app), user, company));
+            }
             app.limiter.count(key)?;
             Err(Problem::bad_credentials())
         }
         Err(problem) => Err(problem),
+    }
+}
+
+async fn remember_refusal(app: Shared, user: UserId, company: CompanyId) {
+    if let Err(error) = app.engine.execute(&Actor::system_for(company), &RefuseSession { user }).await {
+        tracing::warn!(%error, "a refused sign-in is missing from the audit log");
     }
 }
 

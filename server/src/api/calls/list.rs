@@ -1,21 +1,18 @@
 //! Reading the call log.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, NaiveDate, Utc};
-use chrono_tz::Tz;
 use dialplane_core::Permission;
 use dialplane_core::call::{Call, CallStatus, Direction};
-use dialplane_core::company::{end_of_day, start_of_day};
-use dialplane_core::id::{CallId, CallKind, LeadId, NumberId, QueueId, UserId};
+use dialplane_core::id::{CallId, CallKind, ClientId, LeadId, NumberId, QueueId, UserId};
+use dialplane_core::phone::E164;
 use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView};
-use crate::api::users::Person;
+use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView, Names};
+use crate::api::clients::searched;
+use crate::http::dates::{self, Span};
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
 use crate::http::input::{Params, PathId};
@@ -48,9 +45,21 @@ pub(crate) struct CallQuery {
     #[param(value_type = Option<Uuid>)]
     queue_id: Option<QueueId>,
     /// The company's number that was used.
-    #[serde(alias = "phone_number_id", alias = "number")]
+    #[serde(alias = "phone_number_id")]
     #[param(value_type = Option<Uuid>)]
     phone_number_id: Option<NumberId>,
+    /// The number at either end, as it is typed; or the id of a number of the company's.
+    number: Option<String>,
+    /// The client.
+    #[serde(alias = "client_id", alias = "client")]
+    #[param(value_type = Option<Uuid>)]
+    client_id: Option<ClientId>,
+    /// The outcome, exactly.
+    outcome: Option<String>,
+    /// What the names of its people, its numbers, notes and outcome hold: the beginnings of words, all of which must be there. At
+    /// most 10,000 matches are counted.
+    #[serde(alias = "search")]
+    q: Option<String>,
     /// Begun at or after: a local day or an instant.
     #[serde(alias = "date_from")]
     date_from: Option<String>,
@@ -62,29 +71,29 @@ pub(crate) struct CallQuery {
     cursor: Option<CallId>,
 }
 
-/// A local day's beginning (or end), or an instant.
-fn instant(field: &str, text: &str, of_day: impl Fn(Tz, NaiveDate) -> DateTime<Utc>, zone: Tz) -> Reply<DateTime<Utc>> {
-    if let Ok(day) = text.parse::<NaiveDate>() {
-        return Ok(of_day(zone, day));
-    }
-    // A `+` of an offset that was not escaped arrives as a blank.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"));
-    instant
-        .map(|at| at.to_utc())
-        .map_err(|_| Problem::field(field, "expected a day such as 2026-01-31 or an RFC 3339 time"))
-}
-
 impl CallQuery {
     fn filter(self, authed: &Authed) -> Reply<CallFilter> {
-        let zone = authed.company.timezone;
-        let from = self.date_from.map(|text| instant("dateFrom", &text, start_of_day, zone)).transpose()?;
-        let to = self.date_to.map(|text| instant("dateTo", &text, end_of_day, zone)).transpose()?;
+        let Span { from, to } =
+            dates::span(self.date_from.as_deref(), self.date_to.as_deref(), authed.company.timezone)?;
+        let home = authed.company.default_country;
+        let number = self.number.filter(|text| !text.trim().is_empty());
+        let id: Option<NumberId> = number.as_ref().and_then(|text| text.trim().parse().ok());
+        // A `+` that was not escaped arrives as a blank.
+        let typed = number.filter(|_| id.is_none()).map(|text| match text.strip_prefix(' ') {
+            Some(rest) => format!("+{rest}"),
+            None => text,
+        });
+        let party = typed.map(|text| E164::parse(&text, home)).transpose();
         let agent = if authed.actor.may(Permission::ViewAllCalls) { self.telecaller } else { Some(authed.user.id) };
         Ok(CallFilter {
             agent,
             status: self.status,
             direction: self.call_type,
-            number: self.phone_number_id,
+            number: self.phone_number_id.or(id),
+            client: self.client_id,
+            outcome: self.outcome,
+            party: party.map_err(|error| Problem::field("number", error.to_string()))?,
+            search: searched(self.q.as_deref(), home)?,
             queue: self.queue_id,
             lead: self.lead_id,
             from,
@@ -95,24 +104,11 @@ impl CallQuery {
     }
 }
 
-/// The people of these calls by name.
-async fn people(tx: &mut Box<dyn Tx + '_>, calls: &[Call]) -> Reply<BTreeMap<UserId, Person>> {
-    let mut people = BTreeMap::new();
-    for id in calls.iter().filter_map(|call| call.agent) {
-        if !people.contains_key(&id)
-            && let Some(user) = tx.user(id).await?
-        {
-            people.insert(id, Person::of(&user));
-        }
-    }
-    Ok(people)
-}
-
 /// One call as clients see it.
 pub(super) async fn shown(app: &App, authed: &Authed, call: &Call) -> Reply<CallView> {
     let mut tx = app.engine.read(&authed.actor).await?;
-    let people = people(&mut tx, std::slice::from_ref(call)).await?;
-    Ok(CallView::of(call, &people))
+    let names = Names::of(&mut *tx, std::slice::from_ref(call)).await?;
+    Ok(CallView::of(call, &names))
 }
 
 /// The company's calls, newest first; an agent sees their own.
@@ -148,10 +144,10 @@ pub(crate) async fn page_of(tx: &mut Box<dyn Tx + '_>, filter: &CallFilter, pagi
         page.offset = 0;
     }
     let listing = tx.calls(filter, page).await?;
-    let people = people(tx, &listing.items).await?;
+    let names = Names::of(&mut **tx, &listing.items).await?;
     let more = page.offset + (listing.items.len() as u64) < listing.total;
     let next_cursor = listing.items.last().filter(|_| more).map(|call| call.id.to_string());
-    let calls = listing.items.iter().map(|call| CallView::of(call, &people)).collect();
+    let calls = listing.items.iter().map(|call| CallView::of(call, &names)).collect();
     Ok(CallPage { calls, pagination: paging.of(listing.total), next_cursor })
 }
 
@@ -174,10 +170,10 @@ pub(crate) async fn get_call(
 ) -> Reply<Versioned<CallDetailAnswer>> {
     let call = visible(&app, &authed, id).await?;
     let mut tx = app.engine.read(&authed.actor).await?;
-    let people = people(&mut tx, std::slice::from_ref(&call)).await?;
+    let names = Names::of(&mut *tx, std::slice::from_ref(&call)).await?;
     let events = tx.call_events(id).await?;
     let detail = CallDetail {
-        call: CallView::of(&call, &people),
+        call: CallView::of(&call, &names),
         legs: call.legs.iter().map(LegView::of).collect(),
         events: events.into_iter().map(EventView::of).collect(),
     };

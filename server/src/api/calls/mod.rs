@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use list::{CallPage, page_of};
-pub(crate) use view::CallView;
+pub(crate) use view::{CallView, Names};
 
 use crate::state::Shared;
 

@@ -2,15 +2,18 @@
 
 use chrono::{DateTime, Utc};
 use dialplane_core::call::{Call, CallEvent, Hangup, Leg, LegKind, LegState, Side};
-use dialplane_core::id::UserId;
+use dialplane_core::id::{ClientId, UserId};
+use dialplane_core::store::Tx;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::api::clients::ClientRef;
 use crate::api::users::Person;
 use crate::http::answer::answer;
 use crate::http::paging::Pagination;
+use crate::problem::Reply;
 
 /// Something that is known by its id only.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,6 +27,31 @@ pub(crate) struct Reference {
 impl Reference {
     fn to(id: Uuid) -> Self {
         Self { id, crm_id: id }
+    }
+}
+
+/// The people of some calls by name.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    pub(crate) people: BTreeMap<UserId, Person>,
+    pub(crate) clients: BTreeMap<ClientId, ClientRef>,
+}
+
+impl Names {
+    /// Reads them, as far as they are still there: one read for the agents and one for the clients.
+    pub(crate) async fn of(tx: &mut dyn Tx, calls: &[Call]) -> Reply<Self> {
+        let agents: Vec<UserId> = calls.iter().filter_map(|call| call.agent).collect();
+        let clients: Vec<ClientId> = calls.iter().filter_map(|call| call.client).collect();
+        let mut names = Self::default();
+        if !agents.is_empty() {
+            let users = tx.users_by_ids(&agents).await?;
+            names.people = users.iter().map(|user| (user.id, Person::of(user))).collect();
+        }
+        if !clients.is_empty() {
+            let clients = tx.clients_by_ids(&clients).await?;
+            names.clients = clients.iter().map(|client| (client.id, ClientRef::of(client))).collect();
+        }
+        Ok(names)
     }
 }
 
@@ -83,6 +111,8 @@ pub(crate) struct CallView {
     /// The agent.
     telecaller: Option<Person>,
     lead: Option<Reference>,
+    /// The client at its other end.
+    client: Option<ClientRef>,
     queue: Option<Reference>,
     phone_number_id: Option<Uuid>,
     start_time: DateTime<Utc>,
@@ -156,7 +186,7 @@ impl EventView {
 
 impl CallView {
     /// The call, with its agent by name when they are still there.
-    pub(crate) fn of(call: &Call, people: &BTreeMap<UserId, Person>) -> Self {
+    pub(crate) fn of(call: &Call, names: &Names) -> Self {
         Self {
             id: call.id.as_uuid(),
             crm_id: call.id.as_uuid(),
@@ -165,8 +195,9 @@ impl CallView {
             status: call.status.as_str(),
             from: call.from.expose().clone(),
             to: call.to.expose().clone(),
-            telecaller: call.agent.and_then(|id| people.get(&id).cloned()),
+            telecaller: call.agent.and_then(|id| names.people.get(&id).cloned()),
             lead: call.lead.map(|id| Reference::to(id.as_uuid())),
+            client: call.client.and_then(|id| names.clients.get(&id).cloned()),
             queue: call.queue.map(|id| Reference::to(id.as_uuid())),
             phone_number_id: call.number.map(|id| id.as_uuid()),
             start_time: call.started_at,

@@ -4,12 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use dialplane_core::id::{CompanyKind, UserId, UserKind};
 use dialplane_core::people::{Role, RoleKind};
+use dialplane_core::phone::Country;
 use dialplane_core::store::{Page, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::view::{Performance, Person, UserDetail, UserDetailAnswer, UserView, UsersAnswer};
+use crate::api::clients::searched;
 use crate::api::companies::inside;
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
@@ -38,19 +40,25 @@ pub(crate) struct UserQuery {
     #[serde(alias = "reporting_to", alias = "supervisor")]
     #[param(value_type = Option<Uuid>)]
     reporting_to: Option<UserId>,
+    /// What their name or e-mail address holds: the beginnings of words, all of which must be there.
+    #[serde(alias = "search")]
+    q: Option<String>,
 }
 
 impl UserQuery {
-    /// The same for the store.
-    pub(crate) fn filter(self) -> UserFilter {
-        UserFilter {
+    /// The same for the store; numbers are read as those of `home`.
+    ///
+    /// # Errors
+    /// 400 when the words to search for are too many.
+    pub(crate) fn filter(self, home: Country) -> Reply<UserFilter> {
+        Ok(UserFilter {
             role: self.role,
             kind: self.kind,
             department: self.department,
             active: self.is_active,
             reporting_to: self.reporting_to,
-            ..UserFilter::default()
-        }
+            search: searched(self.q.as_deref(), home)?,
+        })
     }
 
     /// Only agents.
@@ -65,7 +73,12 @@ impl UserQuery {
 /// When the store fails.
 pub(crate) async fn listed(app: &App, actor: &Actor, query: UserQuery, paging: Paging) -> Reply<UsersAnswer> {
     let mut tx = app.engine.read(actor).await?;
-    let listing = tx.users(&query.filter(), paging.page()).await?;
+    let home = match actor.company() {
+        Some(company) => tx.company(company).await?.map(|company| company.default_country),
+        None => None,
+    };
+    let home = home.ok_or_else(|| Problem::not_found("company"))?;
+    let listing = tx.users(&query.filter(home)?, paging.page()).await?;
     let mut users = Vec::with_capacity(listing.items.len());
     for user in &listing.items {
         let caller = if user.is_agent() { tx.caller(user.id).await? } else { None };

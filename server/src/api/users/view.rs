@@ -40,6 +40,7 @@ pub(crate) struct UserView {
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = PerformanceOfSome)]
     performance: Option<Performance>,
 }
 
@@ -53,6 +54,19 @@ pub(crate) struct Performance {
     successful_calls: u64,
     /// Successful calls of a hundred, with two decimals.
     success_rate: f64,
+}
+
+/// [`Performance`] as the description has it within a user: of those who take calls only.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)]
+struct PerformanceOfSome {
+    /// Ended calls.
+    total_calls: Option<u64>,
+    /// Ended calls in which somebody was talked to.
+    successful_calls: Option<u64>,
+    /// Successful calls of a hundred, with two decimals.
+    success_rate: Option<f64>,
 }
 
 impl Performance {

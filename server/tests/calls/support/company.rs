@@ -49,6 +49,11 @@ impl Company {
         Self { http, access: Access { token: text(&answer["token"]), company: None } }
     }
 
+    /// The token of whoever is signed in.
+    pub(crate) fn token(&self) -> &str {
+        &self.access.token
+    }
+
     /// Another company, used by the administrator of the platform.
     pub(crate) fn found(&self, name: &str) -> Self {
         let company = self.post("/api/companies", &json!({ "name": name })).expect(201);

@@ -2,6 +2,7 @@
 
 pub(crate) mod audio;
 pub(crate) mod company;
+pub(crate) mod event_stream;
 pub(crate) mod http;
 pub(crate) mod message;
 pub(crate) mod peer;
@@ -12,4 +13,5 @@ pub(crate) mod postgres;
 pub(crate) mod server;
 pub(crate) mod shop;
 pub(crate) mod sipp;
+pub(crate) mod sockets;
 pub(crate) mod wait;

@@ -70,17 +70,37 @@ impl Server {
     fn launch_at(database: Option<String>, ports: Ports, level: &'static str) -> Self {
         // Ports of its own, which are still free when it is started again.
         let [http, sip] = [1, 2].map(|n| SocketAddr::from(([127, 0, 0, 1], ports.single(n))));
-        Self::listen(database, ports, http, sip, level)
+        Self::listen(database, ports, http, sip, level, "")
+    }
+
+    /// On SQLite, with these lines in its settings file.
+    pub(crate) fn start_set(settings: &str) -> Self {
+        let ports = Ports::reserve();
+        let [http, sip] = [1, 2].map(|n| SocketAddr::from(([127, 0, 0, 1], ports.single(n))));
+        Self::listen(None, ports, http, sip, LEVEL, settings)
+    }
+
+    /// The file of the database, where it is SQLite's.
+    pub(crate) fn database_file(&self) -> PathBuf {
+        self.directory.path().join("data/dialplane.db")
     }
 
     /// On ports that the system picks.
     pub(crate) fn start_anywhere() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::listen(None, Ports::reserve(), any, any, LEVEL)
+        Self::listen(None, Ports::reserve(), any, any, LEVEL, "")
     }
 
-    fn listen(database: Option<String>, ports: Ports, http: SocketAddr, sip: SocketAddr, level: &'static str) -> Self {
+    fn listen(
+        database: Option<String>,
+        ports: Ports,
+        http: SocketAddr,
+        sip: SocketAddr,
+        level: &'static str,
+        settings: &str,
+    ) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
+        std::fs::write(directory.path().join("dialplane.toml"), settings).expect("a settings file");
         let (child, http, sip) = spawn(directory.path(), database.as_deref(), &ports, [http, sip], 0, level);
         Self { child, directory, ports, database, runs: 1, level, http, sip }
     }

@@ -1,0 +1,60 @@
+//! Clears away what has had its time: ended sessions, answers that are no longer repeated, events beyond their retention.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use dialplane_core::Actor;
+use dialplane_core::store::{Access, StoreError, Tx};
+use tokio_util::sync::CancellationToken;
+
+use crate::http::idempotency;
+use crate::state::{App, Shared};
+
+const EVERY: Duration = Duration::from_secs(3_600);
+/// Events that are cleared at a time: others write in between.
+const EVENTS_MAX: u32 = 1_000;
+
+/// Clears once an hour until told to stop.
+pub(super) async fn run(app: Shared, stop: CancellationToken) {
+    loop {
+        if let Err(error) = clear(&app).await {
+            tracing::warn!(%error, "what has had its time could not be cleared");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+async fn begin(app: &App) -> Result<Box<dyn Tx + '_>, StoreError> {
+    app.engine.store().begin(Actor::system().scope(), Access::Write).await
+}
+
+async fn clear(app: &App) -> Result<(), StoreError> {
+    let now = app.engine.now();
+    let mut tx = begin(app).await?;
+    let sessions = tx.purge_sessions(now).await?;
+    let requests = tx.purge_requests(now - idempotency::LIFE).await?;
+    tx.commit().await?;
+    let events = clear_events(app).await?;
+    if sessions + requests + events > 0 {
+        tracing::info!(sessions, requests, events, "cleared what has had its time");
+    }
+    Ok(())
+}
+
+async fn clear_events(app: &App) -> Result<u64, StoreError> {
+    let Some(days) = app.settings.audit_days else { return Ok(0) };
+    let before = app.engine.now() - TimeDelta::days(i64::from(days.get()));
+    let mut cleared = 0;
+    loop {
+        let mut tx = begin(app).await?;
+        let count = tx.purge_events(before, EVENTS_MAX).await?;
+        tx.commit().await?;
+        cleared += count;
+        if count < u64::from(EVENTS_MAX) {
+            return Ok(cleared);
+        }
+    }
+}
