@@ -30,6 +30,7 @@ pub use settings::{LeadRouting, LeadSettings};
 pub use status::{IllegalStep, LeadStatus, Step, UnknownStatus};
 pub use words::{BadSource, Priority, Quality, Source, UnknownPriority, UnknownQuality};
 
+use crate::client::ClientRefused;
 use crate::error::{Kind, Refusal};
 use crate::phone::BadNumber;
 
@@ -95,6 +96,9 @@ pub enum LeadRefused {
     /// The caller's version is not the current one.
     #[error("somebody else changed this in between")]
     Stale,
+    /// The client that it becomes was not accepted.
+    #[error("{0}")]
+    Client(#[from] ClientRefused),
     /// The settings are wrong.
     #[error("{1}")]
     BadSettings(&'static str, &'static str),
@@ -105,6 +109,7 @@ impl Refusal for LeadRefused {
         match self {
             Self::IllegalStep(_) | Self::Stale | Self::Duplicate => Kind::Conflict,
             Self::ReopenDenied(_) => Kind::Forbidden,
+            Self::Client(refused) => refused.kind(),
             Self::NotFound => Kind::NotFound,
             _ => Kind::Invalid,
         }
@@ -114,6 +119,7 @@ impl Refusal for LeadRefused {
             Self::BadPhone(_) => "invalid_number",
             Self::IllegalStep(_) => "illegal_transition",
             Self::ReopenDenied(_) => "reopen_denied",
+            Self::Client(refused) => refused.code(),
             Self::NoSuchAssignee => "unknown_assignee",
             Self::Duplicate => "duplicate_lead",
             Self::NotFound => "not_found",
@@ -136,6 +142,7 @@ impl Refusal for LeadRefused {
             Self::NoSuchAssignee => Some("assignedTo"),
             Self::BadMerge => Some("duplicates"),
             Self::BadBulk => Some("leads"),
+            Self::Client(refused) => refused.field(),
             Self::Duplicate | Self::NotFound | Self::Stale => None,
         }
     }

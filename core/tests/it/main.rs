@@ -2,6 +2,7 @@
 
 mod calls;
 mod conformance;
+mod leads;
 mod memory_store;
 mod people;
 mod world;

@@ -8,8 +8,10 @@ mod callers;
 mod calls;
 mod clients;
 mod companies;
+mod dispositions;
 mod extensions;
 mod inbound_routes;
+mod leads;
 mod officers;
 mod openapi;
 mod operations;
@@ -56,6 +58,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(queues::routes())
         .merge(calls::routes())
         .merge(audit::routes())
+        .merge(leads::routes())
+        .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(live::routes())

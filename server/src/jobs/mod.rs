@@ -1,5 +1,6 @@
 //! Work that goes on beside requests: delivering events, handing them to live streams, clearing away what has had its time.
 
+mod leads;
 mod outbox;
 mod purge;
 
@@ -12,6 +13,7 @@ use crate::state::Shared;
 /// Starts the jobs; they end when `stop` is cancelled.
 pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
+    jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));

@@ -92,6 +92,13 @@ impl World {
         self.make("/api/queues", json!({"name": format!("{MARKER} {n}")}), "queue").await
     }
 
+    async fn lead(&mut self) -> String {
+        let n = self.next();
+        let body =
+            json!({"name": MARKER, "phone": format!("+1707555{n:04}"), "notes": MARKER, "assignedTo": self.worker.id});
+        self.make("/api/leads", body, "lead").await
+    }
+
     async fn call(&self) -> String {
         let ids = SystemIds::default();
         let (ids, now): (&dyn IdSource, _) = (&ids, SystemClock.now());
@@ -155,6 +162,10 @@ impl World {
                 self.make("/api/clients", json!({"name": format!("{MARKER} {n}")}), "client").await
             }
             _ if path.starts_with("/api/calls/") => self.call().await,
+            _ if path.starts_with("/api/leads/{id}") => self.lead().await,
+            _ if path.starts_with("/api/dispositions/") => {
+                self.make("/api/dispositions", json!({"code": format!("c{n}"), "label": MARKER}), "disposition").await
+            }
             _ => self.user().await,
         }
     }
@@ -179,6 +190,13 @@ impl World {
             ("POST", "/api/inbound-routes") => {
                 json!({"number": format!("+1606555{n:04}"), "target": {"type": "agent", "id": self.worker.id}})
             }
+            ("POST", "/api/leads") => json!({"name": "New", "email": format!("l{n}@alpha.example")}),
+            ("POST", "/api/leads/bulk") => {
+                json!({"action": "edit", "leads": [self.lead().await], "changes": {"quality": "hot"}})
+            }
+            ("POST", "/api/leads/{id}/assign") => json!({"assignedTo": null}),
+            ("POST", "/api/leads/{id}/merge") => json!({"duplicates": [self.lead().await]}),
+            ("POST", "/api/dispositions") => json!({"code": format!("d{n}"), "label": "New"}),
             ("POST", "/api/clients") => json!({"name": "New"}),
             ("POST", "/api/clients/{id}/notes") => json!({"text": "New"}),
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),

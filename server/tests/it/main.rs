@@ -11,6 +11,9 @@ mod endurance;
 mod first_run;
 mod idempotency;
 mod isolation;
+mod leads;
+mod leads_bad_input;
+mod leads_routing;
 mod manners;
 mod operations;
 #[path = "../shared/postgres.rs"]

@@ -2,12 +2,14 @@
 
 use async_trait::async_trait;
 
-use super::desk::{Desk, Ledger, check_assignee, note_of, own_lead};
+use super::desk::{Desk, Ledger, check_assignee, note_of, own, own_lead};
+use crate::client::ClientChange;
+use crate::command::client::CreateClient;
 use crate::command::fresh;
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::id::{LeadId, UserId};
+use crate::id::{ClientId, LeadId, UserId};
 use crate::lead::{Cents, Lead, LeadChange, LeadRefused, LeadStatus};
 use crate::scope::Permission;
 use crate::store::Repo;
@@ -119,7 +121,7 @@ impl Command for AssignLead {
     }
 }
 
-/// Notes that a lead was sold.
+/// Notes that a lead was sold, and makes a client of it: the one who has its number, or else a new one.
 #[derive(Debug, Clone, Copy)]
 pub struct ConvertLead {
     /// Which.
@@ -141,11 +143,50 @@ impl Command for ConvertLead {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
+        let desk = Desk::open(cx, repo).await?;
+        let found = repo.lead(self.lead).await?.filter(|lead| own(cx, lead)).ok_or(LeadRefused::NotFound)?;
+        // The client comes first: its calls are locked before leads are, as everywhere.
+        let client = match found.client {
+            Some(client) => client,
+            None => client_of(cx, repo, &found).await?,
+        };
+        let before = own_lead(cx, repo, self.lead).await?;
+        if !fresh(self.expected_version, before.version) {
+            return Err(LeadRefused::Stale.into());
+        }
         let change =
             LeadChange { status: Some(LeadStatus::Converted), value: self.value.map(Some), ..LeadChange::default() };
-        let update = UpdateLead { lead: self.lead, change, assign: None, expected_version: self.expected_version };
-        update.run(cx, repo).await
+        let manages = cx.actor().may(Permission::ManageLeads);
+        let mut after = before.change(change, desk.at, manages, &desk.routing.settings.score_weights)?;
+        after.became(client);
+        let mut ledger = Ledger::default();
+        ledger.replace(cx, repo, &before, &after).await?;
+        ledger.close(repo).await?;
+        Ok(after)
     }
+}
+
+/// The client that a lead becomes.
+async fn client_of(cx: &mut Context<'_>, repo: &mut dyn Repo, lead: &Lead) -> Result<ClientId, Failure<LeadRefused>> {
+    if let Some(phone) = &lead.phone {
+        let owners = repo.number_owners_for_update(&[(lead.company, phone.clone())]).await?;
+        if let Some(owner) = owners.first() {
+            return Ok(owner.client);
+        }
+    }
+    let owner = match lead.assigned_to {
+        Some(user) => repo.user(user).await?.filter(|user| user.is_active).map(|user| user.id),
+        None => None,
+    };
+    let change = ClientChange {
+        name: Some(lead.name.expose().clone()),
+        email: Some(lead.email.as_ref().map(|email| email.expose().clone())),
+        phone: Some(lead.phone.as_ref().map(|phone| phone.as_str().to_owned())),
+        owner: Some(owner),
+        ..ClientChange::default()
+    };
+    let create = CreateClient { change, allow_duplicate: true };
+    Ok(create.run(cx, repo).await.map_err(Failure::widen)?.id)
 }
 
 /// Removes a lead with its notes. For admins.
