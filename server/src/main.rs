@@ -10,6 +10,7 @@ mod jobs;
 mod live;
 mod problem;
 mod settings;
+mod sheets;
 mod state;
 mod storage;
 mod telephony;

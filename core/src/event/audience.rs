@@ -89,9 +89,11 @@ impl Event {
             | Self::LeadStatusChanged { .. }
             | Self::LeadDeleted { .. }
             | Self::LeadSettingsUpdated {} => lead([None; 2]),
-            Self::JobQueued { kind, .. } | Self::JobProgress { kind, .. } | Self::JobFinished { kind, .. } => match kind {
-                JobKind::LeadImport => lead([None; 2]),
-            },
+            Self::JobQueued { kind, .. } | Self::JobProgress { kind, .. } | Self::JobFinished { kind, .. } => {
+                match kind {
+                    JobKind::LeadImport => lead([None; 2]),
+                }
+            }
             Self::CompanyCreated {}
             | Self::CompanyUpdated {}
             | Self::CallersSynced { .. }

@@ -1,8 +1,11 @@
-//! Work that goes on beside requests: delivering events, handing them to live streams, clearing away what has had its time.
+//! Work that goes on beside requests: delivering events, handing them to live streams, running queued jobs,
+//! clearing away what has had its time.
 
+mod lead_import;
 mod leads;
 mod outbox;
 mod purge;
+mod queue;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +19,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(queue::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
     jobs
 }

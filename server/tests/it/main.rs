@@ -11,6 +11,7 @@ mod endurance;
 mod first_run;
 mod idempotency;
 mod isolation;
+mod lead_import;
 mod leads;
 mod leads_bad_input;
 mod leads_routing;

@@ -45,6 +45,8 @@ pub enum Field {
     Language,
     /// Where they are.
     Territory,
+    /// The company's own fields, as a JSON object: how an export has them.
+    CustomFields,
     /// One of the company's own fields.
     Custom(String),
     /// Nothing that is wanted.
@@ -55,7 +57,7 @@ pub enum Field {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a field is name, firstName, lastName, email, phone, source, status, priority, quality, requirements, notes, value, \
-     assignedTo, skills, language, territory, ignore, or custom: with a name of up to 64 characters behind it"
+     assignedTo, skills, language, territory, customFields, ignore, or custom: with a name of up to 64 characters behind it"
 )]
 pub struct UnknownField;
 
@@ -64,7 +66,7 @@ const CUSTOM: &str = "custom:";
 
 /// The fields by their words, with what headers call them: in lower case, without blanks and punctuation. The first match of a
 /// file wins, in the order of its columns; shorter lists of a few other languages spare the most frequent questions.
-const WORDS: [(Field, &str, &[&str]); 17] = [
+const WORDS: [(Field, &str, &[&str]); 18] = [
     (
         Field::Name,
         "name",
@@ -219,6 +221,7 @@ const WORDS: [(Field, &str, &[&str]); 17] = [
     (Field::Skills, "skills", &["skills", "skill", "requiredskills"]),
     (Field::Language, "language", &["language", "lang", "preferredlanguage", "sprache", "idioma", "langue"]),
     (Field::Territory, "territory", &["territory", "region", "area", "zone"]),
+    (Field::CustomFields, "customFields", &["customfields"]),
     // What our own file of failed rows and our export say beside the data.
     (
         Field::Ignore,
@@ -298,18 +301,19 @@ fn completed(given: &[Option<Field>], headers: &[String]) -> Mapping {
     let mut taken: BTreeSet<Field> = given.iter().flatten().cloned().collect();
     let mut fields = given.to_vec();
     let plain: Vec<String> = headers.iter().map(|header| plain(header)).collect();
-    let is_exact = |header: &str, words: &[&str]| words.contains(&header);
     // "Home phone" and "E-mail (work)" are understood when no column says it better.
-    let is_near = |header: &str, words: &[&str]| {
-        words.iter().any(|word| ["phone", "mobile", "email"].contains(word) && header.contains(word))
+    let says = |header: &str, word: &str, is_near: bool| {
+        header == word || is_near && ["phone", "mobile", "email"].contains(&word) && header.contains(word)
     };
-    let matchers: [&dyn Fn(&str, &[&str]) -> bool; 2] = [&is_exact, &is_near];
-    for matches in matchers {
+    for is_near in [false, true] {
         for (slot, header) in fields.iter_mut().zip(&plain) {
             if slot.is_some() || header.is_empty() {
                 continue;
             }
-            let found = WORDS.iter().find(|(_, _, words)| matches(header, words)).map(|(field, ..)| field.clone());
+            let found = WORDS
+                .iter()
+                .find(|(_, _, words)| words.iter().any(|word| says(header, word, is_near)))
+                .map(|(field, ..)| field.clone());
             if let Some(field) = found.filter(|field| *field == Field::Ignore || !taken.contains(field)) {
                 taken.insert(field.clone());
                 *slot = Some(field);

@@ -121,6 +121,14 @@ pub fn read_row(plan: &ImportPlan, cells: &[String], home: Country) -> Result<Im
                 new.needs.territory = given();
                 ask("territory", tags("territory", given().into_iter().collect()).map(drop));
             }
+            Field::CustomFields => match given().map(|text| serde_json::from_str(&text)) {
+                None => {}
+                Some(Ok(fields)) => match custom_fields(fields) {
+                    Ok(fields) => new.custom.0.extend(fields.0),
+                    Err(refused) => ask("customFields", Err(refused)),
+                },
+                Some(Err(_)) => ask("customFields", Err(LeadRefused::BadCustomFields)),
+            },
             Field::Custom(name) => {
                 if let Some(text) = given() {
                     let one = [(name.clone(), Value::String(text))].into_iter().collect();

@@ -22,7 +22,7 @@ pub async fn a_job_reads_back_with_what_it_works_on(store: &dyn Store) {
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
     let (job, empty) = (rows.job(company.id), rows.job(company.id));
-    let input: Vec<u8> = (0..100_000u32).map(|n| (n * n % 256) as u8).collect();
+    let input: Vec<u8> = (0..100_000u32).map(|n| (n % 251 * n % 256) as u8).collect();
     let next = Job {
         state: JobState::Failed,
         params: json!({"text": UNICODE, "none": null}),
@@ -132,7 +132,7 @@ pub async fn refused_items_come_in_their_order(store: &dyn Store) {
         assert_eq!(tx.job_faults(job.id, 0, 2).await.unwrap(), [two, nine]);
         assert_eq!(tx.job_faults(job.id, 9, 10).await.unwrap(), [many, last]);
         assert_eq!(tx.job_faults(job.id, u32::MAX, 10).await.unwrap(), []);
-        assert_eq!(tx.job_faults(other.id, 0, 10).await.unwrap(), [elsewhere.clone()]);
+        assert_eq!(tx.job_faults(other.id, 0, 10).await.unwrap(), std::slice::from_ref(&elsewhere));
     });
 }
 
