@@ -17,7 +17,7 @@ fn agents(count: usize) -> Vec<Candidate> {
     let ids: &dyn IdSource = &ids;
     let agent = |n: usize| Candidate {
         user: ids.id(DateTime::UNIX_EPOCH),
-        availability: if n % 10 == 0 { Availability::Break } else { Availability::Available },
+        availability: if n.is_multiple_of(10) { Availability::Break } else { Availability::Available },
         profile: LeadProfileSettings {
             skills: (0..n % 5).map(|skill| format!("skill{skill}")).collect(),
             languages: vec![["en", "es", "de"][n % 3].to_owned()],

@@ -61,6 +61,8 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A recording of a call.
+    RecordingKind => RecordingId, "recording";
     /// A client.
     ClientKind => ClientId, "client";
     /// A note about a client.
@@ -73,6 +75,8 @@ kinds! {
     DispositionKind => DispositionId, "disposition";
     /// A job.
     JobKind => JobId, "job";
+    /// A report of what somebody did.
+    ReportKind => ReportId, "report";
     /// A domain event.
     EventKind => EventId, "event";
     /// A running server process.

@@ -53,6 +53,39 @@ impl<T: AsRef<str>> fmt::Display for Pii<T> {
     }
 }
 
+/// A text that opens something: a password or a token of another service. Printing shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Marks `text` as secret.
+    #[must_use]
+    pub const fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text. Not for logs, and not for answers.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What whoever knows it recognises it by: its last four characters, when it is long enough to hide the rest.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let count = self.0.chars().count();
+        let tail: String = self.0.chars().skip(count.saturating_sub(4)).collect();
+        if count < 16 { "…".to_owned() } else { format!("…{tail}") }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
 /// What a log may show of a personal text: its last two characters, when it is long enough to hide the rest.
 #[must_use]
 pub fn redacted(text: &str) -> String {
@@ -74,5 +107,12 @@ mod tests {
         assert_eq!(format!("{number:?} {number}"), "…23 …23");
         assert_eq!(format!("{:?}", Pii::new("Ann")), "…");
         assert_eq!(number.expose(), "+12025550123");
+    }
+
+    #[test]
+    fn a_secret_is_never_printed_and_hints_at_its_end_only() {
+        let long = Secret::new("0123456789abcdef0123456789abcdef".to_owned());
+        assert_eq!((format!("{long:?}"), long.hint()), ("Secret(…)".to_owned(), "…cdef".to_owned()));
+        assert_eq!(Secret::new("short-secret".to_owned()).hint(), "…");
     }
 }

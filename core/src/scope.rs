@@ -69,6 +69,12 @@ pub enum Permission {
     ManageLeads,
     /// Say how leads are routed and scored, and what can come of a call.
     ConfigureLeads,
+    /// Write reports of one's own work and read them.
+    WriteReports,
+    /// Read and write the reports of everybody in the company.
+    ManageReports,
+    /// See how the team does: leads and calls added up.
+    ViewDashboards,
     /// Anything about oneself: profile, password, sessions.
     OwnAccount,
     /// What only the engine itself does: recording calls, closing lost ones, the outbox.
@@ -92,6 +98,9 @@ impl Permission {
             Self::ManageLeads => !matches!(kind, RoleKind::Agent),
             Self::ConfigureLeads => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::WorkLeads => true,
+            Self::ManageReports => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::WriteReports => true,
+            Self::ViewDashboards => !matches!(kind, RoleKind::Agent),
             Self::OwnAccount => true,
         }
     }

@@ -5,10 +5,13 @@
 mod api;
 mod auth;
 mod cli;
+mod export;
 mod http;
+mod integrations;
 mod jobs;
 mod live;
 mod problem;
+mod recordings;
 mod settings;
 mod sheets;
 mod state;

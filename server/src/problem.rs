@@ -106,6 +106,11 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_token", "Access denied. The token is not valid or has expired.")
     }
 
+    /// What was delivered is not signed, or not by whom it should be.
+    pub(crate) fn bad_signature() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_signature", "the signature of this delivery is missing or wrong")
+    }
+
     /// The e-mail address or the password is wrong: never says which.
     pub(crate) fn bad_credentials() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "invalid_credentials", "the e-mail address or the password is wrong")
@@ -136,9 +141,24 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, message)
     }
 
+    /// It was there and is no longer.
+    pub(crate) fn gone(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, code, message)
+    }
+
     /// Names what stands in the way.
     pub(crate) fn existing(self, id: impl ToString) -> Self {
         Self { existing: Some(id.to_string()), ..self }
+    }
+
+    /// A rule of somebody else's refused it.
+    pub(crate) fn refused(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
+    }
+
+    /// A message that is not from whom it says it is.
+    pub(crate) fn untrusted(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "invalid_signature", message)
     }
 
     /// The body is too large.

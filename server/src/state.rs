@@ -16,9 +16,13 @@ use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
 use crate::auth::setup_link::SetupLink;
+use crate::export::files::Exports;
 use crate::http::cache::Answers;
 use crate::http::rate_limit::Limiter;
+use crate::integrations::meta::Meta;
+use crate::integrations::twilio::Twilio;
 use crate::live::Hub;
+use crate::recordings::Recordings;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -38,13 +42,21 @@ pub(crate) struct App {
     pub(crate) limiter: Limiter,
     /// Reports that were made lately.
     pub(crate) answers: Arc<Answers>,
+    /// Files that people take with them.
+    pub(crate) exports: Exports,
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
+    /// Twilio as a carrier, where there is an account.
+    pub(crate) twilio: OnceLock<Twilio>,
+    /// The audio of recorded calls.
+    pub(crate) recordings: Recordings,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
     pub(crate) live: Hub,
+    /// What delivers leads of advertisements.
+    pub(crate) meta: Meta,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
     /// Wakes whoever runs queued jobs.
@@ -109,10 +121,14 @@ impl App {
             passwords: Passwords::new(),
             limiter: Limiter::new(settings.rate_limits),
             answers,
+            exports: Exports::new(&settings.data_dir, signing.expose().as_bytes()),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
+            twilio: OnceLock::new(),
+            recordings: Recordings::below(&settings.data_dir),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
+            meta: Meta::new(&settings.meta),
             outbox,
             jobs,
             directory,

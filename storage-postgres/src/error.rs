@@ -30,7 +30,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 34] = [
+const IDENTITIES: [(&str, &str, &str); 40] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -65,6 +65,12 @@ const IDENTITIES: [(&str, &str, &str); 34] = [
     ("dispositions_code", "disposition", "code"),
     ("jobs_pkey", "job", "id"),
     ("jobs_running", "job", "company"),
+    ("carrier_calls_pkey", "carrier_call", "call"),
+    ("carrier_calls_sid", "carrier_call", "sid"),
+    ("recordings_pkey", "recording", "id"),
+    ("recordings_sid", "recording", "sid"),
+    ("reports_pkey", "report", "id"),
+    ("reports_period", "report", "period"),
 ];
 
 /// Translates an error of the driver. `writes` tells whether the unit of work may write: a refusal to write is then the

@@ -17,27 +17,29 @@ const DAYS_MAX: u64 = 100_000;
 
 macro_rules! columns {
     () => {
-        "company_id, day, agent_id, inbound, outbound, internal, connected, talk_seconds"
+        "company_id, day, agent_id, inbound, outbound, internal, connected, follow_ups, talk_seconds"
     };
 }
 macro_rules! totals {
     () => {
-        "sum(inbound)::bigint, sum(outbound)::bigint, sum(internal)::bigint, sum(connected)::bigint, sum(talk_seconds)::bigint"
+        "sum(inbound)::bigint, sum(outbound)::bigint, sum(internal)::bigint, sum(connected)::bigint, sum(follow_ups)::bigint, \
+         sum(talk_seconds)::bigint"
     };
 }
 
 /// Days whose sums are all nothing are days without calls.
-const ANYTHING: &str = "inbound | outbound | internal | connected | talk_seconds <> 0";
+const ANYTHING: &str = "inbound | outbound | internal | connected | follow_ups | talk_seconds <> 0";
 
 /// In the order of the key, so that two units of work never wait for each other in a circle.
 const ADD: &str = concat!(
     "INSERT INTO call_days AS sum (",
     columns!(),
     ") SELECT * FROM UNNEST($1::uuid[], $2::date[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], \
-     $8::bigint[]) AS d (company_id, day, agent_id) ORDER BY company_id, day, agent_id \
+     $8::bigint[], $9::bigint[]) AS d (company_id, day, agent_id) ORDER BY company_id, day, agent_id \
      ON CONFLICT (company_id, day, agent_id) DO UPDATE SET inbound = sum.inbound + excluded.inbound, \
      outbound = sum.outbound + excluded.outbound, internal = sum.internal + excluded.internal, \
-     connected = sum.connected + excluded.connected, talk_seconds = sum.talk_seconds + excluded.talk_seconds"
+     connected = sum.connected + excluded.connected, follow_ups = sum.follow_ups + excluded.follow_ups, \
+     talk_seconds = sum.talk_seconds + excluded.talk_seconds"
 );
 const CLEAR: &str = "DELETE FROM call_days WHERE company_id = $1";
 
@@ -56,6 +58,7 @@ fn sums(fields: &mut Fields<'_>) -> Result<CallSums, StoreError> {
         outbound: fields.count("outbound")?,
         internal: fields.count("internal")?,
         connected: fields.count("connected")?,
+        follow_ups: fields.count("follow_ups")?,
         talk_seconds: fields.count("talk_seconds")?,
     })
 }
@@ -72,8 +75,9 @@ fn read_fact(row: &PgRow) -> Result<CallFact, StoreError> {
     let direction = fields.word("direction", Direction::from_word)?;
     let started_at = fields.get("started_at")?;
     let (answered_at, ended_at) = (fields.get::<Option<_>>("answered_at")?, fields.get("ended_at")?);
+    let about_lead = fields.get("lead_id")?;
     let talk_seconds = stats::talk_seconds(answered_at, ended_at);
-    Ok(CallFact { call, agent, direction, started_at, connected: answered_at.is_some(), talk_seconds })
+    Ok(CallFact { call, agent, direction, started_at, connected: answered_at.is_some(), about_lead, talk_seconds })
 }
 
 impl<L: Link> PgRepo<L> {
@@ -111,6 +115,7 @@ impl<L: Link> CallFigureStore for PgRepo<L> {
             .bind(column(|sums| sums.outbound))
             .bind(column(|sums| sums.internal))
             .bind(column(|sums| sums.connected))
+            .bind(column(|sums| sums.follow_ups))
             .bind(column(|sums| sums.talk_seconds));
         self.run(add).await.map(|_| ())
     }
@@ -167,7 +172,7 @@ impl<L: Link> CallFigureStore for PgRepo<L> {
         after: Option<(DateTime<Utc>, CallId)>,
         limit: u32,
     ) -> Result<Vec<CallFact>, StoreError> {
-        let columns = "id, agent_id, direction, started_at, answered_at, ended_at";
+        let columns = "id, agent_id, direction, started_at, answered_at, ended_at, lead_id IS NOT NULL";
         // The place after which to go on is also where the index is entered.
         let entry = after.map_or(from, |(at, _)| at.max(from));
         let list = List::of("calls", (columns, "calls", "started_at, id"), "company_id", self.scoped_to())

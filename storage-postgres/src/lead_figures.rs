@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use dialplane_core::id::{CompanyId, Id, UserId};
-use dialplane_core::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
+use dialplane_core::lead::{AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadCount, LeadDay, LeadFigures};
 use dialplane_core::store::{LeadFiguresStore, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -15,6 +15,7 @@ use crate::tx::{Fields, Link, PgRepo, bare, day_bound, within};
 const COUNTS: &str = "lead_counts";
 const AGENTS: &str = "agent_leads";
 const DAYS: &str = "lead_days";
+const CAMPAIGNS: &str = "lead_campaigns";
 
 /// Rows are locked in their order, so that units of work which change leads at once do not wait in a circle. Figures with this
 /// many rows are one round trip a table.
@@ -33,6 +34,12 @@ const ADD_DAYS: &str = "INSERT INTO lead_days AS sum (company_id, day, user_id, 
      AS n (day, user_id, source, created, converted, value) ORDER BY n.day, n.user_id, n.source COLLATE \"C\" \
      ON CONFLICT (company_id, day, user_id, source) DO UPDATE SET created = sum.created + excluded.created, \
      converted = sum.converted + excluded.converted, value = sum.value + excluded.value";
+const ADD_CAMPAIGNS: &str = "INSERT INTO lead_campaigns AS sum (company_id, day, id, name, leads, converted, value, points) \
+     SELECT $1, n.day, n.id, n.name, n.leads, n.converted, n.value, n.points \
+     FROM UNNEST($2::date[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[]) \
+     AS n (day, id, name, leads, converted, value, points) ORDER BY n.day, n.id COLLATE \"C\", n.name COLLATE \"C\" \
+     ON CONFLICT (company_id, day, id, name) DO UPDATE SET leads = sum.leads + excluded.leads, \
+     converted = sum.converted + excluded.converted, value = sum.value + excluded.value, points = sum.points + excluded.points";
 const ALL_COUNTS: &str = concat!(
     "SELECT \"by\", word, sum(leads)::bigint FROM lead_counts WHERE ",
     within!("company_id"),
@@ -50,6 +57,14 @@ const BY_DAY: &str = concat!(
     within!("company_id"),
     " GROUP BY day, user_id, source HAVING sum(created) <> 0 OR sum(converted) <> 0 OR sum(value) <> 0 \
      ORDER BY day, user_id, source LIMIT 100000"
+);
+
+const CAMPAIGNS_OF: &str = concat!(
+    "SELECT id, name, max(day), sum(leads)::bigint, greatest(0, sum(converted))::bigint, greatest(0, sum(value))::bigint, \
+     greatest(0, sum(points))::bigint FROM lead_campaigns WHERE day BETWEEN $2 AND $3 \
+     AND (leads <> 0 OR converted <> 0 OR value <> 0 OR points <> 0) AND ",
+    within!("company_id"),
+    " GROUP BY id, name HAVING sum(leads) > 0 ORDER BY id, name LIMIT 10000"
 );
 
 /// Nobody, as the table has it.
@@ -85,6 +100,18 @@ fn read_day(row: &PgRow) -> Result<LeadDay, StoreError> {
     })
 }
 
+fn read_campaign(row: &PgRow) -> Result<CampaignFigures, StoreError> {
+    let mut fields = Fields::of(row, CAMPAIGNS);
+    Ok(CampaignFigures {
+        key: CampaignKey { id: fields.text("id")?, name: fields.text("name")? },
+        last_day: fields.get("day")?,
+        leads: fields.count("leads")?,
+        converted: fields.count("converted")?,
+        value: fields.count("value")?,
+        points: fields.count("points")?,
+    })
+}
+
 #[async_trait]
 impl<L: Link> LeadFiguresStore for PgRepo<L> {
     async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError> {
@@ -109,6 +136,14 @@ impl<L: Link> LeadFiguresStore for PgRepo<L> {
             let [created, converted, value] = columns(figures.days.values());
             let add = query(ADD_DAYS).bind(company).bind(days).bind(users).bind(sources);
             self.run(add.bind(created).bind(converted).bind(value)).await?;
+        }
+        if !figures.campaigns.is_empty() {
+            let days: Vec<NaiveDate> = figures.campaigns.keys().map(|(day, _)| *day).collect();
+            let ids: Vec<_> = figures.campaigns.keys().map(|(_, key)| text(&key.id)).collect();
+            let names: Vec<_> = figures.campaigns.keys().map(|(_, key)| text(&key.name)).collect();
+            let [leads, converted, value, points] = columns(figures.campaigns.values());
+            let add = query(ADD_CAMPAIGNS).bind(company).bind(days).bind(ids).bind(names);
+            self.run(add.bind(leads).bind(converted).bind(value).bind(points)).await?;
         }
         Ok(())
     }
@@ -135,11 +170,16 @@ impl<L: Link> LeadFiguresStore for PgRepo<L> {
         let days = query(BY_DAY).bind(self.company_filter()).bind(day_bound(from)).bind(day_bound(to)).bind(bare(user));
         self.all(days).await?.iter().map(read_day).collect()
     }
+
+    async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError> {
+        let campaigns = query(CAMPAIGNS_OF).bind(self.company_filter()).bind(day_bound(from)).bind(day_bound(to));
+        self.all(campaigns).await?.iter().map(read_campaign).collect()
+    }
 }
 
-/// The columns of rows of three figures.
-fn columns<'f>(rows: impl Iterator<Item = &'f [i64; 3]>) -> [Vec<i64>; 3] {
-    let mut columns = [const { Vec::new() }; 3];
+/// The columns of rows of figures.
+fn columns<'f, const N: usize>(rows: impl Iterator<Item = &'f [i64; N]>) -> [Vec<i64>; N] {
+    let mut columns = [const { Vec::new() }; N];
     for row in rows {
         columns.iter_mut().zip(row).for_each(|(column, figure)| column.push(*figure));
     }

@@ -192,6 +192,9 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "dispositions" => "disposition",
         "jobs" => "job",
         "job_faults" => "job_fault",
+        "carrier_calls" => "carrier_call",
+        "recordings" => "recording",
+        "reports" => "report",
         _ => return None,
     };
     let constraint = match column {
@@ -206,6 +209,9 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "company_id" => "company",
         "code" => "code",
         "row" => "row",
+        "call_id" => "call",
+        "sid" => "sid",
+        "day" => "period",
         _ => return None,
     };
     Some((entity, constraint))

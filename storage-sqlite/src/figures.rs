@@ -18,12 +18,12 @@ const ROWS_MAX: usize = 16;
 
 macro_rules! sums {
     () => {
-        "inbound, outbound, internal, connected, talk_seconds"
+        "inbound, outbound, internal, connected, follow_ups, talk_seconds"
     };
 }
 macro_rules! totals {
     () => {
-        "sum(inbound), sum(outbound), sum(internal), sum(connected), sum(talk_seconds)"
+        "sum(inbound), sum(outbound), sum(internal), sum(connected), sum(follow_ups), sum(talk_seconds)"
     };
 }
 // Days whose sums are all nothing are days without calls.
@@ -32,14 +32,15 @@ macro_rules! days {
         concat!(
             "SELECT ",
             $columns,
-            " FROM call_days WHERE day BETWEEN ?2 AND ?3 AND inbound | outbound | internal | connected | talk_seconds <> 0"
+            " FROM call_days WHERE day BETWEEN ?2 AND ?3 AND inbound | outbound | internal | connected | follow_ups | talk_seconds <> 0"
         )
     };
 }
 
 const ADD: &str = " ON CONFLICT (company_id, day, agent_id) DO UPDATE SET inbound = inbound + excluded.inbound, \
     outbound = outbound + excluded.outbound, internal = internal + excluded.internal, \
-    connected = connected + excluded.connected, talk_seconds = talk_seconds + excluded.talk_seconds";
+    connected = connected + excluded.connected, follow_ups = follow_ups + excluded.follow_ups, \
+    talk_seconds = talk_seconds + excluded.talk_seconds";
 const CLEAR: &str = "DELETE FROM call_days WHERE company_id = ?1";
 
 macro_rules! columns {
@@ -59,7 +60,7 @@ pub(crate) const VOLUMES_OF: Scoped = scoped!(
 pub(crate) const BY_AGENT: Scoped =
     scoped!([days!(concat!("agent_id, ", totals!()))][" GROUP BY agent_id ORDER BY agent_id"]);
 pub(crate) const FACTS: Scoped = scoped!(
-    ["SELECT id, agent_id, direction, started_at, answered_at, ended_at FROM calls \
+    ["SELECT id, agent_id, direction, started_at, answered_at, ended_at, lead_id IS NOT NULL FROM calls \
     WHERE started_at >= ?2 AND started_at < ?3 AND (started_at > ?4 OR id > ?5) \
     AND status NOT IN ('initiated', 'queued', 'ringing', 'in_progress')"][" ORDER BY started_at, id LIMIT ?6"]
 );
@@ -79,6 +80,7 @@ fn sums(row: &mut Fields<'_>) -> Result<CallSums, StoreError> {
         outbound: row.count("outbound")?,
         internal: row.count("internal")?,
         connected: row.count("connected")?,
+        follow_ups: row.count("follow_ups")?,
         talk_seconds: row.count("talk_seconds")?,
     })
 }
@@ -92,13 +94,14 @@ fn read_fact(row: &mut Fields<'_>) -> Result<CallFact, StoreError> {
     let direction = row.word("direction", Direction::from_word)?;
     let started_at = row.time("started_at")?;
     let (answered_at, ended_at) = (row.time_opt("answered_at")?, row.time_opt("ended_at")?);
+    let about_lead = row.flag("lead_id")?;
     let talk_seconds = stats::talk_seconds(answered_at, ended_at);
-    Ok(CallFact { call, agent, direction, started_at, connected: answered_at.is_some(), talk_seconds })
+    Ok(CallFact { call, agent, direction, started_at, connected: answered_at.is_some(), about_lead, talk_seconds })
 }
 
 impl SqliteRepo<'_> {
     async fn add_rows(&mut self, days: &[CallDay]) -> Result<(), StoreError> {
-        let text = [concat!("INSERT INTO call_days (", columns!(), ") VALUES "), &placeholders(1, 8, days.len()), ADD];
+        let text = [concat!("INSERT INTO call_days (", columns!(), ") VALUES "), &placeholders(1, 9, days.len()), ADD];
         let query = days.iter().fold(sqlx::query(AssertSqlSafe(text.concat())), |query, row| {
             query
                 .bind(row.company.as_uuid())
@@ -108,6 +111,7 @@ impl SqliteRepo<'_> {
                 .bind(row.sums.outbound)
                 .bind(row.sums.internal)
                 .bind(row.sums.connected)
+                .bind(row.sums.follow_ups)
                 .bind(row.sums.talk_seconds)
         });
         self.change(query).await.map(|_| ())

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use dialplane_core::id::{CompanyId, Id, UserId};
-use dialplane_core::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
+use dialplane_core::lead::{AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadCount, LeadDay, LeadFigures};
 use dialplane_core::store::{LeadFiguresStore, StoreError};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::tx::SqliteRepo;
 const COUNTS: &str = "lead_counts";
 const AGENTS: &str = "agent_leads";
 const DAYS: &str = "lead_days";
+const CAMPAIGNS: &str = "lead_campaigns";
 
 /// One round trip: counts (`?2`), agents (`?3`) and days (`?4`) of a company, each a list of rows.
 const ADD: &str = "INSERT INTO lead_counts (company_id, \"by\", word, leads) \
@@ -28,6 +29,12 @@ const ADD: &str = "INSERT INTO lead_counts (company_id, \"by\", word, leads) \
     FROM json_each(?4) WHERE TRUE \
     ON CONFLICT (company_id, day, user_id, source) DO UPDATE SET created = created + excluded.created, \
     converted = converted + excluded.converted, value = value + excluded.value";
+/// Most changes of leads are about no campaign.
+const ADD_CAMPAIGNS: &str = "INSERT INTO lead_campaigns (company_id, day, id, name, leads, converted, value, points) \
+    SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 \
+    FROM json_each(?2) WHERE TRUE \
+    ON CONFLICT (company_id, day, id, name) DO UPDATE SET leads = leads + excluded.leads, \
+    converted = converted + excluded.converted, value = value + excluded.value, points = points + excluded.points";
 
 const ALL_COUNTS: Scoped = scoped!(
     ["SELECT \"by\", word, sum(leads) FROM lead_counts WHERE TRUE"][" GROUP BY \"by\", word HAVING sum(leads) > 0"]
@@ -40,6 +47,12 @@ pub(crate) const BY_DAY: Scoped = scoped!(
     ["SELECT day, user_id, source, max(0, sum(created)), max(0, sum(converted)), max(0, sum(value)) \
     FROM lead_days WHERE day BETWEEN ?2 AND ?3 AND user_id = coalesce(?4, user_id)"][" GROUP BY day, user_id, source HAVING sum(created) <> 0 OR sum(converted) <> 0 OR sum(value) <> 0 \
       ORDER BY day, user_id, source LIMIT 100000"]
+);
+
+pub(crate) const CAMPAIGNS_OF: Scoped = scoped!(
+    ["SELECT id, name, max(day), sum(leads), max(0, sum(converted)), max(0, sum(value)), max(0, sum(points)) \
+    FROM lead_campaigns WHERE day BETWEEN ?2 AND ?3 \
+    AND (leads <> 0 OR converted <> 0 OR value <> 0 OR points <> 0)"][" GROUP BY id, name HAVING sum(leads) > 0 ORDER BY id, name LIMIT 10000"]
 );
 
 fn hex(user: Option<UserId>) -> String {
@@ -71,6 +84,17 @@ fn read_day(row: &mut Fields<'_>) -> Result<LeadDay, StoreError> {
     })
 }
 
+fn read_campaign(row: &mut Fields<'_>) -> Result<CampaignFigures, StoreError> {
+    Ok(CampaignFigures {
+        key: CampaignKey { id: row.text("id")?, name: row.text("name")? },
+        last_day: row.day("day")?,
+        leads: row.count("leads")?,
+        converted: row.count("converted")?,
+        value: row.count("value")?,
+        points: row.count("points")?,
+    })
+}
+
 #[async_trait]
 impl LeadFiguresStore for SqliteRepo<'_> {
     async fn add_lead_figures(&mut self, company: CompanyId, figures: &LeadFigures) -> Result<(), StoreError> {
@@ -84,6 +108,14 @@ impl LeadFiguresStore for SqliteRepo<'_> {
             json!([day.to_epoch_days(), hex(*user), source.as_str(), created, converted, value])
         });
         let query = sqlx::query(ADD).bind(company.as_uuid()).bind(rows(counts)).bind(rows(agents)).bind(rows(days));
+        self.change(query).await?;
+        if figures.campaigns.is_empty() {
+            return Ok(());
+        }
+        let campaigns = figures.campaigns.iter().map(|((day, key), [leads, converted, value, points])| {
+            json!([day.to_epoch_days(), key.id, key.name, leads, converted, value, points])
+        });
+        let query = sqlx::query(ADD_CAMPAIGNS).bind(company.as_uuid()).bind(rows(campaigns));
         self.change(query).await.map(|_| ())
     }
 
@@ -110,5 +142,10 @@ impl LeadFiguresStore for SqliteRepo<'_> {
             .bind(to.to_epoch_days())
             .bind(user.map(|user| user.as_uuid()));
         self.fetch(query).await?.all(DAYS, read_day)
+    }
+
+    async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError> {
+        let query = self.scoped(&CAMPAIGNS_OF).bind(from.to_epoch_days()).bind(to.to_epoch_days());
+        self.fetch(query).await?.all(CAMPAIGNS, read_campaign)
     }
 }

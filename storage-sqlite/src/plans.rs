@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::pool::{Options, open_writer};
 use crate::statement::{Filter, Scoped};
-use crate::{assignment, call, caller, number, outbox, session, user};
+use crate::{assignment, call, caller, carrier, meta, number, outbox, recording, session, user};
 
 /// The steps of the plans of a text.
 async fn plans(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
@@ -39,7 +39,7 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 16] = [
+    let scoped: [(&str, &Scoped); 20] = [
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),
@@ -52,6 +52,10 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
         ("open calls", &call::OPEN),
         ("open calls of a node", &call::OPEN_OF),
         ("timeline", &call::EVENTS),
+        ("calls to ask about", &carrier::DUE),
+        ("recordings to fetch", &recording::DUE),
+        ("delivery of Meta's", &meta::LEAD),
+        ("whose page it is", &meta::PAGE_OWNER),
         ("claim", &outbox::CLAIM),
         ("delivered", &outbox::DELIVERED),
         ("events after", &outbox::AFTER),
@@ -63,6 +67,8 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
             assert_eq!(slow(&steps), Vec::<&String>::new(), "{name}: {steps:#?}");
         }
     }
+    let steps = plans(&mut connection, meta::CLAIM.system).await;
+    assert_eq!(slow(&steps), Vec::<&String>::new(), "deliveries that are due: {steps:#?}");
     let steps = plans(&mut connection, number::TAKEN).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "taken numbers: {steps:#?}");
     for usage in [&assignment::USAGE, &assignment::USAGE_OF] {

@@ -1,11 +1,13 @@
 //! Calls: the record, its legs and its timeline. The record is a fold over what happened: [`Call::apply`] takes one
 //! [`Change`] after another and refuses those that cannot follow.
 
+pub mod carrier;
 mod change;
 pub mod entry;
 pub mod hangup;
 mod lifecycle;
 mod record;
+pub mod recording;
 pub mod stats;
 
 pub use change::{Change, OfferFailure};
@@ -38,6 +40,18 @@ pub enum CallRefused {
     /// There is no such agent.
     #[error("there is no such user in this company")]
     UnknownAgent,
+    /// There is no such lead, or it is somebody else's.
+    #[error("there is no such lead")]
+    UnknownLead,
+    /// The lead asked not to be called.
+    #[error("this lead asked not to be called")]
+    DoNotCall,
+    /// Neither a number nor a lead that has one was named.
+    #[error("name a number to call, or a lead that has one")]
+    NoDestination,
+    /// A carrier's service rings the agent's own telephone, and their profile has none that can be called.
+    #[error("the agent's profile has no telephone number that can be rung")]
+    NoTelephone,
     /// There is no such client.
     #[error("there is no such client")]
     UnknownClient,
@@ -58,7 +72,9 @@ impl Refusal for CallRefused {
             Self::Allowance(refused) => refused.kind(),
             Self::Entry(refused) => refused.kind(),
             Self::Number(_) | Self::TooLong | Self::UnknownAgent | Self::UnknownClient => Kind::Invalid,
-            Self::NotFound => Kind::NotFound,
+            Self::NoDestination => Kind::Invalid,
+            Self::DoNotCall | Self::NoTelephone => Kind::Refused,
+            Self::NotFound | Self::UnknownLead => Kind::NotFound,
             Self::Illegal(_) | Self::GoesOn | Self::Stale => Kind::Conflict,
         }
     }
@@ -68,9 +84,12 @@ impl Refusal for CallRefused {
             Self::Entry(refused) => refused.code(),
             Self::Number(_) => "invalid_number",
             Self::TooLong | Self::UnknownAgent | Self::UnknownClient => "invalid_input",
+            Self::NoDestination => "invalid_input",
+            Self::DoNotCall => "do_not_call",
+            Self::NoTelephone => "agent_without_telephone",
             Self::GoesOn => "call_in_progress",
             Self::Stale => "stale_version",
-            Self::NotFound => "not_found",
+            Self::NotFound | Self::UnknownLead => "not_found",
             Self::Illegal(_) => "illegal_transition",
         }
     }
@@ -78,7 +97,9 @@ impl Refusal for CallRefused {
         match self {
             Self::Allowance(refused) => refused.field(),
             Self::Entry(refused) => refused.field(),
-            Self::Number(_) => Some("to"),
+            Self::Number(_) | Self::NoDestination => Some("to"),
+            Self::DoNotCall => Some("leadId"),
+            Self::NoTelephone => Some("agentId"),
             Self::UnknownAgent => Some("telecaller"),
             Self::UnknownClient => Some("clientId"),
             Self::TooLong => Some("notes"),

@@ -28,6 +28,8 @@ pub struct CallFact {
     pub started_at: DateTime<Utc>,
     /// Whether somebody was talked to.
     pub connected: bool,
+    /// Whether it was about a lead.
+    pub about_lead: bool,
     /// Seconds talked.
     pub talk_seconds: u32,
 }
@@ -42,6 +44,7 @@ impl CallFact {
             direction: call.direction,
             started_at: call.started_at,
             connected: call.was_connected(),
+            about_lead: call.lead.is_some(),
             talk_seconds: call.talk_seconds(),
         })
     }
@@ -67,6 +70,8 @@ pub struct CallSums {
     pub internal: i64,
     /// Calls in which somebody was talked to.
     pub connected: i64,
+    /// Calls about a lead in which somebody was talked to.
+    pub follow_ups: i64,
     /// Seconds talked.
     pub talk_seconds: i64,
 }
@@ -81,6 +86,7 @@ impl CallSums {
             outbound: is(Direction::Outbound),
             internal: is(Direction::Internal),
             connected: i64::from(fact.connected),
+            follow_ups: i64::from(fact.connected && fact.about_lead),
             talk_seconds: i64::from(fact.talk_seconds),
         }
     }
@@ -104,6 +110,7 @@ impl AddAssign for CallSums {
         self.outbound += other.outbound;
         self.internal += other.internal;
         self.connected += other.connected;
+        self.follow_ups += other.follow_ups;
         self.talk_seconds += other.talk_seconds;
     }
 }
@@ -117,6 +124,7 @@ impl Neg for CallSums {
             outbound: -self.outbound,
             internal: -self.internal,
             connected: -self.connected,
+            follow_ups: -self.follow_ups,
             talk_seconds: -self.talk_seconds,
         }
     }
@@ -213,7 +221,8 @@ mod tests {
     fn fact(ids: &dyn IdSource, at: &str, direction: Direction, talk_seconds: u32) -> CallFact {
         let started_at = at.parse().unwrap();
         let connected = talk_seconds > 0;
-        CallFact { call: ids.id(started_at), agent: None, direction, started_at, connected, talk_seconds }
+        let about_lead = false;
+        CallFact { call: ids.id(started_at), agent: None, direction, started_at, connected, about_lead, talk_seconds }
     }
 
     #[test]
@@ -232,13 +241,13 @@ mod tests {
         let source = SeededIds::new(5);
         let ids: &dyn IdSource = &source;
         let facts = [
-            fact(ids, "2026-03-01T10:00:00Z", Direction::Inbound, 30),
-            fact(ids, "2026-03-01T11:00:00Z", Direction::Outbound, 0),
+            CallFact { about_lead: true, ..fact(ids, "2026-03-01T10:00:00Z", Direction::Inbound, 30) },
+            CallFact { about_lead: true, ..fact(ids, "2026-03-01T11:00:00Z", Direction::Outbound, 0) },
         ];
         let zone = chrono_tz::UTC;
         let company = ids.id(facts[0].started_at);
         let mut days = by_day(zone, &facts);
-        let sums = CallSums { inbound: 1, outbound: 1, internal: 0, connected: 1, talk_seconds: 30 };
+        let sums = CallSums { inbound: 1, outbound: 1, internal: 0, connected: 1, follow_ups: 1, talk_seconds: 30 };
         assert_eq!(days.rows(company).map(|row| row.sums).collect::<Vec<_>>(), [sums]);
         assert_eq!(sums.calls(), 2);
         facts.iter().for_each(|fact| days.take(zone, fact));

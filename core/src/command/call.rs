@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{self, Share};
 use super::lead::{Contact, move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
+use crate::call::carrier::{CarrierCall, Service};
 use crate::call::{
-    Call, CallEntry, CallRefused, CallStatus, Change, Direction, EVENTS_MAX, Hangup, HangupCause, NewCall, Origin, Side,
+    Call, CallEntry, CallEvent, CallRefused, CallStatus, Change, Direction, EVENTS_MAX, Hangup, HangupCause, LegKind,
+    NewCall, Origin, Side,
 };
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::id::{CallId, LeadId, NodeId, UserId};
-use crate::phone::{Rotation, Trunk};
+use crate::lead::LeadStatus;
+use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
 use crate::scope::Permission;
 use crate::store::Repo;
@@ -28,15 +31,30 @@ pub struct InitiateCall {
     pub call: Option<CallId>,
     /// Who calls.
     pub agent: UserId,
-    /// Where to, as it was typed.
-    pub to: String,
+    /// Where to, as it was typed; the lead's number when absent.
+    pub to: Option<String>,
     /// The lead it is about.
     pub lead: Option<LeadId>,
+    /// Which way it leaves.
+    pub via: Via,
     /// How the number is chosen.
     pub rotation: Rotation,
     /// The process that will carry it.
     pub node: Option<NodeId>,
 }
+
+/// Which way a call leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Via {
+    /// By the company's default trunk.
+    #[default]
+    Trunk,
+    /// Handed over to a carrier's service, which rings the agent's own telephone first.
+    Service(Service),
+}
+
+/// How long after a call was handed over to a service the service is asked about it, when nothing was heard of it.
+pub const SILENCE_SECONDS_MAX: i64 = 15;
 
 /// A call that may be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +65,8 @@ pub struct Initiated {
     pub allowed: Allowed,
     /// The trunk to call out by; without one the call will fail, and the log says so.
     pub trunk: Option<Trunk>,
+    /// The agent's own telephone, when a service rings it.
+    pub telephone: Option<E164>,
 }
 
 #[async_trait]
@@ -60,9 +80,13 @@ impl Command for InitiateCall {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Initiated, Failure<CallRefused>> {
-        let allowance = ConsumeAllowance { agent: self.agent, to: self.to.clone(), rotation: self.rotation };
+        let to = self.destination(cx, repo).await?;
+        let allowance = ConsumeAllowance { agent: self.agent, to, rotation: self.rotation };
         let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
-        let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default);
+        let (trunk, telephone) = match self.via {
+            Via::Trunk => (repo.trunks().await?.into_iter().find(|trunk| trunk.is_default), None),
+            Via::Service(_) => (None, Some(self.telephone(cx, repo).await?)),
+        };
         let mut call = Call::begin(NewCall {
             id: self.call.unwrap_or_else(|| cx.id()),
             company: company_of(cx)?,
@@ -77,9 +101,59 @@ impl Command for InitiateCall {
             at: cx.now(),
         });
         find_clients(repo, std::slice::from_mut(&mut call)).await?;
+        let rung = telephone.as_ref().map(|telephone| agent_rung(&mut call, telephone)).transpose()?.flatten();
         repo.insert_calls(std::slice::from_ref(&call)).await?;
+        if let Via::Service(service) = self.via {
+            repo.append_call_events(rung.as_slice()).await?;
+            repo.insert_carrier_call(&handed_over(&call, service)).await?;
+        }
         cx.emit(call.company, started(&call));
-        Ok(Initiated { call, allowed, trunk })
+        Ok(Initiated { call, allowed, trunk, telephone })
+    }
+}
+
+impl InitiateCall {
+    /// The number to call. Whoever asked not to be called is not, by whatever number.
+    async fn destination(&self, cx: &Context<'_>, repo: &mut dyn Repo) -> Result<String, Failure<CallRefused>> {
+        let mut own = None;
+        if let Some(id) = self.lead {
+            let lead =
+                repo.lead(id).await?.filter(|lead| super::lead::own(cx, lead)).ok_or(CallRefused::UnknownLead)?;
+            if lead.status == LeadStatus::DoNotCall {
+                return Err(CallRefused::DoNotCall.into());
+            }
+            own = lead.phone.map(|phone| phone.as_str().to_owned());
+        }
+        self.to.clone().or(own).ok_or(Failure::Refused(CallRefused::NoDestination))
+    }
+
+    /// The agent's own telephone, which a service rings.
+    async fn telephone(&self, cx: &Context<'_>, repo: &mut dyn Repo) -> Result<E164, Failure<CallRefused>> {
+        let home = super::own_company(cx, repo).await?.default_country;
+        let phone = repo.user(self.agent).await?.and_then(|user| user.phone);
+        let phone = phone.and_then(|phone| E164::parse(phone.expose(), home).ok());
+        phone.ok_or(Failure::Refused(CallRefused::NoTelephone))
+    }
+}
+
+/// The agent's telephone is the first that a service rings.
+fn agent_rung(call: &mut Call, telephone: &E164) -> Result<Option<CallEvent>, CallRefused> {
+    let party = telephone.as_str().to_owned();
+    let change = Change::LegAdded { leg: 0, kind: LegKind::Carrier, party, agent: call.agent };
+    call.apply(call.started_at, &change).map_err(CallRefused::from)
+}
+
+fn handed_over(call: &Call, service: Service) -> CarrierCall {
+    CarrierCall {
+        call: call.id,
+        company: call.company,
+        service,
+        sid: None,
+        due_at: Some(call.started_at + TimeDelta::seconds(SILENCE_SECONDS_MAX)),
+        attempts: 0,
+        version: 1,
+        created_at: call.started_at,
+        updated_at: call.started_at,
     }
 }
 

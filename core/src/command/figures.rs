@@ -1,13 +1,14 @@
 //! Keeping what calls add up to: the callers' figures and the sums by day. Not use cases of their own: part of every command
 //! that ends, enters, edits or deletes a call, in its unit of work, after the call itself was written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 
 use crate::call::stats::ByDay;
-use crate::call::{Call, CallFact};
+use crate::call::{Call, CallDay, CallFact, CallSums};
+use crate::company::Company;
 use crate::error::Failure;
 use crate::id::{CompanyId, UserId};
 use crate::people::Figures;
@@ -95,11 +96,15 @@ async fn record_agent<R>(repo: &mut dyn Repo, agent: UserId, shares: &[&Share]) 
     Ok(())
 }
 
-/// The figures of an agent as the log has them: for a caller record that begins when its user has talked before.
-pub(super) async fn of_agent(repo: &mut dyn Repo, agent: UserId) -> Result<Figures, StoreError> {
+/// The figures of a user as the log has them: for a caller record that begins when its user has talked before, and for people
+/// without a record.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn of_agent(repo: &mut dyn Repo, agent: UserId) -> Result<Figures, StoreError> {
     let Some((first, last)) = repo.call_span(agent).await? else { return Ok(Figures::default()) };
     let days = repo.call_volumes(Some(agent), NaiveDate::MIN, NaiveDate::MAX).await?;
-    let sums: crate::call::CallSums = days.into_iter().map(|(_, sums)| sums).sum();
+    let sums: CallSums = days.into_iter().map(|(_, sums)| sums).sum();
     let count = |sum: i64| u64::try_from(sum).unwrap_or_default();
     Ok(Figures {
         total_calls: count(sums.calls()),
@@ -138,4 +143,42 @@ pub async fn fold(repo: &mut dyn Repo, zone: Tz, from: DateTime<Utc>, to: DateTi
             _ => return Ok(days),
         }
     }
+}
+
+/// A day whose stored sums are not those of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Difference {
+    /// What is stored.
+    pub stored: CallSums,
+    /// The day and agent, with what the log adds up to.
+    pub counted: CallDay,
+}
+
+/// Compares what is stored with the whole log of the scope's company: the sums by day, and the figures of the callers.
+///
+/// Give it a unit of work that reads, so that it sees one state of both.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn verify(repo: &mut dyn Repo, company: &Company) -> Result<(Vec<Difference>, Vec<UserId>), StoreError> {
+    let counted = fold(repo, company.timezone, DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC).await?;
+    let mut both: BTreeMap<(NaiveDate, Option<UserId>), Difference> = BTreeMap::new();
+    for row in counted.rows(company.id) {
+        both.insert((row.day, row.agent), Difference { stored: CallSums::default(), counted: row });
+    }
+    // Day by day, as one answer has an end.
+    for (day, _) in repo.call_volumes(None, NaiveDate::MIN, NaiveDate::MAX).await? {
+        for row in repo.call_days(None, day, day).await? {
+            let nothing = Difference { stored: row.sums, counted: CallDay { sums: CallSums::default(), ..row } };
+            both.entry((row.day, row.agent)).or_insert(nothing).stored = row.sums;
+        }
+    }
+    let mut callers = Vec::new();
+    for user in repo.caller_users().await? {
+        let stored = repo.caller(user).await?.map(|caller| caller.figures);
+        if stored != Some(of_agent(repo, user).await?) {
+            callers.push(user);
+        }
+    }
+    Ok((both.into_values().filter(|day| day.stored != day.counted.sums).collect(), callers))
 }

@@ -3,13 +3,16 @@
 
 pub mod call;
 pub mod call_log;
+pub mod carrier;
 pub mod client;
 pub mod company;
 pub mod figures;
 pub mod job;
 pub mod lead;
+pub mod meta;
 pub mod number;
 pub mod people;
+pub mod report;
 pub mod session;
 pub mod setup;
 pub mod telephony;

@@ -65,7 +65,9 @@ impl Event {
             | Self::SessionOpened { user }
             | Self::SessionRefused { user }
             | Self::SessionClosed { user }
-            | Self::SessionReused { user } => of(*user),
+            | Self::SessionReused { user }
+            | Self::ReportCreated { user, .. }
+            | Self::ReportUpdated { user, .. } => of(*user),
             Self::NumberAssigned { agent, .. }
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),
@@ -88,7 +90,8 @@ impl Event {
             | Self::LeadUpdated { .. }
             | Self::LeadStatusChanged { .. }
             | Self::LeadDeleted { .. }
-            | Self::LeadSettingsUpdated {} => lead([None; 2]),
+            | Self::LeadSettingsUpdated {}
+            | Self::MetaSettingsUpdated {} => lead([None; 2]),
             Self::JobQueued { kind, .. } | Self::JobProgress { kind, .. } | Self::JobFinished { kind, .. } => {
                 match kind {
                     JobKind::LeadImport => lead([None; 2]),
@@ -171,6 +174,7 @@ mod tests {
             Event::LeadConverted { lead: id(9), user: Some(user), client: None },
             Event::LeadDeleted { lead: id(9), merged_into: None },
             Event::LeadSettingsUpdated {},
+            Event::MetaSettingsUpdated {},
         ]
     }
 

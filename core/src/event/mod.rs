@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call::CallStatus;
-use crate::id::{CallId, ClientId, CompanyId, EventId, JobId, LeadId, NumberId, QueueId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, JobId, LeadId, NumberId, QueueId, ReportId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -334,6 +334,22 @@ pub enum Event {
         /// The lead that it was merged into.
         merged_into: Option<LeadId>,
     },
+    /// A report was written.
+    #[serde(rename = "report.created")]
+    ReportCreated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
+    /// What is stated or noted in a report changed.
+    #[serde(rename = "report.updated")]
+    ReportUpdated {
+        /// Which.
+        report: ReportId,
+        /// Whom it is about.
+        user: UserId,
+    },
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
@@ -375,6 +391,9 @@ pub enum Event {
         /// What became of them.
         counts: crate::job::JobCounts,
     },
+    /// How the company is connected to Meta changed.
+    #[serde(rename = "meta_settings.updated")]
+    MetaSettingsUpdated {},
 }
 
 /// A part of the telephone set-up.
@@ -480,10 +499,13 @@ impl Event {
             Self::LeadStatusChanged { .. } => "lead.status_changed",
             Self::LeadConverted { .. } => "lead.converted",
             Self::LeadDeleted { .. } => "lead.deleted",
+            Self::ReportCreated { .. } => "report.created",
+            Self::ReportUpdated { .. } => "report.updated",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
             Self::JobQueued { .. } => "job.queued",
             Self::JobProgress { .. } => "job.progress",
             Self::JobFinished { .. } => "job.finished",
+            Self::MetaSettingsUpdated {} => "meta_settings.updated",
         }
     }
 }

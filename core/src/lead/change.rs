@@ -47,6 +47,8 @@ pub struct NewLead {
     pub email: Option<String>,
     /// Their telephone number, as it was typed.
     pub phone: Option<String>,
+    /// What they wrote in place of a telephone number when it is none: kept for people to read. `phone` comes first.
+    pub raw_phone: Option<String>,
     /// Where they came from.
     pub source: Source,
     /// How far they have come already.
@@ -136,7 +138,10 @@ impl Lead {
             name: lead_name(&new.name)?.into(),
             email: contact_email(new.email.as_deref().unwrap_or_default())?.map(Pii::new),
             phone,
-            raw_phone,
+            raw_phone: match raw_phone {
+                Some(typed) => Some(typed),
+                None => long_text("phone", new.raw_phone.as_deref().unwrap_or_default())?.map(Pii::new),
+            },
             source: new.source,
             status: new.status,
             priority: new.priority,
@@ -168,8 +173,10 @@ impl Lead {
         Ok(lead)
     }
 
+    /// Whoever came from an advertisement can still be found there when they left no number and no address.
     fn reachable(&self) -> Result<(), LeadRefused> {
-        if self.phone.is_none() && self.email.is_none() { Err(LeadRefused::Unreachable) } else { Ok(()) }
+        let contact = self.phone.is_some() || self.email.is_some() || self.raw_phone.is_some();
+        if contact || self.origin.lead_id.is_some() { Ok(()) } else { Err(LeadRefused::Unreachable) }
     }
 
     /// The lead after a change, as its next version. `manages` is the right to reopen.

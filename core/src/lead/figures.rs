@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::{Lead, LeadStatus, Source};
+use super::campaign::CampaignKey;
+use super::{Lead, LeadOrigin, LeadStatus, Source};
 use crate::id::UserId;
 
 /// By what leads are counted.
@@ -90,6 +91,9 @@ pub struct LeadFigures {
     pub agents: BTreeMap<UserId, [i64; 3]>,
     /// What came and was sold: created, converted and value.
     pub days: BTreeMap<(NaiveDate, Option<UserId>, Source), [i64; 3]>,
+    /// What became of the leads of advertisements, by the day they came and by campaign: how many, how many of them are sold, what
+    /// those are worth, and points of quality.
+    pub campaigns: BTreeMap<(NaiveDate, CampaignKey), [i64; 4]>,
 }
 
 impl LeadFigures {
@@ -107,6 +111,9 @@ impl LeadFigures {
             *total += times;
             *open += if lead.status.is_open() { times } else { 0 };
         }
+        if lead.origin != LeadOrigin::default() {
+            self.count_campaign(lead, times);
+        }
         let [created, ..] = self.days.entry((lead.created_day, lead.assigned_to, lead.source.clone())).or_default();
         *created += times;
         let Some(day) = lead.converted_day.filter(|_| lead.status == LeadStatus::Converted) else { return };
@@ -118,6 +125,17 @@ impl LeadFigures {
         *converted += times;
         // A value has a limit far below what could overflow.
         *value += times * i64::try_from(lead.value.unwrap_or(0)).unwrap_or(0);
+    }
+
+    fn count_campaign(&mut self, lead: &Lead, times: i64) {
+        let key = (lead.created_day, CampaignKey::of(&lead.origin));
+        let [leads, converted, value, points] = self.campaigns.entry(key).or_default();
+        *leads += times;
+        *points += times * i64::from(lead.quality.points());
+        if lead.status == LeadStatus::Converted {
+            *converted += times;
+            *value += times * i64::try_from(lead.value.unwrap_or(0)).unwrap_or(0);
+        }
     }
 
     /// Adds what a lead contributes more, or less, after a change. Absent before: it is new. Absent after: it is gone.
@@ -136,6 +154,7 @@ impl LeadFigures {
         self.counts.retain(|_, leads| *leads != 0);
         self.agents.retain(|_, figures| *figures != [0; 3]);
         self.days.retain(|_, figures| *figures != [0; 3]);
+        self.campaigns.retain(|_, figures| *figures != [0; 4]);
         self
     }
 }
@@ -155,6 +174,7 @@ mod tests {
         (after.assigned_to, after.quality) = (Some(user), Quality::Hot);
         (after.status, after.converted_by, after.value) = (LeadStatus::Converted, Some(user), Some(200_000));
         after.converted_day = Some("2026-06-05".parse().unwrap());
+        after.origin.campaign_name = Some("Q4 Sales".to_owned());
         let mut figures = LeadFigures::default();
         figures.change(None, Some(&before));
         figures.change(Some(&before), Some(&after));
@@ -162,6 +182,7 @@ mod tests {
         recount.count(&after, 1);
         assert_eq!(figures.clone().without_zeros(), recount);
         assert_eq!(recount.agents[&user], [1, 0, 1]);
+        assert_eq!(recount.campaigns.values().collect::<Vec<_>>(), [&[1, 1, 200_000, 3]]);
         figures.change(Some(&after), None);
         assert_eq!(figures.without_zeros(), LeadFigures::default());
     }

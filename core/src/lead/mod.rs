@@ -1,6 +1,7 @@
 //! Leads: people who may buy. What is known of one, how far they have come, who works on them and why, and what all of them add
 //! up to. Everything here is values and pure functions; the use cases are in [`crate::command::lead`].
 
+pub mod campaign;
 mod change;
 pub mod disposition;
 pub mod figures;
@@ -14,6 +15,7 @@ pub mod settings;
 mod status;
 mod words;
 
+pub use campaign::{Campaign, CampaignFigures, CampaignKey};
 pub use change::{At, LeadChange, NewLead, Owner};
 pub use disposition::{Disposition, DispositionRefused, DispositionSettings};
 pub use figures::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};

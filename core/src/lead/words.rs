@@ -20,11 +20,22 @@ impl Source {
     pub const MANUAL: &'static str = "manual";
     /// Read from a file.
     pub const IMPORT: &'static str = "import";
+    /// An advertisement on Facebook.
+    pub const FACEBOOK: &'static str = "facebook";
+    /// An advertisement on Instagram.
+    pub const INSTAGRAM: &'static str = "instagram";
 
     /// The word.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The network of Meta's that an advertisement was on, by Meta's word for it; Facebook when there is none.
+    #[must_use]
+    pub fn of_meta(platform: Option<&str>) -> Self {
+        let instagram = platform.is_some_and(|word| matches!(word.trim().to_lowercase().as_str(), "ig" | "instagram"));
+        Self(if instagram { Self::INSTAGRAM } else { Self::FACEBOOK }.to_owned())
     }
 }
 
@@ -123,6 +134,18 @@ words! {
         Warm => "warm",
         /// Far from buying.
         Cold => "cold",
+    }
+}
+
+impl Quality {
+    /// What it counts in an average: hot 3, warm 2, cold 1.
+    #[must_use]
+    pub const fn points(self) -> u8 {
+        match self {
+            Self::Hot => 3,
+            Self::Warm => 2,
+            Self::Cold => 1,
+        }
     }
 }
 

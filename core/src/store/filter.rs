@@ -1,12 +1,13 @@
 //! What lists can be narrowed by, and how they are paged.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::call::{CallStatus, Direction};
 use crate::id::{CallId, ClientId, LeadId, NumberId, QueueId, UserId};
 use crate::lead::{LeadStatus, Priority, Quality, Source};
 use crate::people::{Role, RoleKind};
 use crate::phone::{Country, E164, NumberStatus};
+use crate::report::ReportType;
 use crate::scope::ActorName;
 use crate::search::Search;
 
@@ -162,4 +163,17 @@ pub struct LeadFilter {
     pub text: Option<String>,
     /// Only leads with an id below this one: the cursor of a deep list.
     pub before: Option<LeadId>,
+}
+
+/// Narrows a list of reports. `None` narrows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportFilter {
+    /// Whom they are about.
+    pub user: Option<UserId>,
+    /// Of which kind.
+    pub kind: Option<ReportType>,
+    /// Whose period begins on this day or later.
+    pub from: Option<NaiveDate>,
+    /// Whose period begins on this day or earlier.
+    pub to: Option<NaiveDate>,
 }

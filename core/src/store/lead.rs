@@ -6,8 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{LeadFilter, Listing, Page, StoreError};
 use crate::id::{CompanyId, DispositionId, LeadId, UserId};
 use crate::lead::{
-    AgentLeads, Candidate, Disposition, Lead, LeadCount, LeadDay, LeadDecision, LeadFigures, LeadNote, LeadProfile,
-    LeadRouting,
+    AgentLeads, CampaignFigures, Candidate, Disposition, Lead, LeadCount, LeadDay, LeadDecision, LeadFigures, LeadNote,
+    LeadProfile, LeadRouting,
 };
 use crate::phone::E164;
 
@@ -103,6 +103,9 @@ pub trait LeadFiguresStore: Send {
         to: NaiveDate,
         user: Option<UserId>,
     ) -> Result<Vec<LeadDay>, StoreError>;
+    /// What became of the leads of advertisements that came from `from` to `to`, both included; by id and name of the campaign, in
+    /// that order; of several companies added up. Without leads it is left out; at most 10,000 rows.
+    async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError>;
 }
 
 /// Dispositions.

@@ -24,6 +24,7 @@
 //! - **Access.** Writing, locking (`*_for_update`) and claiming in a unit of work that only reads is [`StoreError::Backend`] and
 //!   changes nothing.
 
+mod carrier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod crm;
@@ -33,19 +34,26 @@ mod job;
 mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
+mod meta;
 mod people;
+mod report;
 mod request;
 mod telephony;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use carrier::{CarrierCallStore, RecordingStore};
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
-pub use filter::{CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, UserFilter};
+pub use filter::{
+    CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter,
+};
 pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
+pub use meta::MetaStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
+pub use report::ReportStore;
 pub use request::RequestStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
@@ -64,7 +72,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`, `row`.
+        /// `company`, `code`, `page`, `period`, `row`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -146,12 +154,16 @@ pub trait Repo:
     + QueueStore
     + CallStore
     + CallFigureStore
+    + CarrierCallStore
+    + RecordingStore
     + ClientStore
     + LeadStore
     + LeadRoutingStore
     + LeadFiguresStore
     + DispositionStore
     + JobStore
+    + MetaStore
+    + ReportStore
     + RequestStore
     + Outbox
     + Send

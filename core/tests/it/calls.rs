@@ -5,7 +5,7 @@ use dialplane_core::call::{
     Call, CallFact, CallRefused, CallStatus, CallSums, Change, Direction, Hangup, HangupCause, LegKind, NewCall,
     OfferFailure, Side,
 };
-use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls};
+use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls, Via};
 use dialplane_core::command::number::{ConsumeAllowance, DeleteNumber, ResetDailyCounts, UnassignNumber, UpdateNumber};
 use dialplane_core::command::telephony::{CreateInboundRoute, DeleteInboundRoute};
 use dialplane_core::id::{CallId, NodeId, QueueId, UserId};
@@ -23,7 +23,15 @@ fn consume(agent: UserId) -> ConsumeAllowance {
 
 fn initiate(agent: UserId) -> InitiateCall {
     let to = "(415) 555-0100".to_owned();
-    InitiateCall { call: None, agent, to, lead: None, rotation: Rotation::default(), node: None }
+    InitiateCall {
+        call: None,
+        agent,
+        to: Some(to),
+        lead: None,
+        via: Via::Trunk,
+        rotation: Rotation::default(),
+        node: None,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

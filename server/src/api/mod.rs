@@ -8,6 +8,7 @@ mod callers;
 mod calls;
 mod clients;
 mod companies;
+mod dashboard;
 mod dispositions;
 mod extensions;
 mod inbound_routes;
@@ -20,6 +21,7 @@ mod operations;
 mod pages;
 mod phone_numbers;
 mod queues;
+mod reports;
 mod setup;
 mod trunks;
 mod users;
@@ -30,12 +32,13 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, Predicate as _, SizeAbove};
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _, SizeAbove};
 use utoipa_axum::router::OpenApiRouter;
 
 pub(crate) use openapi::document;
 
 use crate::http::{etag, guard, headers, idempotency, load, measure, methods, request_id};
+use crate::integrations::meta;
 use crate::live;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -66,7 +69,16 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())
+        .merge(meta::routes())
+        .merge(reports::routes())
+        .merge(dashboard::routes())
         .merge(live::routes())
+}
+
+/// Where services of others deliver, with its description. They have no account, so that nothing is counted against one: each proves
+/// itself by its signature.
+fn webhooks() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().merge(meta::webhooks())
 }
 
 /// Everything that is served. Each resource is there twice: below `/api` and, for clients that name a version, `/api/v1`.
@@ -77,6 +89,7 @@ pub(crate) fn router(app: &Shared) -> Router {
         .layer(from_fn_with_state(Shared::clone(app), idempotency::layer))
         .layer(from_fn_with_state(Shared::clone(app), guard::layer))
         .layer(from_fn(etag::layer));
+    let resources = resources.merge(webhooks().split_for_parts().0);
     // Health and metrics are outside: they must answer when nothing else does.
     let resources = load::shedding(resources, load::REQUESTS_MAX);
     let (operations, _) = operations::routes().split_for_parts();
@@ -104,9 +117,10 @@ pub(crate) fn router(app: &Shared) -> Router {
     Router::new().fallback_service(router).layer(from_fn(methods::layer))
 }
 
-/// Compression of texts that are worth it. Streams of events and what is compressed already are left alone.
+/// Compression of texts that are worth it. Streams of events, audio and what is compressed already are left alone.
 fn compression() -> CompressionLayer<impl tower_http::compression::Predicate> {
-    CompressionLayer::new().compress_when(DefaultPredicate::new().and(SizeAbove::new(COMPRESSED_MIN)))
+    let texts = DefaultPredicate::new().and(NotForContentType::const_new("audio/"));
+    CompressionLayer::new().compress_when(texts.and(SizeAbove::new(COMPRESSED_MIN)))
 }
 
 /// Answers a change once call control knows of it: a phone may register in the instant after its extension was made.

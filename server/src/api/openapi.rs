@@ -59,6 +59,7 @@ impl Modify for Bearer {
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
     let router = OpenApiRouter::with_openapi(Description::openapi())
         .nest("/api", super::resources())
+        .nest("/api", super::webhooks())
         .merge(super::operations::routes());
     let (_, mut openapi) = router.split_for_parts();
     for (path, item) in &mut openapi.paths.paths {

@@ -3,7 +3,11 @@
 use std::net::{TcpListener, UdpSocket};
 use std::process::ExitCode;
 
+use dialplane_core::Actor;
 use dialplane_core::clock::{Clock as _, SystemClock};
+use dialplane_core::command::figures;
+use dialplane_core::company::Company;
+use dialplane_core::store::{Access, Page, Store, StoreError};
 use serde::Serialize;
 
 use super::{CliError, database, print};
@@ -26,10 +30,16 @@ impl Check {
     }
 }
 
-/// Checks, prints what was found, and fails when something is wrong.
-pub(super) async fn run(sources: Result<Sources, SettingsError>, json: bool) -> Result<ExitCode, CliError> {
+/// Checks, prints what was found, and fails when something is wrong. With `figures` it compares what calls add up to with the log
+/// instead, which may be done while the server runs.
+pub(super) async fn run(
+    sources: Result<Sources, SettingsError>,
+    figures: bool,
+    json: bool,
+) -> Result<ExitCode, CliError> {
     let settings = sources.and_then(|sources| Settings::read(&sources));
     let checks = match &settings {
+        Ok(settings) if figures => verify(settings).await?,
         Ok(settings) => check(settings).await,
         Err(error) => vec![Check { check: "settings", ok: false, message: error.to_string() }],
     };
@@ -64,6 +74,45 @@ async fn check(settings: &Settings) -> Vec<Check> {
         reachable(settings),
         clock(),
     ]
+}
+
+/// Counts every company's log and compares it with the sums that are kept.
+async fn verify(settings: &Settings) -> Result<Vec<Check>, CliError> {
+    let store = database::open(settings).await?;
+    let mut checks = Vec::new();
+    let mut page = 1;
+    loop {
+        let everything = store.begin(Actor::system().scope(), Access::Read).await;
+        let listing = everything.map_err(core)?.companies(Page::number(page, Page::LIMIT_MAX)).await.map_err(core)?;
+        for company in &listing.items {
+            checks.push(verify_company(&*store, company).await.map_err(core)?);
+        }
+        if listing.items.is_empty() {
+            return Ok(checks);
+        }
+        page += 1;
+    }
+}
+
+fn core(error: StoreError) -> CliError {
+    CliError::Core(error.into())
+}
+
+async fn verify_company(store: &dyn Store, company: &Company) -> Result<Check, StoreError> {
+    let mut tx = store.begin(Actor::system_for(company.id).scope(), Access::Read).await?;
+    let (days, callers) = figures::verify(&mut *tx, company).await?;
+    let told = days.iter().take(3).map(|difference| {
+        let (stored, counted) = (difference.stored.calls(), difference.counted.sums.calls());
+        format!("; {}: {stored} calls kept, {counted} in the log", difference.counted.day)
+    });
+    let message = match (days.len(), callers.len()) {
+        (0, 0) => format!("company {}: all sums are those of the log", company.id),
+        (days, callers) => {
+            let told: String = told.collect();
+            format!("company {}: {days} days and {callers} callers differ from the log{told}", company.id)
+        }
+    };
+    Ok(Check { check: "figures", ok: days.is_empty() && callers.is_empty(), message })
 }
 
 /// A public listener whose own address is unknown cannot be named in links and session descriptions.

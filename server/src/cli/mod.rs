@@ -76,7 +76,11 @@ enum Command {
     #[command(subcommand)]
     Config(ConfigCommand),
     /// Check the settings, the data directory, the database and the ports.
-    Doctor,
+    Doctor {
+        /// Instead, count every company's calls and compare them with the sums that reports are made of.
+        #[arg(long)]
+        verify: bool,
+    },
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
     /// Print completions for a shell.
@@ -155,7 +159,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
             print::bytes(&script)?;
         }
         Command::Config(ConfigCommand::Print) => config::print(&cli.flags.sources()?, json)?,
-        Command::Doctor => return doctor::run(cli.flags.sources(), json).await,
+        Command::Doctor { verify } => return doctor::run(cli.flags.sources(), verify, json).await,
         Command::Migrate => database::migrate(&Settings::read(&cli.flags.sources()?)?, json).await?,
         Command::Admin(AdminCommand::Create(create)) => {
             admin::create(&Settings::read(&cli.flags.sources()?)?, create, json).await?;

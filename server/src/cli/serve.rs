@@ -14,6 +14,7 @@ use tracing_subscriber::fmt;
 use super::{CliError, admin, print};
 use crate::auth::secrets;
 use crate::http::accept;
+use crate::integrations::twilio::Twilio;
 use crate::settings::{LogFormat, Settings};
 use crate::state::{App, Shared};
 use crate::telephony::Telephony;
@@ -41,6 +42,13 @@ pub(super) async fn serve(settings: Settings, unused: Vec<&'static str>, json: b
     let sip = telephony.edge().local();
     if app.calls.set(telephony).is_err() {
         tracing::error!("call control was started twice");
+    }
+    if let Some(settings) = &app.settings.twilio {
+        let twilio = Twilio::new(app.engine.clone(), settings).map_err(|error| CliError::Io {
+            what: "the client for Twilio cannot be made".to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+        app.twilio.set(twilio).ok();
     }
     let mut jobs = jobs::start(&app, &stop);
     announce(&app, address, sip, token.as_deref(), json)?;

@@ -70,6 +70,12 @@ const fn matters(event: &Event) -> bool {
             | Event::UserCreated { .. }
             | Event::UserUpdated { .. }
             | Event::UserDeleted { .. }
+            | Event::LeadCreated { .. }
+            | Event::LeadUpdated { .. }
+            | Event::LeadAssigned { .. }
+            | Event::LeadStatusChanged { .. }
+            | Event::LeadConverted { .. }
+            | Event::LeadDeleted { .. }
     )
 }
 
@@ -123,7 +129,7 @@ mod tests {
 
     fn id<K>() -> dialplane_core::id::Id<K> {
         let ids = SystemIds::default();
-        (&ids as &dyn IdSource).id(chrono::Utc::now())
+        (&ids as &dyn IdSource).id(chrono::DateTime::UNIX_EPOCH)
     }
 
     fn event(company: CompanyId, event: Event) -> Envelope {

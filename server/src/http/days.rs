@@ -30,6 +30,33 @@ pub(crate) struct DayQuery {
     timezone: Option<String>,
 }
 
+/// A range of the company's own days, for what is summed up by them; all days when none are named.
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CompanyDayQuery {
+    /// The first day, such as 2026-01-31, or an instant on it; 29 days before the last when only that is there.
+    #[serde(alias = "date_from")]
+    date_from: Option<String>,
+    /// The last day, included, or an instant on it; today when only the first is there.
+    #[serde(alias = "date_to")]
+    date_to: Option<String>,
+}
+
+impl CompanyDayQuery {
+    /// The days that are meant, when some are.
+    ///
+    /// # Errors
+    /// 400 names every field that is wrong.
+    pub(crate) fn range(&self, home: Tz, now: DateTime<Utc>) -> Reply<Option<DayRange>> {
+        if self.date_from.is_none() && self.date_to.is_none() {
+            return Ok(None);
+        }
+        let (date_from, date_to) = (self.date_from.clone(), self.date_to.clone());
+        DayQuery { date_from, date_to, timezone: None }.range(home, now).map(Some)
+    }
+}
+
 /// A range of days, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DayRange {

@@ -13,6 +13,8 @@ use crate::state::{App, Shared};
 const EVERY: Duration = Duration::from_secs(3_600);
 /// How long jobs that have ended are kept, with the rows they refused.
 const JOBS_KEPT: TimeDelta = TimeDelta::days(30);
+/// Files of exports live minutes, not days.
+const EXPORTS_EVERY: Duration = Duration::from_secs(300);
 /// Events that are cleared at a time: others write in between.
 const EVENTS_MAX: u32 = 1_000;
 
@@ -25,6 +27,21 @@ pub(super) async fn run(app: Shared, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Removes files of exports until told to stop.
+pub(super) async fn run_exports(app: Shared, stop: CancellationToken) {
+    loop {
+        let keeper = Shared::clone(&app);
+        let purged = tokio::task::spawn_blocking(move || keeper.exports.purge(std::time::SystemTime::now())).await;
+        if let Ok(Err(error)) = purged {
+            tracing::warn!(%error, "files of exports could not be removed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EXPORTS_EVERY) => {}
         }
     }
 }

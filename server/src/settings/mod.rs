@@ -92,6 +92,36 @@ pub(crate) struct FirstAdmin {
     pub(crate) password: Secret,
 }
 
+/// Twilio as a carrier.
+#[derive(Debug, Clone)]
+pub(crate) struct TwilioSettings {
+    /// The account.
+    pub(crate) account: String,
+    /// What proves that we are the account, and that a callback is Twilio's.
+    pub(crate) auth_token: Secret,
+    /// The base of its REST API.
+    pub(crate) api_url: String,
+    /// Whether calls are recorded.
+    pub(crate) records: bool,
+    /// Whether calls go to Twilio even from a company that has a trunk.
+    pub(crate) is_first: bool,
+    /// Where Twilio reaches us.
+    pub(crate) public_url: String,
+}
+
+/// The server's own app at Meta.
+#[derive(Debug, Clone)]
+pub(crate) struct MetaServer {
+    /// Signs what it delivers.
+    pub(crate) app_secret: Option<Secret>,
+    /// What Meta proves itself by when the webhook is subscribed.
+    pub(crate) verify_token: Option<Secret>,
+    /// Opens leads of pages whose company has no token of its own.
+    pub(crate) access_token: Option<Secret>,
+    /// The base of the Graph API. The operator's alone: a company that could change it could make the server ask any address.
+    pub(crate) graph_url: String,
+}
+
 /// How requests are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLimits {
@@ -124,6 +154,8 @@ pub(crate) struct Settings {
     pub(crate) timezone: String,
     pub(crate) country: Country,
     pub(crate) first_admin: Option<FirstAdmin>,
+    pub(crate) twilio: Option<TwilioSettings>,
+    pub(crate) meta: MetaServer,
     pub(crate) open_registration: bool,
     pub(crate) jwt_secret: Option<Secret>,
     pub(crate) access_life: Duration,
@@ -156,6 +188,13 @@ impl Settings {
             timezone: sources.parse("timezone", value::timezone)?,
             country: sources.parse("country", value::country)?,
             first_admin: first_admin(sources)?,
+            twilio: twilio(sources)?,
+            meta: MetaServer {
+                app_secret: sources.optional("meta_app_secret", value::foreign_secret)?,
+                verify_token: sources.optional("meta_verify_token", value::foreign_secret)?,
+                access_token: sources.optional("meta_access_token", value::foreign_secret)?,
+                graph_url: sources.parse("meta_graph_url", value::base_url)?,
+            },
             open_registration: sources
                 .parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,
             jwt_secret: sources.optional("jwt_secret", value::jwt_secret)?,
@@ -215,6 +254,27 @@ fn first_admin(sources: &Sources) -> Result<Option<FirstAdmin>, SettingsError> {
     }
 }
 
+/// Twilio, when there is an account.
+fn twilio(sources: &Sources) -> Result<Option<TwilioSettings>, SettingsError> {
+    let account = sources.optional("twilio_account_sid", value::account_sid)?;
+    let auth_token = sources.optional("twilio_auth_token", |text| Ok(Secret::new(text.to_owned())))?;
+    let public_url = sources.optional("public_url", value::base_url)?;
+    let is_first = sources.parse("carrier", |text| value::word(text, &[("auto", false), ("twilio", true)]))?;
+    let api_url = sources.parse("twilio_api_url", value::api_url)?;
+    let records = sources.parse("twilio_record", value::switch)?;
+    let needed = |key, beside: &str| Err(sources.invalid(key, format!("is needed beside {beside}")));
+    match (account, auth_token, public_url) {
+        (Some(account), Some(auth_token), Some(public_url)) => {
+            Ok(Some(TwilioSettings { account, auth_token, api_url, records, is_first, public_url }))
+        }
+        (Some(_), None, _) => needed("twilio_auth_token", "twilio_account_sid"),
+        (None, Some(_), _) => needed("twilio_account_sid", "twilio_auth_token"),
+        (Some(_), Some(_), None) => needed("public_url", "twilio_account_sid: Twilio reports to it"),
+        (None, None, _) if is_first => needed("twilio_account_sid", "carrier = twilio"),
+        (None, None, _) => Ok(None),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,5 +327,29 @@ mod tests {
         let error = read(&[], &[], "htp = \"x\"").unwrap_err().to_string();
         assert!(error.contains("htp"), "{error}");
         assert!(read(&[], &[("DIALPLANE_ADMIN_EMAIL", "a@b.c")], "").is_err());
+    }
+
+    #[test]
+    fn twilio_takes_an_account_its_token_and_a_public_url() {
+        let token = ("TWILIO_AUTH_TOKEN", "very-secret");
+        let account = ("TWILIO_ACCOUNT_SID", "AC0123");
+        let public = ("DIALPLANE_PUBLIC_URL", "https://calls.example.com");
+        assert!(read(&[], &[], "").unwrap().twilio.is_none());
+        let settings = read(&[], &[token, account, public], "").unwrap();
+        assert!(!format!("{settings:?}").contains("very-secret"));
+        let twilio = settings.twilio.unwrap();
+        assert_eq!((&*twilio.account, &*twilio.api_url), ("AC0123", "https://api.twilio.com"));
+        assert!(!twilio.records && !twilio.is_first);
+        let choice = ("DIALPLANE_CARRIER", "twilio");
+        for few in
+            [&[token][..], &[account], &[token, account], &[choice], &[("TWILIO_ACCOUNT_SID", "a/b"), token, public]]
+        {
+            let error = read(&[], few, "").unwrap_err().to_string();
+            assert!(!error.contains("very-secret"), "{error}");
+        }
+        let plain = ("DIALPLANE_TWILIO_API_URL", "http://api.twilio.com");
+        assert!(read(&[], &[token, account, public, plain], "").is_err(), "a token is not sent in the clear");
+        let local = ("DIALPLANE_TWILIO_API_URL", "http://127.0.0.1:4010");
+        assert_eq!(read(&[], &[token, account, public, local], "").unwrap().twilio.unwrap().api_url, local.1);
     }
 }

@@ -1,6 +1,6 @@
 //! Reading the values of settings.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -55,6 +55,26 @@ pub(super) fn base_url(text: &str) -> Read<String> {
     }
 }
 
+/// The base of an interface that secrets are sent to: in the clear on this machine only.
+pub(super) fn api_url(text: &str) -> Read<String> {
+    let url = base_url(text)?;
+    let rest = url.strip_prefix("http://").unwrap_or("localhost");
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    let is_local =
+        host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    if is_local && !url.contains(['@', '?', '#']) {
+        Ok(url)
+    } else {
+        Err("expected a URL that begins with https://".to_owned())
+    }
+}
+
+pub(super) fn account_sid(text: &str) -> Read<String> {
+    let fits = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+    if fits { Ok(text.to_owned()) } else { Err("expected an account such as AC0123456789abcdef".to_owned()) }
+}
+
 pub(super) fn database(text: &str) -> Read<Database> {
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         return Ok(Database::Postgres(text.to_owned()));
@@ -94,6 +114,12 @@ pub(super) fn jwt_secret(text: &str) -> Read<Secret> {
         return Err(format!("needs at least {JWT_SECRET_MIN} characters"));
     }
     Ok(Secret::new(text.to_owned()))
+}
+
+/// A secret of another service's: a word of 8 to 1000 characters.
+pub(super) fn foreign_secret(text: &str) -> Read<Secret> {
+    let fits = (8..=1_000).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
+    if fits { Ok(Secret::new(text.to_owned())) } else { Err("expected 8 to 1000 characters without blanks".to_owned()) }
 }
 
 /// `15m`, `24h`, `7d`, `90s`, or whole seconds; between `min` and `max` seconds.

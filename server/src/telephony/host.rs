@@ -5,7 +5,7 @@ use dialplane_core::Actor;
 use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
-use dialplane_core::command::call::InitiateCall;
+use dialplane_core::command::call::{InitiateCall, Via};
 use dialplane_core::id::NodeId;
 use dialplane_core::phone::Rotation;
 use dialplane_signaling::edge::{Host, OutboundGrant, OutboundRequest};
@@ -32,8 +32,9 @@ impl Host for EngineHost {
         let command = InitiateCall {
             call: Some(request.call),
             agent: request.agent,
-            to: request.dialled,
+            to: Some(request.dialled),
             lead: None,
+            via: Via::Trunk,
             rotation: Rotation::default(),
             node: Some(self.node),
         };

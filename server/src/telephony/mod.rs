@@ -1,5 +1,6 @@
 //! Call control in the server: starts the edge, keeps its directory current, asks the engine for it and records its calls.
 
+mod carrier;
 mod directory;
 mod error;
 mod host;
@@ -11,9 +12,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use dialplane_core::Actor;
 use dialplane_core::clock::SystemClock;
-use dialplane_core::command::call::{CloseLostCalls, Initiated};
+use dialplane_core::command::call::{CloseLostCalls, Initiated, Via};
 use dialplane_core::id::{CallId, CompanyId, NodeId, SystemIds};
 use dialplane_core::store::StoreError;
 use dialplane_signaling::edge::{
@@ -24,9 +26,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::problem::Reply;
 use crate::settings::{Database, Settings};
 use crate::state::Shared;
 
+pub(crate) use carrier::{Carrier, External, Place, carrier_for, carrier_of};
 pub(crate) use directory::DirectoryWatch;
 pub(crate) use error::ControlError;
 
@@ -193,17 +197,9 @@ async fn close_lost_calls(app: &Shared, node: NodeId) -> Result<(), TelephonyErr
 }
 
 impl Telephony {
-    /// The process that carries the calls: their records name it.
-    pub(crate) const fn node(&self) -> NodeId {
-        self.node
-    }
-
     /// Rings the agent's phones, then the destination. Returns once the attempt has begun; how it goes is in the call's record.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub(crate) async fn originate(&self, initiated: Initiated) -> Result<(), ControlError> {
-        let Initiated { call, allowed, trunk } = initiated;
+    async fn originate(&self, initiated: Initiated) -> Result<(), ControlError> {
+        let Initiated { call, allowed, trunk, .. } = initiated;
         let grant = OutboundGrant {
             caller: allowed.number.number,
             number: allowed.number.id,
@@ -213,14 +209,6 @@ impl Telephony {
         let agent = allowed.assignment.agent;
         let origination = Origination { call: call.id, company: call.company, agent, grant };
         self.edge.originate(origination).await.map_err(ControlError::from)
-    }
-
-    /// Ends a call of a company.
-    ///
-    /// # Errors
-    /// [`ControlError`].
-    pub(crate) async fn hang_up(&self, company: CompanyId, call: CallId) -> Result<(), ControlError> {
-        self.edge.hang_up(company, call).await.map_err(ControlError::from)
     }
 
     /// Takes no new call, ends those in progress, and returns when their ends are recorded.
@@ -236,6 +224,32 @@ impl Telephony {
                 tracing::error!("call control did not stop in time");
             }
         }
+    }
+}
+
+#[async_trait]
+impl Carrier for Arc<Telephony> {
+    fn via(&self) -> Via {
+        Via::Trunk
+    }
+
+    fn node(&self) -> Option<NodeId> {
+        Some(self.node)
+    }
+
+    fn reserve(&self) -> Reply<Place> {
+        // The edge itself says when it has no room.
+        Ok(Place::default())
+    }
+
+    async fn place(&self, initiated: &Initiated, _place: Place) -> Reply<Option<External>> {
+        self.originate(initiated.clone()).await?;
+        Ok(None)
+    }
+
+    async fn hang_up(&self, company: CompanyId, call: CallId) -> Reply<()> {
+        self.edge.hang_up(company, call).await.map_err(ControlError::from)?;
+        Ok(())
     }
 }
 

@@ -1,8 +1,12 @@
 //! The call log of document 002: entries, corrections, deletions, officers and analytics, on each store.
 
+use dialplane_core::call::{CallDay, CallSums};
+use dialplane_core::scope::Scope;
+use dialplane_core::store::{Access, Store as _};
+use dialplane_storage_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Person, Server, assert_problem};
+use crate::support::{Answer, Person, Server, assert_problem, output};
 
 /// A company in New York with an officer, on each store.
 async fn shops() -> Vec<(Server, Person, Person)> {
@@ -278,4 +282,32 @@ async fn days_that_cannot_be_are_refused_by_their_field() {
             assert_eq!((answer.status, fields(&answer)), (400, vec![field]), "{report} {query}: {}", answer.text);
         }
     }
+}
+
+#[tokio::test]
+async fn the_doctor_proves_the_sums_and_finds_what_is_wrong_with_them() {
+    let server = Server::start();
+    let admin = server.set_up().await;
+    let ann = server.join(&admin.token, "officer", "ann@alpha.example").await;
+    for day in 1..=20 {
+        let start = format!("2026-03-{day:02}T12:00:00Z");
+        enter(&server, &ann.token, json!({"startTime": start, "duration": 60})).await;
+    }
+    let doctor = || output(server.directory.path(), &["--json", "doctor", "--verify"], &[]);
+    let told = |output: &std::process::Output| serde_json::from_slice::<Value>(&output.stdout).unwrap();
+    let fine = doctor();
+    assert!(fine.status.success(), "{fine:?}");
+    assert_eq!((&told(&fine)[0]["check"], &told(&fine)[0]["ok"]), (&json!("figures"), &json!(true)));
+
+    let store = SqliteStore::open(server.directory.path().join("data/dialplane.db")).await.unwrap();
+    let company =
+        server.get("/api/auth/profile", &admin.token).await["company"]["id"].as_str().unwrap().parse().unwrap();
+    let mut tx = store.begin(Scope::Company(company), Access::Write).await.unwrap();
+    let sums = CallSums { inbound: 1, ..CallSums::default() };
+    tx.add_call_days(&[CallDay { company, day: "2026-03-05".parse().unwrap(), agent: None, sums }]).await.unwrap();
+    tx.commit().await.unwrap();
+    let sick = doctor();
+    assert!(!sick.status.success());
+    let message = told(&sick)[0]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("1 days and 0 callers") && message.contains("2026-03-05: 1 calls kept, 0"), "{message}");
 }

@@ -6,11 +6,14 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use dialplane_core::call::carrier::Service;
+use dialplane_core::call::recording::{Recording, RecordingState};
 use dialplane_core::call::{Direction, NewCall};
 use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::call::{CallReport, RecordCalls};
 use dialplane_core::id::{CompanyId, IdSource, SystemIds, UserId};
 use dialplane_core::pii::Pii;
+use dialplane_core::store::Access;
 use dialplane_core::{Actor, Engine};
 use dialplane_storage_sqlite::SqliteStore;
 use serde_json::{Value, json};
@@ -123,6 +126,38 @@ impl World {
         call.to_string()
     }
 
+    /// A recording of a call, with its audio.
+    async fn recording(&mut self) -> String {
+        let (n, call) = (self.next(), self.call().await.parse().unwrap());
+        let ids = SystemIds::default();
+        let (ids, now): (&dyn IdSource, _) = (&ids, SystemClock.now());
+        let company: CompanyId = self.company.parse().unwrap();
+        let recording = Recording {
+            id: ids.id(now),
+            company,
+            call,
+            service: Service::Twilio,
+            sid: format!("RE{n}"),
+            state: RecordingState::Stored,
+            media_type: Some("audio/wav".to_owned()),
+            bytes: MARKER.len() as u64,
+            seconds: 1,
+            due_at: None,
+            attempts: 1,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        };
+        let scope = Actor::system_for(company).scope();
+        let mut tx = self.engine.store().begin(scope, Access::Write).await.unwrap();
+        tx.insert_recording(&recording).await.unwrap();
+        tx.commit().await.unwrap();
+        let folder = self.server.directory.path().join("data/recordings").join(company.to_string());
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(recording.id.to_string()), MARKER).unwrap();
+        recording.id.to_string()
+    }
+
     /// A fresh resource for the parameter of a path.
     async fn resource(&mut self, path: &str) -> String {
         let n = self.next();
@@ -161,6 +196,7 @@ impl World {
             _ if path.starts_with("/api/clients/") => {
                 self.make("/api/clients", json!({"name": format!("{MARKER} {n}")}), "client").await
             }
+            _ if path.starts_with("/api/recordings/") => self.recording().await,
             _ if path.starts_with("/api/calls/") => self.call().await,
             _ if path.starts_with("/api/jobs/") => {
                 let job = self.import(&self.admin.token.clone()).await;

@@ -1,5 +1,6 @@
 //! Leads: every request of document 003's lead section, and what people expect around it.
 
+use dialplane_core::clock::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 
 use crate::support::{Person, Server, assert_problem};
@@ -125,7 +126,7 @@ async fn leads_are_filtered_searched_and_paged() {
             });
             made(&server, &admin.token, body).await;
         }
-        let today = chrono::Utc::now().with_timezone(&chrono_tz::America::New_York).date_naive();
+        let today = SystemClock.now().with_timezone(&chrono_tz::America::New_York).date_naive();
         let queries = [
             ("status=new", 9),
             ("status=contacted", 0),

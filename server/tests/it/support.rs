@@ -56,13 +56,13 @@ pub(crate) fn output(directory: &Path, arguments: &[&str], environment: &[(&str,
 }
 
 /// Starts the binary: its process, and what it says once it is ready.
-fn spawn(directory: &Path, environment: &[(String, String)]) -> (Child, Value) {
+fn spawn(directory: &Path, environment: &[(String, String)], log: Stdio) -> (Child, Value) {
     let mut child = command(directory)
         .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
         .env("DIALPLANE_LOG", "warn")
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
+        .stderr(log)
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -84,9 +84,16 @@ impl Server {
 
     /// A server in `directory`.
     pub(crate) fn start_in(directory: TempDir, environment: &[(&str, &str)]) -> Self {
-        let environment =
-            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
-        let (child, ready) = spawn(directory.path(), &environment);
+        Self::start_logged(directory, environment, Stdio::inherit())
+    }
+
+    /// The same with its log in `log`.
+    pub(crate) fn start_logged(directory: TempDir, environment: &[(&str, &str)], log: Stdio) -> Self {
+        // The client is built with TLS, as the server's own is, and wants to know by whom; an error says that it knows.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (child, ready) = spawn(directory.path(), &environment, log);
         let setup = ready["setup"].as_str().map(str::to_owned);
         let base = format!("http://{}", ready["http"].as_str().unwrap());
         Self { child, base, setup, directory, http: Client::new(), environment, _database: None }
@@ -101,18 +108,34 @@ impl Server {
 
     /// Starts the server again where it was.
     pub(crate) fn start_again(&mut self) {
-        let (child, ready) = spawn(self.directory.path(), &self.environment);
+        let (child, ready) = spawn(self.directory.path(), &self.environment, Stdio::inherit());
         self.base = format!("http://{}", ready["http"].as_str().unwrap());
         self.child = child;
     }
 
     /// A server on each kind of database, without rate limits.
     pub(crate) fn on_each_store() -> [Self; 2] {
+        Self::on_each_store_with(&[])
+    }
+
+    /// The same with further settings.
+    pub(crate) fn on_each_store_with(environment: &[(&str, &str)]) -> [Self; 2] {
+        let environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
         let database = Database::create();
-        let settings = [("DIALPLANE_RATE_LIMITS", "off"), ("DIALPLANE_DATABASE", &*database.url)];
-        let mut postgres = Self::start_with(&settings);
+        let mut postgres = Self::start_with(&[&*environment, &[("DIALPLANE_DATABASE", &*database.url)]].concat());
         postgres._database = Some(database);
-        [Self::start(), postgres]
+        [Self::start_with(&environment), postgres]
+    }
+
+    /// Starts it again on what it left, once it has stopped.
+    pub(crate) fn again(mut self, environment: &[(&str, &str)]) -> Self {
+        let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
+        let database = self._database.take();
+        let mut environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
+        environment.extend(database.as_ref().map(|database| ("DIALPLANE_DATABASE", &*database.url)));
+        let mut again = Self::start_in(directory, &environment);
+        again._database = database;
+        again
     }
 
     /// The token of the set-up link.

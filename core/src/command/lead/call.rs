@@ -1,6 +1,7 @@
 //! What calls do to leads.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
 
@@ -47,10 +48,10 @@ pub(in crate::command) async fn touch_leads(
         // A lead may be gone while people talk.
         let Some(before) = repo.lead_for_update(id).await? else { continue };
         let company = before.company;
-        if !desks.contains_key(&company) {
+        if let Entry::Vacant(place) = desks.entry(company) {
             let found = repo.company(company).await?.ok_or(StoreError::OutOfScope)?;
             let routing = repo.lead_routing(company).await?;
-            desks.insert(company, Desk::of(cx, &found, routing));
+            place.insert(Desk::of(cx, &found, routing));
         }
         let Some(desk) = desks.get(&company) else { continue };
         let mut after = before.clone();

@@ -154,7 +154,7 @@ pub(super) fn assigned(cx: &mut Context<'_>, lead: &Lead, previous: Option<UserI
 }
 
 /// Whether a lead is the actor's to work on: to everybody else it does not exist.
-pub(super) fn own(cx: &Context<'_>, lead: &Lead) -> bool {
+pub(in crate::command) fn own(cx: &Context<'_>, lead: &Lead) -> bool {
     let actor = cx.actor();
     actor.may(Permission::ManageLeads) || lead.assigned_to.is_some_and(|user| actor.user_id() == Some(user))
 }

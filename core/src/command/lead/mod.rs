@@ -18,6 +18,7 @@ pub use bulk::{BULK_MAX, BulkAction, BulkLeads};
 pub(super) use call::{Contact, move_by_outcome, touch_leads};
 pub use change::{AssignLead, ConvertLead, DeleteLead, UpdateLead};
 pub use create::{CreateLead, CreateLeads, Created, OnDuplicate, Outcome, PreviewRoute};
+pub(super) use desk::own;
 pub(super) use disposition::first_dispositions;
 pub use disposition::{CreateDisposition, DeleteDisposition, UpdateDisposition};
 pub use import::{ImportLeads, ReadRow};

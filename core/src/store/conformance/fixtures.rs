@@ -5,6 +5,8 @@ use std::task::Poll;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
+use crate::call::carrier::{CarrierCall, Service};
+use crate::call::recording::{Recording, RecordingState};
 use crate::call::{Call, CallEvent, Direction, NewCall};
 use crate::client::{Client, ClientNote, ClientProfile};
 use crate::company::Company;
@@ -235,6 +237,41 @@ impl Rows {
             node: None,
             at: self.now(),
         })
+    }
+
+    /// A call that was handed over to a service.
+    pub(super) fn carrier_call(&self, call: &Call) -> CarrierCall {
+        CarrierCall {
+            call: call.id,
+            company: call.company,
+            service: Service::Twilio,
+            sid: None,
+            due_at: Some(self.now()),
+            attempts: 0,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    /// A recording that is to be fetched.
+    pub(super) fn recording(&self, call: &Call) -> Recording {
+        Recording {
+            id: self.id(),
+            company: call.company,
+            call: call.id,
+            service: Service::Twilio,
+            sid: format!("RE{}", self.count()),
+            state: RecordingState::Waiting,
+            media_type: None,
+            bytes: 0,
+            seconds: 60,
+            due_at: Some(self.now()),
+            attempts: 0,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
     }
 
     /// A client without a number.

@@ -2,8 +2,8 @@
 
 use futures::future::join_all;
 
-use super::fixtures::{Rows, assert_out_of_scope, day, founded, read, retried, write};
-use crate::lead::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures, Source};
+use super::fixtures::{Rows, UNICODE, assert_out_of_scope, day, founded, read, retried, write};
+use crate::lead::{AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadCount, LeadDay, LeadFigures, Source};
 use crate::scope::Scope;
 use crate::store::{Access, Store};
 
@@ -36,11 +36,13 @@ pub async fn figures_add_up(store: &dyn Store) {
             ((day("2026-03-01"), Some(users[0]), source("web")), [1, 1, 250]),
         ]
         .into(),
+        ..LeadFigures::default()
     };
     let less = LeadFigures {
         counts: [((CountBy::Status, "new".to_owned()), -1), ((CountBy::Quality, "hot".to_owned()), -1)].into(),
         agents: [(users[1], [-1, -1, 0]), (users[0], [0, -2, 1])].into(),
         days: [((day("2026-03-01"), None, source("web")), [-1, 0, 0])].into(),
+        ..LeadFigures::default()
     };
     write!(store, scope, tx => {
         tx.add_lead_figures(company.id, &figures).await.unwrap();
@@ -101,6 +103,7 @@ pub async fn figures_of_several_units_of_work_add_up(store: &dyn Store) {
         counts: ["new", "lost", "contacted"].map(|word| ((CountBy::Status, word.to_owned()), 1)).into(),
         agents: users.map(|user| (user, [1, 1, 0])).into(),
         days: users.map(|user| ((day("2026-03-01"), Some(user), source("web")), [1, 0, 0])).into(),
+        ..LeadFigures::default()
     };
     let add = async || {
         let mut tx = store.begin(scope, Access::Write).await?;
@@ -125,6 +128,7 @@ pub async fn figures_are_the_companys_own(store: &dyn Store) {
         counts: [((CountBy::Status, "new".to_owned()), 1)].into(),
         agents: [(user, [1, 1, 0])].into(),
         days: [((day("2026-03-01"), None, source("web")), [1, 0, 0])].into(),
+        ..LeadFigures::default()
     };
     write!(store, Scope::Company(theirs.id), tx => tx.add_lead_figures(theirs.id, &figures).await.unwrap());
     write!(store, Scope::Company(ours.id), tx => {
@@ -138,4 +142,53 @@ pub async fn figures_are_the_companys_own(store: &dyn Store) {
         assert_eq!(tx.lead_counts().await.unwrap(), [count(CountBy::Status, "new", 2)]);
         assert_eq!(tx.lead_days(day("1970-01-01"), day("2999-12-31"), None).await.unwrap()[0].created, 2);
     });
+}
+
+/// Campaigns add up over days and units of work, by id and name in that order; a company sees its own, the system those of all.
+pub async fn campaigns_add_up_and_are_the_companys_own(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await.id, founded(store, &rows).await.id);
+    let key = |id: &str, name: &str| CampaignKey { id: id.to_owned(), name: name.to_owned() };
+    let figures = |campaigns: &[(&str, CampaignKey, [i64; 4])]| LeadFigures {
+        campaigns: campaigns.iter().map(|(on, key, figures)| ((day(on), key.clone()), *figures)).collect(),
+        ..LeadFigures::default()
+    };
+    let first = figures(&[
+        ("2026-03-01", key("1", UNICODE), [2, 1, 5_000, 5]),
+        ("2026-03-02", key("1", UNICODE), [1, 0, 0, 3]),
+        ("2026-03-02", key("", "Fair"), [1, 0, 0, 2]),
+        ("2026-03-02", key("", ""), [1, 0, 0, 1]),
+        ("2026-03-09", key("2", "Later"), [4, 0, 0, 4]),
+    ]);
+    let less =
+        figures(&[("2026-03-02", key("", ""), [-1, 0, 0, -1]), ("2026-03-01", key("1", UNICODE), [-1, 0, 0, -2])]);
+    write!(store, Scope::Company(ours), tx => {
+        tx.add_lead_figures(ours, &first).await.unwrap();
+        tx.add_lead_figures(ours, &less).await.unwrap();
+    });
+    write!(store, Scope::System, tx => tx.add_lead_figures(theirs, &first).await.unwrap());
+    let row = |key: &CampaignKey, last: &str, [leads, converted, value, points]: [u64; 4]| CampaignFigures {
+        key: key.clone(),
+        last_day: day(last),
+        leads,
+        converted,
+        value,
+        points,
+    };
+    let (from, to) = (day("2026-03-01"), day("2026-03-02"));
+    let fair = row(&key("", "Fair"), "2026-03-02", [1, 0, 0, 2]);
+    let own = row(&key("1", UNICODE), "2026-03-02", [2, 1, 5_000, 6]);
+    read!(store, Scope::Company(ours), tx => {
+        assert_eq!(tx.lead_campaigns(from, to).await.unwrap(), [fair.clone(), own.clone()]);
+        assert_eq!(tx.lead_campaigns(to, from).await.unwrap(), []);
+        let ever = tx.lead_campaigns(day("1970-01-01"), day("2999-12-31")).await.unwrap();
+        assert_eq!(ever, [fair.clone(), own, row(&key("2", "Later"), "2026-03-09", [4, 0, 0, 4])]);
+    });
+    let all = read!(store, Scope::System, tx => tx.lead_campaigns(from, to).await.unwrap());
+    let expected = [
+        row(&key("", ""), "2026-03-02", [1, 0, 0, 1]),
+        row(&key("", "Fair"), "2026-03-02", [2, 0, 0, 4]),
+        row(&key("1", UNICODE), "2026-03-02", [5, 2, 10_000, 14]),
+    ];
+    assert_eq!(all, expected);
 }

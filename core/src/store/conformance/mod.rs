@@ -40,6 +40,7 @@ pub mod assignments;
 pub mod atomicity;
 pub mod callers;
 pub mod calls;
+pub mod carriers;
 pub mod clients;
 pub mod companies;
 pub mod contention;
@@ -54,10 +55,12 @@ pub mod jobs;
 pub mod lead_figures;
 pub mod lead_routing;
 pub mod leads;
+pub mod meta;
 pub mod numbers;
 pub mod outbox;
 pub mod paging;
 pub mod queues;
+pub mod reports;
 pub mod requests;
 pub mod search;
 pub mod sessions;
@@ -167,6 +170,14 @@ macro_rules! conformance_suite {
                 an_ended_call_is_deleted_with_its_timeline,
                 the_span_of_an_agent_is_that_of_their_ended_calls,
             }
+            carriers {
+                a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only,
+                a_call_and_a_name_at_a_service_are_taken_once,
+                due_carrier_calls_and_recordings_come_in_order,
+                a_recording_reads_back_and_is_replaced_by_its_next_version_only,
+                a_deleted_call_takes_its_carrier_call_and_recordings_along,
+                another_companys_carrier_calls_and_recordings_are_absent,
+            }
             figures {
                 sums_of_days_add_up_and_come_back,
                 sums_are_told_by_day_and_by_agent,
@@ -226,6 +237,18 @@ macro_rules! conformance_suite {
                 figures_of_days_are_narrowed_and_in_order,
                 figures_of_several_units_of_work_add_up,
                 figures_are_the_companys_own,
+                campaigns_add_up_and_are_the_companys_own,
+            }
+            meta {
+                a_connection_reads_back_as_it_was_written,
+                a_page_is_one_companys,
+                a_page_that_several_ask_for_is_ones,
+                a_delivery_is_added_once,
+                what_is_due_is_claimed_until_its_lease_ends,
+                claims_of_deliveries_never_overlap,
+                what_is_open_is_listed_and_woken,
+                one_lead_is_made_of_many_deliveries,
+                deliveries_need_write_access,
             }
             dispositions {
                 dispositions_read_back_and_are_replaced,
@@ -239,6 +262,13 @@ macro_rules! conformance_suite {
                 refused_items_come_in_their_order,
                 jobs_are_narrowed_and_cleared_away,
                 another_companys_jobs_are_absent,
+            }
+            reports {
+                a_report_reads_back_and_is_replaced_by_its_next_version_only,
+                a_period_is_reported_once,
+                reports_are_narrowed_by_every_field_and_told_by_day,
+                sums_of_periods_come_in_the_order_asked_for,
+                another_companys_reports_are_absent_and_stay_as_they_are,
             }
             isolation {
                 a_unit_of_work_knows_its_scope,

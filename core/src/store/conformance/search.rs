@@ -214,7 +214,7 @@ pub async fn calls_are_found_by_people_numbers_and_notes(store: &dyn Store) {
     write!(store, scope, tx => tx.update_call(&rewritten).await.unwrap());
     read!(store, scope, tx => {
         assert_eq!(calls(&mut *tx, "offer").await, []);
-        assert_eq!(calls(&mut *tx, "refuse").await, [rewritten.clone()]);
+        assert_eq!(calls(&mut *tx, "refuse").await, std::slice::from_ref(&rewritten));
     });
     let cleared = Call { notes: None, version: 3, status: CallStatus::Completed, ..rewritten };
     write!(store, scope, tx => tx.update_call(&cleared).await.unwrap());

@@ -55,6 +55,8 @@ impl CallStore for Unit<'_> {
         let state = self.change()?;
         timeline.iter().for_each(|key| drop(state.timelines.remove(key)));
         state.calls.remove(&id);
+        super::carrier::forget(state, id);
+        super::recording::forget(state, id);
         Ok(true)
     }
 

@@ -7,11 +7,13 @@ use chrono::NaiveDate;
 
 use super::unit::Unit;
 use crate::id::{CompanyId, UserId};
-use crate::lead::{AgentLeads, LeadCount, LeadDay, LeadFigures};
+use crate::lead::{AgentLeads, CampaignFigures, CampaignKey, LeadCount, LeadDay, LeadFigures};
 use crate::store::{LeadFiguresStore, StoreError};
 
 /// Rows of [`LeadFiguresStore::lead_days`], at most.
 const DAYS_MAX: usize = 100_000;
+/// Rows of [`LeadFiguresStore::lead_campaigns`], at most.
+const CAMPAIGNS_MAX: usize = 10_000;
 
 fn count(figure: i64) -> u64 {
     u64::try_from(figure).unwrap_or(0)
@@ -22,7 +24,7 @@ pub(super) fn shown([total, open, converted]: [i64; 3]) -> AgentLeads {
     AgentLeads { total: count(total), open: count(open), converted: count(converted) }
 }
 
-fn add(sum: &mut [i64; 3], added: [i64; 3]) {
+fn add<const N: usize>(sum: &mut [i64; N], added: [i64; N]) {
     for (sum, added) in sum.iter_mut().zip(added) {
         *sum += added;
     }
@@ -51,6 +53,12 @@ impl LeadFiguresStore for Unit<'_> {
             let mut sum = state.lead_days.get(&key).copied().unwrap_or([0; 3]);
             add(&mut sum, *added);
             state.lead_days.insert(key, sum);
+        }
+        for ((day, campaign), added) in &figures.campaigns {
+            let key = (company, *day, campaign.clone());
+            let mut sum = state.lead_campaigns.get(&key).copied().unwrap_or([0; 4]);
+            add(&mut sum, *added);
+            state.lead_campaigns.insert(key, sum);
         }
         Ok(())
     }
@@ -101,5 +109,27 @@ impl LeadFiguresStore for Unit<'_> {
             value: count(value),
         });
         Ok(shown.collect())
+    }
+
+    async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError> {
+        let mut sums: BTreeMap<&CampaignKey, (NaiveDate, [i64; 4])> = BTreeMap::new();
+        for ((company, day, key), figures) in self.state().lead_campaigns.iter() {
+            let counted = figures.iter().any(|figure| *figure != 0);
+            if self.sees(*company) && (from..=to).contains(day) && counted {
+                let (last, sum) = sums.entry(key).or_insert((*day, [0; 4]));
+                *last = (*last).max(*day);
+                add(sum, *figures);
+            }
+        }
+        let shown = sums.into_iter().filter(|(_, (_, [leads, ..]))| *leads > 0);
+        let shown = shown.map(|(key, (last_day, [leads, converted, value, points]))| CampaignFigures {
+            key: key.clone(),
+            last_day,
+            leads: count(leads),
+            converted: count(converted),
+            value: count(value),
+            points: count(points),
+        });
+        Ok(shown.take(CAMPAIGNS_MAX).collect())
     }
 }

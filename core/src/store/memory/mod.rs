@@ -6,6 +6,7 @@
 
 mod call;
 mod caller;
+mod carrier;
 mod client;
 mod company;
 mod disposition;
@@ -18,9 +19,12 @@ mod lead;
 mod lead_figures;
 mod lead_routing;
 mod map;
+mod meta;
 mod number;
 mod outbox;
 mod queue;
+mod recording;
+mod report;
 mod request;
 mod session;
 mod state;

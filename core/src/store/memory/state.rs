@@ -5,20 +5,24 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
+use crate::call::carrier::{CarrierCall, Service};
+use crate::call::recording::Recording;
 use crate::call::{Call, CallEvent, CallSums};
 use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, QueueId, SessionId, TrunkId, UserId,
+    InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, ReportId, SessionId, TrunkId, UserId,
 };
 use crate::job::{Job, JobFault};
-use crate::lead::{CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
+use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
 use crate::queue::Queue;
+use crate::report::{Period, Report};
 
 /// Everything that is stored. A copy shares all rows with its original.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +67,11 @@ pub(super) struct State {
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
+    pub(super) carrier_calls: Map<CallId, Arc<CarrierCall>>,
+    pub(super) carrier_sids: Map<(Service, String), CallId>,
+    pub(super) recordings: Map<RecordingId, Arc<Recording>>,
+    pub(super) recording_sids: Map<(Service, String), RecordingId>,
+
     pub(super) clients: Map<ClientId, Arc<Client>>,
     pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
     pub(super) client_notes: Map<(ClientId, ClientNoteId), Arc<ClientNote>>,
@@ -81,12 +90,21 @@ pub(super) struct State {
     pub(super) agent_leads: Map<(UserId, CompanyId), [i64; 3]>,
     pub(super) lead_days: Map<(CompanyId, NaiveDate, Option<UserId>, Source), [i64; 3]>,
 
+    pub(super) lead_campaigns: Map<(CompanyId, NaiveDate, CampaignKey), [i64; 4]>,
+
+    pub(super) meta_settings: Map<CompanyId, Arc<MetaSettings>>,
+    pub(super) meta_pages: Map<String, CompanyId>,
+    pub(super) meta_leads: Map<(CompanyId, String), Arc<MetaLead>>,
+
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
     pub(super) jobs: Map<JobId, Arc<Job>>,
     pub(super) job_inputs: Map<JobId, Arc<Vec<u8>>>,
     pub(super) job_faults: Map<(JobId, u32), Arc<JobFault>>,
+
+    pub(super) reports: Map<ReportId, Arc<Report>>,
+    pub(super) report_periods: Map<(CompanyId, UserId, Period), ReportId>,
     pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
 
     pub(super) events: Map<u64, Arc<Envelope>>,
@@ -135,6 +153,8 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     Call: "call", company, version;
+    CarrierCall: "carrier_call", company, version;
+    Recording: "recording", company, version;
     Client: "client", company, version;
     ClientNote: "client_note", company;
     Lead: "lead", company, version;
@@ -144,4 +164,7 @@ rows! {
     Disposition: "disposition", company, version;
     Job: "job", company, version;
     JobFault: "job_fault", company;
+    MetaSettings: "meta_settings", company, version;
+    MetaLead: "meta_lead", company;
+    Report: "report", company, version;
 }

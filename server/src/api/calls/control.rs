@@ -1,7 +1,5 @@
 //! Placing and ending calls.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,28 +10,20 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::list::{shown, visible};
-use super::view::CallPlaced;
+use super::view::{CallPlaced, TwilioCall};
 use crate::http::answer::Done;
 use crate::http::faults::Draft;
 use crate::http::guard::Authed;
 use crate::http::input::PathId;
 use crate::problem::{Problem, Reply};
-use crate::state::{App, Shared};
-use crate::telephony::{ControlError, Telephony};
-
-/// What carries calls.
-fn control(app: &App) -> Reply<&Arc<Telephony>> {
-    if app.is_draining() {
-        return Err(ControlError::Stopping.into());
-    }
-    app.calls.get().ok_or_else(|| Problem::unavailable("telephony_unavailable", "telephony has not started", 5))
-}
+use crate::state::Shared;
+use crate::telephony::{carrier_for, carrier_of};
 
 /// A call to place.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct NewCallInput {
-    /// The number to call.
+    /// The number to call; the lead's when absent.
     #[serde(alias = "phone", alias = "number", alias = "phoneNumber", alias = "phone_number")]
     to: Option<String>,
     /// The lead it is about.
@@ -53,38 +43,48 @@ pub(crate) struct NewCallInput {
     rotation: Rotation,
 }
 
-/// Place a call: rings the agent's phones first, then the number.
+/// Place a call: rings the agent first, then the number.
 ///
-/// The call is counted against the allowance of one of the agent's numbers before anything rings.
+/// The call is counted against the allowance of one of the agent's numbers before anything rings. By a trunk the agent's registered
+/// phones ring; by Twilio the telephone of the agent's profile. With 202 it is not known whether Twilio has the call: it stays
+/// `initiated` until that is known, and must not be placed again before.
 #[utoipa::path(post, path = "/calls/initiate", tag = "calls", request_body = NewCallInput,
-    responses((status = 201, body = CallPlaced), (status = 422, description = "the allowance refused it")))]
+    responses((status = 201, body = CallPlaced), (status = 202, body = CallPlaced, description = "the carrier has not confirmed it"),
+        (status = 422, description = "the allowance or the carrier refused it"),
+        (status = 503, description = "the carrier cannot be reached")))]
 pub(crate) async fn initiate_call(
     State(app): State<Shared>,
     authed: Authed,
     draft: Draft<NewCallInput>,
 ) -> Reply<(StatusCode, Json<CallPlaced>)> {
     authed.demand(dialplane_core::Permission::TakeCalls)?;
-    let (body, to) = draft.checked(|mut body, faults| {
+    let body = draft.checked(|body, faults| {
         if body.call_type.as_deref().is_some_and(|kind| kind != "outbound") {
             faults.add("callType", "only outbound calls can be placed");
         }
-        let to = body.to.take().ok_or_else(|| Problem::field("to", "this is required: the number to call"));
-        let to = faults.check(to)?;
-        Some((body, to))
+        if body.to.is_none() && body.lead_id.is_none() {
+            faults.add("to", "this is required: the number to call, or a lead");
+        }
+        Some(body)
     })?;
-    let calls = Arc::clone(control(&app)?);
+    let carrier = carrier_for(&app, &authed).await?;
+    let place = carrier.reserve()?;
     let command = InitiateCall {
         call: None,
         agent: body.agent_id.unwrap_or(authed.user.id),
-        to,
+        to: body.to,
         lead: body.lead_id,
+        via: carrier.via(),
         rotation: body.rotation,
-        node: Some(calls.node()),
+        node: carrier.node(),
     };
     let initiated = app.engine.execute(&authed.actor, &command).await?;
-    let (view, remaining) = (shown(&app, &authed, &initiated.call).await?, initiated.allowed.remaining);
-    calls.originate(initiated).await?;
-    Ok((StatusCode::CREATED, Json(CallPlaced::new(view, remaining))))
+    let external = carrier.place(&initiated, place).await?;
+    let view = shown(&app, &authed, &initiated.call).await?;
+    let is_known = external.as_ref().is_none_or(|external| external.sid.is_some());
+    let status = if is_known { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let twilio_call = external.map(|external| TwilioCall { sid: external.sid, status: external.status });
+    Ok((status, Json(CallPlaced::new(view, initiated.allowed.remaining, twilio_call))))
 }
 
 /// End a call: one's own, or for admins and managers any of the company.
@@ -99,6 +99,6 @@ pub(crate) async fn hang_up(
     if call.status.is_final() {
         return Err(Problem::conflict("call_ended", "the call has ended already"));
     }
-    control(&app)?.hang_up(authed.company_id(), id).await?;
+    carrier_of(&app, &authed, id).await?.hang_up(authed.company_id(), id).await?;
     Ok((StatusCode::ACCEPTED, Done::say("The call is being ended")))
 }

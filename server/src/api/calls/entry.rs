@@ -141,6 +141,10 @@ pub(crate) async fn delete_call(
     authed: Authed,
     PathId(call): PathId<CallKind>,
 ) -> Reply<Json<Done>> {
+    let recordings = app.engine.read(&authed.actor).await?.recordings(&[call]).await?;
     app.engine.execute(&authed.actor, &DeleteCall { call }).await?;
+    for recording in &recordings {
+        app.recordings.remove(recording).await;
+    }
     Ok(Done::say("Call deleted successfully"))
 }

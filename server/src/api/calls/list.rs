@@ -99,7 +99,6 @@ impl CallQuery {
             from,
             to,
             before: self.cursor,
-            ..CallFilter::default()
         })
     }
 }

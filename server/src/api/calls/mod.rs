@@ -1,8 +1,10 @@
 //! `/calls`: the call log, placing and ending calls (document 003).
 
+mod callback;
 mod control;
 mod entry;
 mod list;
+mod recording;
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -20,4 +22,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(control::initiate_call))
         .routes(routes!(list::get_call, entry::change_call, entry::delete_call))
         .routes(routes!(control::hang_up))
+        .routes(routes!(callback::status_changed))
+        .routes(routes!(callback::recorded))
+        .routes(routes!(recording::get_recording))
 }

@@ -1,8 +1,9 @@
 //! Calls as clients see them.
 
 use chrono::{DateTime, Utc};
-use dialplane_core::call::{Call, CallEvent, Hangup, Leg, LegKind, LegState, Side};
-use dialplane_core::id::{ClientId, UserId};
+use dialplane_core::call::recording::RecordingState;
+use dialplane_core::call::{Call, CallEvent, Direction, Hangup, Leg, LegKind, LegState, Origin, Side};
+use dialplane_core::id::{CallId, ClientId, RecordingId, UserId};
 use dialplane_core::store::Tx;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -35,6 +36,10 @@ impl Reference {
 pub(crate) struct Names {
     pub(crate) people: BTreeMap<UserId, Person>,
     pub(crate) clients: BTreeMap<ClientId, ClientRef>,
+    /// What the service that carries a call names it.
+    sids: BTreeMap<CallId, String>,
+    /// What can be listened to.
+    recordings: BTreeMap<CallId, RecordingId>,
 }
 
 impl Names {
@@ -50,6 +55,18 @@ impl Names {
         if !clients.is_empty() {
             let clients = tx.clients_by_ids(&clients).await?;
             names.clients = clients.iter().map(|client| (client.id, ClientRef::of(client))).collect();
+        }
+        // Only calls that no process of ours carries can be a service's.
+        let handed_over = |call: &&Call| {
+            call.origin == Origin::Carried && call.node.is_none() && call.direction == Direction::Outbound
+        };
+        let calls: Vec<CallId> = calls.iter().filter(handed_over).map(|call| call.id).collect();
+        if !calls.is_empty() {
+            let rows = tx.carrier_calls(&calls).await?;
+            names.sids = rows.into_iter().filter_map(|row| Some((row.call, row.sid?))).collect();
+            let recordings = tx.recordings(&calls).await?.into_iter();
+            let stored = recordings.filter(|recording| recording.state == RecordingState::Stored);
+            names.recordings = stored.map(|recording| (recording.call, recording.id)).collect();
         }
         Ok(names)
     }
@@ -126,7 +143,11 @@ pub(crate) struct CallView {
     /// The same as `notes`, in document 002's word.
     comments: Option<String>,
     notes: Option<String>,
+    /// Where it can be listened to, with a token.
     recording_url: Option<String>,
+    /// Twilio's name for it; of calls that Twilio carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    twilio_call_sid: Option<String>,
     version: u32,
 }
 
@@ -209,10 +230,20 @@ impl CallView {
             outcome: call.outcome.clone(),
             comments: call.notes.clone(),
             notes: call.notes.clone(),
-            recording_url: None,
+            recording_url: names.recordings.get(&call.id).map(|id| format!("/api/recordings/{id}")),
+            twilio_call_sid: names.sids.get(&call.id).cloned(),
             version: call.version,
         }
     }
+}
+
+/// A call as Twilio knows it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TwilioCall {
+    /// Its name; null while it is not known whether Twilio has the call.
+    pub(crate) sid: Option<String>,
+    /// initiated, a later status of Twilio's, or unconfirmed.
+    pub(crate) status: String,
 }
 
 answer! { /** One call. */ CallAnswer { call: CallView } }
@@ -233,5 +264,8 @@ answer! {
         call: CallView,
         /// Calls left on the number today.
         remaining_today: u32,
+        /// The call as Twilio knows it; of calls that Twilio carries.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        twilio_call: Option<TwilioCall>,
     }
 }

@@ -152,6 +152,7 @@ impl LeadInput {
             name: self.name.unwrap_or_default(),
             email: self.email.flatten(),
             phone: self.phone.flatten(),
+            raw_phone: None,
             requirements: self.requirements.flatten(),
             notes: self.notes,
             custom: CustomFields(

@@ -1,9 +1,13 @@
 //! Reading users.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
+use dialplane_core::command::figures;
 use dialplane_core::id::{CompanyKind, UserId, UserKind};
-use dialplane_core::people::{Role, RoleKind};
+use dialplane_core::lead::AgentLeads;
+use dialplane_core::people::{Figures, Role, RoleKind, User};
 use dialplane_core::phone::Country;
 use dialplane_core::store::{Page, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
@@ -79,13 +83,13 @@ pub(crate) async fn listed(app: &App, actor: &Actor, query: UserQuery, paging: P
     };
     let home = home.ok_or_else(|| Problem::not_found("company"))?;
     let listing = tx.users(&query.filter(home)?, paging.page()).await?;
+    let ids: Vec<UserId> = listing.items.iter().map(|user| user.id).collect();
+    let leads: BTreeMap<UserId, AgentLeads> = tx.agent_leads(&ids).await?.into_iter().collect();
     let mut users = Vec::with_capacity(listing.items.len());
     for user in &listing.items {
-        let caller = if user.is_agent() { tx.caller(user.id).await? } else { None };
-        users.push(match caller {
-            Some(caller) => UserView::with_figures(user, &caller.figures),
-            None => UserView::of(user),
-        });
+        let calls = calls_of(&mut tx, user).await?;
+        let leads = leads.get(&user.id).copied().unwrap_or_default();
+        users.push(UserView::with(user, Performance::of(&calls, &leads)));
     }
     Ok(UsersAnswer::new(users, paging.of(listing.total)))
 }
@@ -132,14 +136,23 @@ pub(crate) async fn get_user(
     }
     let mut tx = app.engine.read(&authed.actor).await?;
     let user = tx.user(id).await?.ok_or_else(|| Problem::not_found("user"))?;
-    let figures = tx.caller(id).await?.map(|caller| caller.figures).unwrap_or_default();
+    let calls = calls_of(&mut tx, &user).await?;
+    let leads = tx.agent_leads(&[id]).await?.pop().map(|(_, leads)| leads).unwrap_or_default();
     let detail = UserDetail {
         user: UserView::of(&user),
         supervisor: person(&mut *tx, user.reporting_to).await?,
         team_members: team(&mut tx, id).await?,
-        performance: Performance::of(&figures),
+        performance: Performance::of(&calls, &leads),
     };
     Ok(versioned(user.version, UserDetailAnswer::new(detail)))
+}
+
+/// What somebody's calls add up to: agents have it in their caller record, the calls of others are summed up by day.
+async fn calls_of(tx: &mut Box<dyn Tx + '_>, user: &User) -> Reply<Figures> {
+    match tx.caller(user.id).await? {
+        Some(caller) => Ok(caller.figures),
+        None => Ok(figures::of_agent(&mut **tx, user.id).await?),
+    }
 }
 
 /// A user by name, when they are still there.

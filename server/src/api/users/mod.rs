@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 pub(crate) use change::UserPatch;
 pub(crate) use list::{UserQuery, listed};
-pub(crate) use view::{Person, UserView, UsersAnswer};
+pub(crate) use view::{Person, UserView, UsersAnswer, percentage};
 
 use crate::state::Shared;
 

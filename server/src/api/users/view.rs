@@ -1,6 +1,7 @@
 //! Users as clients see them. The spelling is the documents': `country_code` and `reporting_to` of 000, `_id` and `isActive` of 003.
 
 use chrono::{DateTime, Utc};
+use dialplane_core::lead::AgentLeads;
 use dialplane_core::people::{Figures, User};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,7 +45,7 @@ pub(crate) struct UserView {
     performance: Option<Performance>,
 }
 
-/// What an agent's calls add up to (document 003).
+/// What somebody's calls and leads add up to (document 003).
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Performance {
@@ -52,11 +53,17 @@ pub(crate) struct Performance {
     total_calls: u64,
     /// Ended calls in which somebody was talked to.
     successful_calls: u64,
+    /// Leads that are theirs.
+    total_leads: u64,
+    /// Of those, converted ones.
+    converted_leads: u64,
     /// Successful calls of a hundred, with two decimals.
     success_rate: f64,
+    /// Converted leads of a hundred, with two decimals.
+    conversion_rate: f64,
 }
 
-/// [`Performance`] as the description has it within a user: of those who take calls only.
+/// [`Performance`] as the description has it within a user: of lists only.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[allow(dead_code)]
@@ -65,20 +72,34 @@ struct PerformanceOfSome {
     total_calls: Option<u64>,
     /// Ended calls in which somebody was talked to.
     successful_calls: Option<u64>,
+    /// Leads that are theirs.
+    total_leads: Option<u64>,
+    /// Of those, converted ones.
+    converted_leads: Option<u64>,
     /// Successful calls of a hundred, with two decimals.
     success_rate: Option<f64>,
+    /// Converted leads of a hundred, with two decimals.
+    conversion_rate: Option<f64>,
 }
 
 impl Performance {
     /// The performance that figures show.
-    pub(crate) fn of(figures: &Figures) -> Self {
-        let rate = figures.connected_calls as f64 / figures.total_calls.max(1) as f64 * 100.0;
+    pub(crate) fn of(calls: &Figures, leads: &AgentLeads) -> Self {
         Self {
-            total_calls: figures.total_calls,
-            successful_calls: figures.connected_calls,
-            success_rate: (rate * 100.0).round() / 100.0,
+            total_calls: calls.total_calls,
+            successful_calls: calls.connected_calls,
+            total_leads: leads.total,
+            converted_leads: leads.converted,
+            success_rate: percentage(calls.connected_calls, calls.total_calls),
+            conversion_rate: percentage(leads.converted, leads.total),
         }
     }
+}
+
+/// How many of a hundred, with two decimals; nothing of nothing.
+pub(crate) fn percentage(part: u64, whole: u64) -> f64 {
+    let rate = part as f64 / whole.max(1) as f64 * 100.0;
+    (rate * 100.0).round() / 100.0
 }
 
 impl UserView {
@@ -107,9 +128,9 @@ impl UserView {
         }
     }
 
-    /// The user with the figures of their calls.
-    pub(crate) fn with_figures(user: &User, figures: &Figures) -> Self {
-        Self { performance: Some(Performance::of(figures)), ..Self::of(user) }
+    /// The user with how they did.
+    pub(crate) fn with(user: &User, performance: Performance) -> Self {
+        Self { performance: Some(performance), ..Self::of(user) }
     }
 }
 
