@@ -73,6 +73,8 @@ kinds! {
     LeadNoteKind => LeadNoteId, "lead_note";
     /// What can come of a call.
     DispositionKind => DispositionId, "disposition";
+    /// A job.
+    JobKind => JobId, "job";
     /// A report of what somebody did.
     ReportKind => ReportId, "report";
     /// A domain event.

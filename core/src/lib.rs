@@ -62,6 +62,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod lead;
 pub mod meta;
 pub mod once;
@@ -72,6 +73,7 @@ pub mod queue;
 pub mod report;
 pub mod scope;
 pub mod search;
+pub mod sheet;
 pub mod store;
 
 pub use engine::{Command, Context, Engine};

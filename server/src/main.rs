@@ -13,6 +13,7 @@ mod live;
 mod problem;
 mod recordings;
 mod settings;
+mod sheets;
 mod state;
 mod storage;
 mod telephony;

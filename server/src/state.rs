@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use dialplane_core::Engine;
 use dialplane_core::engine::CommitObserver;
-use dialplane_core::event::Envelope;
+use dialplane_core::event::{Envelope, Event};
 use dialplane_core::people::session::SessionLife;
 use dialplane_core::store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -59,6 +59,8 @@ pub(crate) struct App {
     pub(crate) meta: Meta,
     /// Wakes the delivery of events.
     pub(crate) outbox: Arc<Notify>,
+    /// Wakes whoever runs queued jobs.
+    pub(crate) jobs: Arc<Notify>,
     /// Counts the changes that call control must know of.
     pub(crate) directory: Arc<DirectoryWatch>,
     pub(crate) metrics: PrometheusHandle,
@@ -75,9 +77,10 @@ impl std::fmt::Debug for App {
     }
 }
 
-/// Wakes the outbox and call control when a command has emitted events, and forgets reports that they change.
+/// Wakes the outbox, jobs and call control when a command has emitted events, and forgets reports that they change.
 struct Waker {
     outbox: Arc<Notify>,
+    jobs: Arc<Notify>,
     directory: Arc<DirectoryWatch>,
     answers: Arc<Answers>,
 }
@@ -85,6 +88,9 @@ struct Waker {
 impl CommitObserver for Waker {
     fn committed(&self, events: &[Envelope]) {
         self.outbox.notify_one();
+        if events.iter().any(|event| matches!(event.event, Event::JobQueued { .. })) {
+            self.jobs.notify_one();
+        }
         self.directory.committed(events);
         self.answers.committed(events);
     }
@@ -99,10 +105,15 @@ impl App {
         metrics: PrometheusHandle,
     ) -> Shared {
         let outbox = Arc::new(Notify::new());
+        let jobs = Arc::new(Notify::new());
         let directory = Arc::new(DirectoryWatch::default());
         let answers = Arc::new(Answers::default());
-        let waker =
-            Waker { outbox: Arc::clone(&outbox), directory: Arc::clone(&directory), answers: Arc::clone(&answers) };
+        let waker = Waker {
+            outbox: Arc::clone(&outbox),
+            jobs: Arc::clone(&jobs),
+            directory: Arc::clone(&directory),
+            answers: Arc::clone(&answers),
+        };
         let signing = settings.jwt_secret.as_ref().unwrap_or(&secrets.jwt);
         Arc::new(Self {
             engine: Engine::on(store).with_observer(Arc::new(waker)),
@@ -119,6 +130,7 @@ impl App {
             live: Hub::default(),
             meta: Meta::new(&settings.meta),
             outbox,
+            jobs,
             directory,
             metrics,
             started: Instant::now(),

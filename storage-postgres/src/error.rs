@@ -30,7 +30,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 38] = [
+const IDENTITIES: [(&str, &str, &str); 40] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -63,6 +63,8 @@ const IDENTITIES: [(&str, &str, &str); 38] = [
     ("lead_profiles_pkey", "lead_profile", "user"),
     ("dispositions_pkey", "disposition", "id"),
     ("dispositions_code", "disposition", "code"),
+    ("jobs_pkey", "job", "id"),
+    ("jobs_running", "job", "company"),
     ("carrier_calls_pkey", "carrier_call", "call"),
     ("carrier_calls_sid", "carrier_call", "sid"),
     ("recordings_pkey", "recording", "id"),

@@ -249,6 +249,25 @@ fn update(lead: &Lead) -> Result<Statement<'_>, StoreError> {
     Ok(bound)
 }
 
+/// The list of the leads that a filter keeps.
+fn narrowed(scope: Scope, filter: &LeadFilter) -> List {
+    let mut list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", scope)
+        .equal("status", filter.status.map(|status| status.as_str()))
+        .equal("source", filter.source.as_ref().map(|source| source.as_str().to_owned()))
+        .equal("priority", filter.priority.map(Priority::as_str))
+        .equal("quality", filter.quality.map(Quality::as_str))
+        .equal("assigned_to", bare(filter.agent))
+        .when(filter.assigned == Some(true), "assigned_to IS NOT NULL")
+        .when(filter.assigned == Some(false), "assigned_to IS NULL")
+        .compare("created_at", " >= ", filter.from.map(instant_bound))
+        .compare("created_at", " < ", filter.to.map(instant_bound))
+        .compare("id", " < ", bare(filter.before));
+    if let Some(wanted) = &filter.text {
+        list = list.contains("search", text(wanted).into_owned());
+    }
+    list
+}
+
 /// The total of the list without a filter: what the company has, without the leads that a cursor has passed.
 fn unfiltered_total(scope: Scope, before: Option<LeadId>) -> QueryBuilder<Postgres> {
     let mut sql = QueryBuilder::new("SELECT greatest(0, (");
@@ -328,26 +347,18 @@ impl<L: Link> LeadStore for PgRepo<L> {
     }
 
     async fn leads(&mut self, filter: &LeadFilter, page: Page) -> Result<Listing<Lead>, StoreError> {
-        let mut list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", self.scoped_to())
-            .equal("status", filter.status.map(|status| status.as_str()))
-            .equal("source", filter.source.as_ref().map(|source| source.as_str().to_owned()))
-            .equal("priority", filter.priority.map(Priority::as_str))
-            .equal("quality", filter.quality.map(Quality::as_str))
-            .equal("assigned_to", bare(filter.agent))
-            .when(filter.assigned == Some(true), "assigned_to IS NOT NULL")
-            .when(filter.assigned == Some(false), "assigned_to IS NULL")
-            .compare("created_at", " >= ", filter.from.map(instant_bound))
-            .compare("created_at", " < ", filter.to.map(instant_bound))
-            .compare("id", " < ", bare(filter.before));
-        if let Some(wanted) = &filter.text {
-            list = list.contains("search", text(wanted).into_owned());
-        }
+        let list = narrowed(self.scoped_to(), filter);
         let unfiltered = LeadFilter { before: filter.before, ..LeadFilter::default() };
         if *filter == unfiltered {
             let mut total = unfiltered_total(self.scoped_to(), filter.before);
             return self.listing_of(list, page, total.build(), read).await;
         }
         self.listing(list, page, read).await
+    }
+
+    async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
+        let list = narrowed(self.scoped_to(), filter);
+        self.all(list.page(0, u64::from(limit)).build()).await?.iter().map(read).collect()
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

@@ -36,6 +36,7 @@ mod error;
 mod extension;
 mod figures;
 mod inbound_route;
+mod job;
 mod lead;
 mod lead_figures;
 mod lead_routing;

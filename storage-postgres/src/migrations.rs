@@ -7,6 +7,7 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "leads", include_str!("../migrations/0003_leads.sql")),
     (4, "call_days", include_str!("../migrations/0004_call_days.sql")),
     (5, "requests_and_audit", include_str!("../migrations/0005_requests_and_audit.sql")),
+    (7, "jobs", include_str!("../migrations/0007_jobs.sql")),
     (8, "reports", include_str!("../migrations/0008_reports.sql")),
     (9, "carriers", include_str!("../migrations/0009_carriers.sql")),
     (10, "meta", include_str!("../migrations/0010_meta.sql")),

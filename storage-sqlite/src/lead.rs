@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use dialplane_core::id::{CompanyId, LeadId};
 use dialplane_core::lead::{Lead, LeadNote};
 use dialplane_core::phone::E164;
+use dialplane_core::scope::Scope;
 use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, Repo as _, SharedContact, StoreError};
 use sqlx::AssertSqlSafe;
 
@@ -129,6 +130,28 @@ fn phone(row: &mut Fields<'_>) -> Result<Option<E164>, StoreError> {
     row.word("phone", E164::from_stored).map(Some)
 }
 
+/// The conditions of a list.
+fn narrowed(scope: Scope, filter: &LeadFilter) -> Filter {
+    let mut rows = Filter::of(scope, "company_id");
+    rows.text("status = ", filter.status.map(|status| status.as_str().to_owned()));
+    rows.text("source = ", filter.source.as_ref().map(|source| source.as_str().to_owned()));
+    rows.text("priority = ", filter.priority.map(|priority| priority.as_str().to_owned()));
+    rows.text("quality = ", filter.quality.map(|quality| quality.as_str().to_owned()));
+    rows.id("assigned_to = ", filter.agent);
+    match filter.assigned {
+        Some(true) => rows.holds("assigned_to IS NOT NULL"),
+        Some(false) => rows.holds("assigned_to IS NULL"),
+        None => {}
+    }
+    rows.number("created_at >= ", filter.from.map(|at| at.timestamp_micros()));
+    rows.number("created_at < ", filter.to.map(|at| at.timestamp_micros()));
+    if let Some(text) = &filter.text {
+        rows.text("instr(search, ", Some(text.clone())).close(") > 0");
+    }
+    rows.id("id < ", filter.before);
+    rows
+}
+
 fn read_note(row: &mut Fields<'_>) -> Result<LeadNote, StoreError> {
     Ok(LeadNote {
         id: row.id("id")?,
@@ -241,24 +264,13 @@ impl LeadStore for SqliteRepo<'_> {
             let query = self.scoped(&NEWEST).bind(page.limit).bind(stored(page.offset));
             return self.fetch(query).await?.listing(TABLE, read);
         }
-        let mut rows = Filter::of(self.scope(), "company_id");
-        rows.text("status = ", filter.status.map(|status| status.as_str().to_owned()));
-        rows.text("source = ", filter.source.as_ref().map(|source| source.as_str().to_owned()));
-        rows.text("priority = ", filter.priority.map(|priority| priority.as_str().to_owned()));
-        rows.text("quality = ", filter.quality.map(|quality| quality.as_str().to_owned()));
-        rows.id("assigned_to = ", filter.agent);
-        match filter.assigned {
-            Some(true) => rows.holds("assigned_to IS NOT NULL"),
-            Some(false) => rows.holds("assigned_to IS NULL"),
-            None => {}
-        }
-        rows.number("created_at >= ", filter.from.map(|at| at.timestamp_micros()));
-        rows.number("created_at < ", filter.to.map(|at| at.timestamp_micros()));
-        if let Some(text) = &filter.text {
-            rows.text("instr(search, ", Some(text.clone())).close(") > 0");
-        }
-        rows.id("id < ", filter.before);
+        let rows = narrowed(self.scope(), filter);
         self.fetch(rows.listing(TABLE, columns!(), "id", page)).await?.listing(TABLE, read)
+    }
+
+    async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
+        let query = narrowed(self.scope(), filter).newest(TABLE, columns!(), "id", limit);
+        self.fetch(query).await?.all(TABLE, read)
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

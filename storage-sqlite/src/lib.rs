@@ -24,6 +24,7 @@ mod error;
 mod extension;
 mod figures;
 mod inbound_route;
+mod job;
 mod lead;
 mod lead_figures;
 mod lead_routing;

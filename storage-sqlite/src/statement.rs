@@ -431,6 +431,13 @@ impl Filter {
         self.listing_of(&count, table, columns, key, page)
     }
 
+    /// The statement: the newest rows by `key`, and no count.
+    pub(crate) fn newest(self, table: &str, columns: &'static str, key: &'static str, limit: u32) -> Query<'static> {
+        let (conditions, last) = (&self.conditions, self.values.len() + 1);
+        let text = format!("SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{last}");
+        self.query(text).bind(limit)
+    }
+
     /// The same with another statement for the count.
     pub(crate) fn listing_of(
         self,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Envelope, Event};
 use crate::id::{CompanyId, QueueId, UserId};
+use crate::job::JobKind;
 use crate::people::RoleKind;
 
 /// Somebody who follows a company's events.
@@ -91,6 +92,11 @@ impl Event {
             | Self::LeadDeleted { .. }
             | Self::LeadSettingsUpdated {}
             | Self::MetaSettingsUpdated {} => lead([None; 2]),
+            Self::JobQueued { kind, .. } | Self::JobProgress { kind, .. } | Self::JobFinished { kind, .. } => {
+                match kind {
+                    JobKind::LeadImport => lead([None; 2]),
+                }
+            }
             Self::CompanyCreated {}
             | Self::CompanyUpdated {}
             | Self::CallersSynced { .. }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call::CallStatus;
-use crate::id::{CallId, ClientId, CompanyId, EventId, LeadId, NumberId, QueueId, ReportId, UserId};
+use crate::id::{CallId, ClientId, CompanyId, EventId, JobId, LeadId, NumberId, QueueId, ReportId, UserId};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -353,6 +353,44 @@ pub enum Event {
     /// How leads are routed and scored changed, or what can come of a call.
     #[serde(rename = "lead_settings.updated")]
     LeadSettingsUpdated {},
+    /// A job waits for its turn.
+    #[serde(rename = "job.queued")]
+    JobQueued {
+        /// Which.
+        job: JobId,
+        /// What it does.
+        kind: crate::job::JobKind,
+    },
+    /// A job has come forward; told once a second at most.
+    #[serde(rename = "job.progress")]
+    JobProgress {
+        /// Which.
+        job: JobId,
+        /// What it does.
+        kind: crate::job::JobKind,
+        /// Items in all.
+        total: u64,
+        /// Items that are done.
+        done: u64,
+        /// What became of them.
+        counts: crate::job::JobCounts,
+    },
+    /// A job has ended.
+    #[serde(rename = "job.finished")]
+    JobFinished {
+        /// Which.
+        job: JobId,
+        /// What it did.
+        kind: crate::job::JobKind,
+        /// How: done, failed or cancelled.
+        state: crate::job::JobState,
+        /// Items in all.
+        total: u64,
+        /// Items that are done.
+        done: u64,
+        /// What became of them.
+        counts: crate::job::JobCounts,
+    },
     /// How the company is connected to Meta changed.
     #[serde(rename = "meta_settings.updated")]
     MetaSettingsUpdated {},
@@ -464,6 +502,9 @@ impl Event {
             Self::ReportCreated { .. } => "report.created",
             Self::ReportUpdated { .. } => "report.updated",
             Self::LeadSettingsUpdated {} => "lead_settings.updated",
+            Self::JobQueued { .. } => "job.queued",
+            Self::JobProgress { .. } => "job.progress",
+            Self::JobFinished { .. } => "job.finished",
             Self::MetaSettingsUpdated {} => "meta_settings.updated",
         }
     }

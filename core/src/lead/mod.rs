@@ -6,6 +6,7 @@ mod change;
 pub mod disposition;
 pub mod figures;
 pub mod hours;
+pub mod import;
 pub mod profile;
 mod record;
 pub mod routing;
@@ -19,6 +20,7 @@ pub use change::{At, LeadChange, NewLead, Owner};
 pub use disposition::{Disposition, DispositionRefused, DispositionSettings};
 pub use figures::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
 pub use hours::WorkingHours;
+pub use import::{ImportPlan, ImportRefused, ImportRow, OnDuplicate};
 pub use profile::{LeadProfile, LeadProfileSettings};
 pub use record::{
     Cents, CustomFields, FIELD_NAME_MAX, FIELD_TEXT_MAX, FIELDS_MAX, Lead, LeadNote, LeadOrigin, Needs, TAGS_MAX,

@@ -35,6 +35,9 @@ pub trait LeadStore: Send {
     async fn lead_for_update(&mut self, id: LeadId) -> Result<Option<Lead>, StoreError>;
     /// Lists leads, newest first.
     async fn leads(&mut self, filter: &LeadFilter, page: Page) -> Result<Listing<Lead>, StoreError>;
+    /// The newest leads that the filter keeps, newest first, at most `limit`, without counting the others: for whoever goes through
+    /// all of them by [`LeadFilter::before`].
+    async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError>;
     /// Leads with this number or this e-mail address, which is in lower case; newest first, at most 100.
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError>;
     /// Numbers and then addresses that several leads of a company share, in their order; at most `limit` of each.

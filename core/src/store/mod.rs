@@ -30,6 +30,7 @@ pub mod conformance;
 mod crm;
 mod figures;
 mod filter;
+mod job;
 mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
@@ -48,6 +49,7 @@ pub use figures::CallFigureStore;
 pub use filter::{
     CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter,
 };
+pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
@@ -70,7 +72,7 @@ pub enum StoreError {
         /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
-        /// `company`, `code`, `page`, `period`.
+        /// `company`, `code`, `page`, `period`, `row`.
         constraint: &'static str,
     },
     /// The row changed since it was read, or is gone.
@@ -159,6 +161,7 @@ pub trait Repo:
     + LeadRoutingStore
     + LeadFiguresStore
     + DispositionStore
+    + JobStore
     + MetaStore
     + ReportStore
     + RequestStore

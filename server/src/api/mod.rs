@@ -12,6 +12,8 @@ mod dashboard;
 mod dispositions;
 mod extensions;
 mod inbound_routes;
+mod jobs;
+mod lead_files;
 mod leads;
 mod officers;
 mod openapi;
@@ -62,6 +64,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(calls::routes())
         .merge(audit::routes())
         .merge(leads::routes())
+        .merge(lead_files::routes())
+        .merge(jobs::routes())
         .merge(dispositions::routes())
         .merge(officers::routes())
         .merge(analytics::routes())

@@ -1,9 +1,11 @@
-//! Work that goes on beside requests: delivering events, handing them to live streams, writing the reports of the day, clearing
-//! away what has had its time.
+//! Work that goes on beside requests: delivering events, handing them to live streams, running queued jobs, writing the reports
+//! of the day, clearing away what has had its time.
 
+mod lead_import;
 mod leads;
 mod outbox;
 mod purge;
+mod queue;
 mod reports;
 
 use tokio::task::JoinSet;
@@ -20,6 +22,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(queue::run(Shared::clone(app), stop.clone()));
     jobs.spawn(meta::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));
     if let Some(carrier) = app.twilio.get() {

@@ -11,6 +11,8 @@ use crate::http::idempotency;
 use crate::state::{App, Shared};
 
 const EVERY: Duration = Duration::from_secs(3_600);
+/// How long jobs that have ended are kept, with the rows they refused.
+const JOBS_KEPT: TimeDelta = TimeDelta::days(30);
 /// Files of exports live minutes, not days.
 const EXPORTS_EVERY: Duration = Duration::from_secs(300);
 /// Events that are cleared at a time: others write in between.
@@ -53,10 +55,11 @@ async fn clear(app: &App) -> Result<(), StoreError> {
     let mut tx = begin(app).await?;
     let sessions = tx.purge_sessions(now).await?;
     let requests = tx.purge_requests(now - idempotency::LIFE).await?;
+    let jobs = tx.purge_jobs(now - JOBS_KEPT).await?;
     tx.commit().await?;
     let events = clear_events(app).await?;
-    if sessions + requests + events > 0 {
-        tracing::info!(sessions, requests, events, "cleared what has had its time");
+    if sessions + requests + jobs + events > 0 {
+        tracing::info!(sessions, requests, jobs, events, "cleared what has had its time");
     }
     Ok(())
 }

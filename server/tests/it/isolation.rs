@@ -18,7 +18,7 @@ use dialplane_core::{Actor, Engine};
 use dialplane_storage_sqlite::SqliteStore;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, PASSWORD, Person, Server};
+use crate::support::{Answer, PASSWORD, Person, Server, answer};
 
 /// A text of company Alpha's that nobody outside may ever read.
 const MARKER: &str = "AlphaSecretMarker";
@@ -212,6 +212,10 @@ impl World {
                 let body = json!({"userId": self.worker.id, "reportDate": day(n), "notes": MARKER});
                 self.make("/api/reports", body, "report").await
             }
+            _ if path.starts_with("/api/jobs/") => {
+                let job = self.import(&self.admin.token.clone()).await;
+                job.body["job"]["id"].as_str().unwrap().to_owned()
+            }
             _ if path.starts_with("/api/leads/{id}") => self.lead().await,
             _ if path.starts_with("/api/dispositions/") => {
                 self.make("/api/dispositions", json!({"code": format!("c{n}"), "label": MARKER}), "disposition").await
@@ -273,6 +277,13 @@ impl World {
         Answer { status, headers, text, body: Value::Null }
     }
 
+    /// Sends a file of one lead in.
+    async fn import(&mut self, token: &str) -> Answer {
+        let text = format!("name,phone\n{MARKER},+1707555{:04}\n", self.next());
+        let path = format!("/api/leads/import?fileName={MARKER}");
+        answer(self.server.request("POST", &path, token).header("content-type", "text/csv").body(text)).await
+    }
+
     async fn ask(&mut self, method: &str, path: &str, person: Option<&Person>) -> Answer {
         let mut url = path.to_owned();
         if let (Some(from), Some(to)) = (path.find('{'), path.find('}')) {
@@ -283,7 +294,11 @@ impl World {
             // A stream that has begun has no end; what it carries is tested with the streams.
             return self.opened(path, person).await;
         }
-        self.server.call(method, &url, person.map_or("", |person| &person.token), body).await
+        let token = person.map_or("", |person| &person.token);
+        if path == "/api/leads/import" {
+            return self.import(token).await;
+        }
+        self.server.call(method, &url, token, body).await
     }
 }
 

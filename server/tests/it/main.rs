@@ -14,6 +14,7 @@ mod first_run;
 mod graph;
 mod idempotency;
 mod isolation;
+mod lead_import;
 mod leads;
 mod leads_bad_input;
 mod leads_routing;

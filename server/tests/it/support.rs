@@ -20,6 +20,7 @@ pub(crate) struct Server {
     pub(crate) setup: Option<String>,
     pub(crate) directory: TempDir,
     pub(crate) http: Client,
+    environment: Vec<(String, String)>,
     /// Dropped after the server, when it has one.
     _database: Option<Database>,
 }
@@ -54,6 +55,22 @@ pub(crate) fn output(directory: &Path, arguments: &[&str], environment: &[(&str,
     command(directory).args(arguments).envs(environment.iter().copied()).output().unwrap()
 }
 
+/// Starts the binary: its process, and what it says once it is ready.
+fn spawn(directory: &Path, environment: &[(String, String)], log: Stdio) -> (Child, Value) {
+    let mut child = command(directory)
+        .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
+        .env("DIALPLANE_LOG", "warn")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let ready = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+    (child, ready)
+}
+
 impl Server {
     /// A server on an empty directory, without rate limits.
     pub(crate) fn start() -> Self {
@@ -74,26 +91,26 @@ impl Server {
     pub(crate) fn start_logged(directory: TempDir, environment: &[(&str, &str)], log: Stdio) -> Self {
         // The client is built with TLS, as the server's own is, and wants to know by whom; an error says that it knows.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let mut child = command(directory.path())
-            .args(["--json", "--http", "127.0.0.1:0", "--sip", "127.0.0.1:0"])
-            .env("DIALPLANE_LOG", "warn")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not ready: {line}"));
+        let environment: Vec<_> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let (child, ready) = spawn(directory.path(), &environment, log);
         let setup = ready["setup"].as_str().map(str::to_owned);
-        Self {
-            child,
-            base: format!("http://{}", ready["http"].as_str().unwrap()),
-            setup,
-            directory,
-            http: Client::new(),
-            _database: None,
-        }
+        let base = format!("http://{}", ready["http"].as_str().unwrap());
+        Self { child, base, setup, directory, http: Client::new(), environment, _database: None }
+    }
+
+    /// Ends the process by a signal, such as `-KILL`, and waits until it has ended.
+    pub(crate) fn end(&mut self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.wait();
+    }
+
+    /// Starts the server again where it was.
+    pub(crate) fn start_again(&mut self) {
+        let (child, ready) = spawn(self.directory.path(), &self.environment, Stdio::inherit());
+        self.base = format!("http://{}", ready["http"].as_str().unwrap());
+        self.child = child;
     }
 
     /// A server on each kind of database, without rate limits.

@@ -7,6 +7,7 @@ use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::id::{LeadId, UserId};
+pub use crate::lead::OnDuplicate;
 use crate::lead::{
     Candidate, Decision, Lead, LeadChange, LeadDecision, LeadNote, LeadOrigin, LeadRefused, LeadStatus, Needs, NewLead,
     Owner, Strategy,
@@ -14,18 +15,6 @@ use crate::lead::{
 use crate::people::RoleKind;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
-
-/// What to do with a lead whose telephone number or e-mail address another one has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum OnDuplicate {
-    /// Take it in all the same.
-    #[default]
-    Create,
-    /// Leave it out.
-    Skip,
-    /// Write what is new about it onto the newest lead with the same contact.
-    Update,
-}
 
 /// What became of a lead that was to be taken in.
 #[derive(Debug, Clone, PartialEq)]

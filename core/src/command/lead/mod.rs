@@ -1,6 +1,6 @@
 //! Leads: taking them in, giving them to people, working on them, merging and selling them.
 //!
-//! Everybody locks the company's routing first, then leads in order of id, and adds to the figures last, in their order: nobody
+//! Everybody locks the company's routing first (an import its job before it), then leads in order of id, and adds to the figures last, in their order: nobody
 //! waits in a circle.
 
 mod bulk;
@@ -9,6 +9,7 @@ mod change;
 mod create;
 mod desk;
 mod disposition;
+mod import;
 mod merge;
 mod route;
 mod settings;
@@ -20,6 +21,7 @@ pub use create::{CreateLead, CreateLeads, Created, OnDuplicate, Outcome, Preview
 pub(super) use desk::own;
 pub(super) use disposition::first_dispositions;
 pub use disposition::{CreateDisposition, DeleteDisposition, UpdateDisposition};
+pub use import::{ImportLeads, ReadRow};
 pub use merge::{MERGE_MAX, MergeLeads};
 pub use route::{RETURNS_MAX, RouteLeads};
 pub use settings::{UpdateLeadProfile, UpdateLeadSettings};

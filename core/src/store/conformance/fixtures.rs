@@ -12,6 +12,7 @@ use crate::client::{Client, ClientNote, ClientProfile};
 use crate::company::Company;
 use crate::event::{Envelope, Event};
 use crate::id::{CompanyId, Id, IdSource, SeededIds, UserId};
+use crate::job::{Job, JobKind};
 use crate::lead::{At, Disposition, DispositionSettings, Lead, LeadNote, NewLead, ScoreWeights};
 use crate::people::password::TokenHash;
 use crate::people::session::SessionLife;
@@ -317,6 +318,12 @@ impl Rows {
             is_active: true,
         };
         Disposition { id: self.id(), company, settings, version: 1, created_at: self.now(), updated_at: self.now() }
+    }
+
+    /// A job of three items that waits.
+    pub(super) fn job(&self, company: CompanyId) -> Job {
+        let (params, total) = (serde_json::json!({"file": UNICODE}), 3);
+        Job::queued(self.id(), company, JobKind::LeadImport, (params, total), None, self.now())
     }
 
     pub(super) fn call_event(&self, call: &Call, seq: u32) -> CallEvent {

@@ -213,6 +213,8 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
         let page = read!(store, scope, tx => tx.leads(&filter, Page::number(2, 5)).await.unwrap());
         let second: Vec<Lead> = expected.iter().skip(5).take(5).cloned().collect();
         assert_eq!((page.total, page.items), (expected.len() as u64, second), "{filter:?}");
+        let newest = read!(store, scope, tx => tx.newest_leads(&filter, 7).await.unwrap());
+        assert_eq!(newest, expected.into_iter().take(7).collect::<Vec<_>>(), "{filter:?}");
     }
 }
 

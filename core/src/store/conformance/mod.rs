@@ -51,6 +51,7 @@ pub mod figures;
 pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
+pub mod jobs;
 pub mod lead_figures;
 pub mod lead_routing;
 pub mod leads;
@@ -253,6 +254,14 @@ macro_rules! conformance_suite {
                 dispositions_read_back_and_are_replaced,
                 a_code_is_taken_once_in_its_company,
                 another_companys_dispositions_are_absent,
+            }
+            jobs {
+                a_job_reads_back_with_what_it_works_on,
+                one_job_of_a_company_runs_at_a_time,
+                a_job_is_taken_once,
+                refused_items_come_in_their_order,
+                jobs_are_narrowed_and_cleared_away,
+                another_companys_jobs_are_absent,
             }
             reports {
                 a_report_reads_back_and_is_replaced_by_its_next_version_only,

@@ -78,6 +78,19 @@ impl LeadStore for Unit<'_> {
         })
     }
 
+    async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
+        let leads = &self.state().leads;
+        let keep = |lead: &&Arc<Lead>| self.sees(lead.company) && matches(filter, lead);
+        let take = |lead: &Arc<Lead>| Lead::clone(lead);
+        Ok(match filter.before {
+            Some(before) => {
+                let older = leads.before(&before).rev().map(|(_, lead)| lead);
+                older.filter(keep).take(limit as usize).map(take).collect()
+            }
+            None => leads.values().rev().filter(keep).take(limit as usize).map(take).collect(),
+        })
+    }
+
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
         let same = |lead: &&Arc<Lead>| {
             let own = lead.email.as_ref().map(|email| email.expose().as_str());

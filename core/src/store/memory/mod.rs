@@ -14,6 +14,7 @@ mod extension;
 mod figures;
 mod gate;
 mod inbound;
+mod job;
 mod lead;
 mod lead_figures;
 mod lead_routing;

@@ -13,8 +13,9 @@ use crate::company::Company;
 use crate::event::Envelope;
 use crate::id::{
     AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, ReportId, SessionId, TrunkId, UserId,
+    InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, ReportId, SessionId, TrunkId, UserId,
 };
+use crate::job::{Job, JobFault};
 use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
 use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
@@ -98,6 +99,10 @@ pub(super) struct State {
     pub(super) dispositions: Map<DispositionId, Arc<Disposition>>,
     pub(super) disposition_codes: Map<(CompanyId, String), DispositionId>,
 
+    pub(super) jobs: Map<JobId, Arc<Job>>,
+    pub(super) job_inputs: Map<JobId, Arc<Vec<u8>>>,
+    pub(super) job_faults: Map<(JobId, u32), Arc<JobFault>>,
+
     pub(super) reports: Map<ReportId, Arc<Report>>,
     pub(super) report_periods: Map<(CompanyId, UserId, Period), ReportId>,
     pub(super) requests: Map<RequestKey, Arc<ClaimedRequest>>,
@@ -157,6 +162,8 @@ rows! {
     LeadRouting: "lead_routing", company, version;
     LeadProfile: "lead_profile", company, version;
     Disposition: "disposition", company, version;
+    Job: "job", company, version;
+    JobFault: "job_fault", company;
     MetaSettings: "meta_settings", company, version;
     MetaLead: "meta_lead", company;
     Report: "report", company, version;

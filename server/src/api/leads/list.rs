@@ -59,13 +59,24 @@ pub(crate) struct LeadQuery {
 }
 
 impl LeadQuery {
+    /// The filter of the store for what the actor may see: everything, or an agent's own.
+    ///
+    /// # Errors
+    /// 403 when an agent asks for somebody else's leads, 400 names what cannot be read.
+    pub(crate) fn visible_filter(self, authed: &Authed) -> Reply<LeadFilter> {
+        if !sees_all(authed) && self.assigned_to.is_some_and(|id| id != authed.user.id) {
+            return Err(Problem::forbidden());
+        }
+        self.filter(authed)
+    }
+
     fn filter(self, authed: &Authed) -> Reply<LeadFilter> {
-        let zone = authed.company.timezone;
         let text = self.q.map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty());
         if text.as_ref().is_some_and(|text| text.chars().count() > SEARCH_MAX) {
             return Err(Problem::field("q", "a search has at most 200 characters"));
         }
-        let Span { from, to } = dates::span(self.date_from.as_deref(), self.date_to.as_deref(), zone)?;
+        let Span { from, to } =
+            dates::span(self.date_from.as_deref(), self.date_to.as_deref(), authed.company.timezone)?;
         Ok(LeadFilter {
             status: self.status,
             source: self.source,
@@ -107,10 +118,7 @@ pub(crate) async fn list_leads(
     Params(paging): Params<Paging>,
 ) -> Reply<Json<LeadsAnswer>> {
     authed.demand(Permission::WorkLeads)?;
-    if !sees_all(&authed) && query.assigned_to.is_some_and(|id| id != authed.user.id) {
-        return Err(Problem::forbidden());
-    }
-    let filter = query.filter(&authed)?;
+    let filter = query.visible_filter(&authed)?;
     listed(&app, &authed, filter, paging).await
 }
 

@@ -2,7 +2,7 @@
 
 mod change;
 mod input;
-mod list;
+pub(crate) mod list;
 mod many;
 mod profile;
 mod routing;

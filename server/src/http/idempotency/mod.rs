@@ -93,7 +93,7 @@ pub(crate) async fn layer(State(app): State<Shared>, request: Request, next: Nex
 
 async fn once(app: Shared, keyed: Keyed, authed: &Authed, request: Request, next: Next) -> Reply<Response> {
     let (mut parts, body) = request.into_parts();
-    let limit = if parts.uri.path().ends_with("/bulk-upload") {
+    let limit = if ["/bulk-upload", "/leads/import"].iter().any(|upload| parts.uri.path().ends_with(upload)) {
         app.settings.max_upload_bytes.saturating_add(64 * 1024)
     } else {
         JSON_MAX
