@@ -62,12 +62,12 @@ impl Subject {
                 let mut columns =
                     vec![Column::new(if kind == ReportType::Daily { "Day" } else { "From" }, Kind::Day, 11)];
                 columns.extend((kind != ReportType::Daily).then_some(last));
-                columns.push(text("Person", 20));
-                columns.extend([count("Calls"), Column { width: 11, ..count("Completed") }, talk]);
+                columns.push(text("Person", 22));
+                columns.extend([count("Calls"), Column { width: 12, ..count("Completed") }, talk]);
                 columns.extend([count("Follow-ups"), count("Converted")].map(|column| Column { width: 12, ..column }));
                 columns.push(count("New leads"));
                 let stated = ["Stated calls", "Stated completed", "Stated follow-ups", "Stated converted"];
-                columns.extend(stated.map(|name| Column { width: 12, ..count(name) }));
+                columns.extend(stated.map(|name| Column { width: 11, ..count(name) }));
                 columns.extend([Column::new("Differs", Kind::Flag, 8), text("Notes", 32)]);
                 columns
             }
