@@ -61,7 +61,7 @@ fn measure(file: &[u8]) -> Result<(), BadSheet> {
     let mut left = UNPACKED_MAX as u64;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(|_| BadSheet::Damaged)?;
-        let name = part.name().to_ascii_lowercase();
+        let name = part.name().map_err(|_| BadSheet::Damaged)?.to_ascii_lowercase();
         if name.ends_with(".xml") || name.ends_with(".rels") {
             let size = std::io::copy(&mut part.take(left + 1), &mut std::io::sink()).map_err(|_| BadSheet::Damaged)?;
             left = left.checked_sub(size).ok_or(BadSheet::TooLarge)?;

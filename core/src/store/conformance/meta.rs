@@ -157,7 +157,7 @@ pub async fn a_delivery_is_added_once(store: &dyn Store) {
     write!(store, Scope::Company(other), tx => {
         assert_eq!(tx.meta_lead_for_update(company, "1").await.unwrap(), None);
         assert_stale(tx.set_meta_lead(&plain).await);
-        assert_out_of_scope(tx.insert_meta_leads(&[plain.clone()]).await);
+        assert_out_of_scope(tx.insert_meta_leads(std::slice::from_ref(&plain)).await);
     });
 }
 
