@@ -149,7 +149,7 @@ mod tests {
         };
         let lead = MetaLead::new(ids.id(now), arrival, now);
         assert_eq!(lead.due_at, Some(now));
-        let again = lead.clone().deferred("down".to_owned(), TimeDelta::seconds(2), now);
+        let again = lead.deferred("down".to_owned(), TimeDelta::seconds(2), now);
         assert_eq!((again.due_at, again.attempts), (Some(now + TimeDelta::seconds(2)), 1));
         let late = again.clone().deferred("down".to_owned(), TimeDelta::hours(1), now + TimeDelta::days(7));
         assert_eq!((late.due_at, late.attempts, late.fault.as_deref()), (None, 2, Some("down")));

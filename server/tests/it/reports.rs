@@ -4,7 +4,8 @@ use std::io::Cursor;
 use std::time::Duration;
 
 use calamine::{Data, Reader as _, Xlsx, open_workbook_from_rs};
-use chrono::{Days, NaiveDate, TimeDelta, Utc};
+use chrono::{Days, NaiveDate, TimeDelta};
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::people::User;
 use dialplane_core::scope::Actor;
 use dialplane_core::store::{Access, Store as _};
@@ -258,7 +259,8 @@ async fn a_workbook_has_typed_cells_and_sums_and_no_formula_of_anybody() {
         assert!(origin.starts_with("Alpha · 2024-01-15 to 2024-01-16 · America/New_York · made "), "{origin}");
         let names: Vec<String> = sheet.rows().nth(3).unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(names[..3], ["Began", "Person", "Direction"]);
-        let row = sheet.rows().find(|row| row[3].to_string() == "" && row[4] == Data::String("+12025550123".into()));
+        let row =
+            sheet.rows().find(|row| row[3].to_string().is_empty() && row[4] == Data::String("+12025550123".into()));
         let row = row.or_else(|| sheet.rows().find(|row| row[4] == Data::String("+12025550123".into()))).unwrap();
         let Data::DateTime(began) = &row[0] else { panic!("{row:?}") };
         assert_eq!(began.as_datetime().unwrap().to_string(), "2024-01-15 10:00:00");
@@ -491,7 +493,7 @@ async fn daily_reports_are_written_by_themselves_and_filled_in_by_the_person() {
     }
     let days: Vec<&str> =
         reports["reports"].as_array().unwrap().iter().map(|one| one["reportDate"].as_str().unwrap()).collect();
-    let today = Utc::now().with_timezone(&chrono_tz::America::New_York).date_naive();
+    let today = SystemClock.now().with_timezone(&chrono_tz::America::New_York).date_naive();
     let expected: Vec<String> =
         (1..=3).map(|back| format!("{}T00:00:00Z", today.checked_sub_days(Days::new(back)).unwrap())).collect();
     assert_eq!(days, expected);

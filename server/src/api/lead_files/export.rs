@@ -141,7 +141,7 @@ fn pages(
             }
             let rows = leads.iter().map(|lead| row(lead, &people)).collect();
             let more = leads.len() == PAGE as usize;
-            Ok(Some((rows, more.then(|| (LeadFilter { before: Some(last), ..filter }, people)))))
+            Ok(Some((rows, more.then_some((LeadFilter { before: Some(last), ..filter }, people)))))
         }
     })
 }

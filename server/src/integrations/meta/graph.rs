@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::id::CompanyId;
 use dialplane_core::lead::LeadOrigin;
 use dialplane_core::meta::{Arrival, MetaAnswers};
@@ -121,7 +122,7 @@ impl Graph {
         // The token goes into a header: addresses end up in the logs of proxies.
         let request = http.get(format!("{}/{id}?fields={fields}", self.base)).bearer_auth(token);
         let response = request.send().await.map_err(|error| Fault::of(unreached(&error)))?;
-        let (status, pause) = (response.status(), pause(&response, Utc::now()));
+        let (status, pause) = (response.status(), pause(&response, SystemClock.now()));
         let body = read(response).await?;
         let answer: Option<Value> = serde_json::from_slice(&body).ok();
         if status == StatusCode::OK {
