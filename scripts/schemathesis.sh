@@ -25,7 +25,8 @@ cleanup() {
 trap cleanup EXIT
 
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" --quiet --disable-pip-version-check install "schemathesis==$version"
+# Without a package index there is nothing to run: 77 says so.
+"$folder/venv/bin/pip" --quiet --disable-pip-version-check install "schemathesis==$version" || exit 77
 
 mkdir "$folder/run"
 (

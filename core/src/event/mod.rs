@@ -415,7 +415,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 39] = [
+    pub const NAMES: [&str; 45] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -454,7 +454,13 @@ impl Event {
         "lead.status_changed",
         "lead.converted",
         "lead.deleted",
+        "report.created",
+        "report.updated",
         "lead_settings.updated",
+        "job.queued",
+        "job.progress",
+        "job.finished",
+        "meta_settings.updated",
     ];
 
     /// The event's name, such as `call.ended`.

@@ -398,6 +398,8 @@ fn a_server_that_stops_lets_clients_come_again() {
     let ann = company.agent("ann");
     let mut sockets = Sockets::to(server.http);
     sockets.join("admin", company.token());
+    // A client that changes from polling to a WebSocket at this very moment hears no more than that the connection is gone.
+    assert_eq!(sockets.next("admin", "upgrade")[0], "websocket");
     server.terminate();
     assert_eq!(sockets.next("admin", "end")[0]["reason"], "stopping");
     assert_eq!(sockets.next("admin", "disconnect")[0], "transport close");

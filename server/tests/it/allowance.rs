@@ -52,7 +52,9 @@ async fn a_refused_country_and_an_agent_without_a_number_cost_nothing() {
         let refused = server.call("POST", "/api/calls/initiate", &agent.token, json!({"to": to})).await;
         assert_eq!((refused.status, &refused.body["code"]), (status, &json!(code)), "{}", refused.text);
     }
-    let missing = server.call("POST", "/api/calls/initiate", &agent.token, json!({"leadId": agent.id})).await;
+    let absent = server.call("POST", "/api/calls/initiate", &agent.token, json!({"leadId": agent.id})).await;
+    assert_eq!(absent.status, 404, "there is no such lead: {}", absent.text);
+    let missing = server.call("POST", "/api/calls/initiate", &agent.token, json!({"callType": "outbound"})).await;
     assert_eq!((missing.status, &missing.body["errors"][0]["field"]), (400, &json!("to")));
     assert_eq!(server.get("/api/phone-numbers/usage", &agent.token).await["totalCalls"], 0);
     let stranger = json!({"to": "+12025550199", "agentId": admin.id});

@@ -119,14 +119,16 @@ pub(crate) async fn meta_campaigns(
     authed: Authed,
     Params(query): Params<CompanyDayQuery>,
 ) -> Reply<Json<CampaignsAnswer>> {
-    let campaigns = campaigns(&app, &authed, &query).await?.into_iter().map(|one| CampaignView {
+    // Leads that name no campaign count in the stats only.
+    let campaigns = campaigns(&app, &authed, &query).await?.into_iter();
+    let named = campaigns.filter(|one| one.id.is_some() || one.name.is_some()).map(|one| CampaignView {
         conversion_rate: one.conversion_rate(),
         campaign_id: one.id,
         campaign_name: one.name,
         total_leads: one.leads,
         converted_leads: one.converted,
     });
-    Ok(Json(CampaignsAnswer::new(campaigns.collect())))
+    Ok(Json(CampaignsAnswer::new(named.collect())))
 }
 
 /// Leads that were delivered and that Meta has not told more about yet. For admins, managers and marketing.
