@@ -123,10 +123,8 @@ async fn settings_are_changed_in_part_checked_and_guarded() {
         let admin = server.set_up().await;
         let agent = agents(&server, &admin, 1).await.remove(0);
         let answer = server.call("GET", "/api/settings/leads", &admin.token, Value::Null).await;
-        assert_eq!(
-            (&answer.body["settings"]["strategy"], answer.headers["etag"].to_str().unwrap()),
-            (&json!("round_robin"), "\"1\"")
-        );
+        assert_eq!(answer.body["settings"]["strategy"], "round_robin");
+        assert!(answer.headers["etag"].to_str().unwrap().starts_with("\"1-"), "the version leads the tag");
         assert_problem(&server.call("GET", "/api/settings/leads", &agent.token, Value::Null).await, 403, "forbidden");
         let hours = json!({"monday": [{"from": "09:00", "to": "17:00"}]});
         let change = json!({"working_hours": hours, "returnAfterMinutes": 30, "scoreWeights": {"hot": 60}});
