@@ -90,11 +90,12 @@ async fn every_path_answers_head_as_get_and_options_with_what_it_takes() {
         assert!(allow.contains(&"OPTIONS"), "{path}: {allow:?}");
         if item.get("get").is_some() {
             assert!(allow.contains(&"HEAD"), "{path}: {allow:?}");
-            let get = server.call("GET", &concrete, &admin.token, Value::Null).await;
+            // The body is not read: that of a stream has no end.
+            let get = server.request("GET", &concrete, &admin.token).send().await.unwrap();
             let head = server.call("HEAD", &concrete, &admin.token, Value::Null).await;
-            assert_eq!((head.status, head.text.as_str()), (get.status, ""), "{path}");
-            assert_eq!(head.headers.get("etag"), get.headers.get("etag"), "{path}");
-            assert_eq!(head.headers.get("content-type"), get.headers.get("content-type"), "{path}");
+            assert_eq!((head.status, head.text.as_str()), (get.status().as_u16(), ""), "{path}");
+            assert_eq!(head.headers.get("etag"), get.headers().get("etag"), "{path}");
+            assert_eq!(head.headers.get("content-type"), get.headers().get("content-type"), "{path}");
         }
         let other = server.call("PATCH", &concrete, &admin.token, Value::Null).await;
         assert_problem(&other, 405, "method_not_allowed");
