@@ -42,9 +42,13 @@ fn instant(text: &str, of_day: &dyn Fn(Tz, NaiveDate) -> DateTime<Utc>, zone: Tz
     if let Ok(day) = text.parse::<NaiveDate>() {
         return Some(day).filter(|day| YEARS.contains(&day.year())).map(|day| of_day(zone, day));
     }
+    rfc3339(text).filter(|at| YEARS.contains(&at.year()))
+}
+
+/// Reads an instant of a query.
+pub(crate) fn rfc3339(text: &str) -> Option<DateTime<Utc>> {
     // A `+` of an offset that was not escaped arrives as a blank.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok()?.to_utc();
-    Some(instant).filter(|at| YEARS.contains(&at.year()))
+    DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok().map(|at| at.to_utc())
 }
 
 #[cfg(test)]

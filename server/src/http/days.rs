@@ -6,7 +6,7 @@ use dialplane_core::company::{end_of_day, local_day, start_of_day, timezone};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::dates::YEARS;
+use super::dates::{YEARS, rfc3339};
 use super::faults::Faults;
 use crate::problem::Reply;
 
@@ -68,9 +68,7 @@ pub(crate) struct DayRange {
 /// Reads a day, or the day of an instant.
 fn day(text: &str, zone: Tz) -> Option<NaiveDate> {
     let text = text.trim();
-    // A `+` of an offset that was not escaped arrives as a blank.
-    let instant = || DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
-    let day: Option<NaiveDate> = text.parse().ok().or_else(|| instant().map(|at| local_day(zone, at.to_utc())));
+    let day: Option<NaiveDate> = text.parse().ok().or_else(|| rfc3339(text).map(|at| local_day(zone, at)));
     day.filter(|day| YEARS.contains(&day.year()))
 }
 

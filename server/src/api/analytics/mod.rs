@@ -129,12 +129,10 @@ impl Asked {
 
 /// Officers by name; those whose account is gone by id only.
 async fn officers(tx: &mut Box<dyn Tx + '_>, ids: impl Iterator<Item = UserId>) -> Reply<BTreeMap<UserId, OfficerRef>> {
-    let mut officers = BTreeMap::new();
-    for id in ids {
-        if let std::collections::btree_map::Entry::Vacant(place) = officers.entry(id) {
-            let name = tx.user(id).await?.map(|user| user.name.into_inner());
-            place.insert(OfficerRef::new(id, name));
-        }
+    let mut officers: BTreeMap<UserId, OfficerRef> = ids.map(|id| (id, OfficerRef::new(id, None))).collect();
+    let known: Vec<UserId> = officers.keys().copied().collect();
+    for user in tx.users_by_ids(&known).await? {
+        officers.insert(user.id, OfficerRef::new(user.id, Some(user.name.into_inner())));
     }
     Ok(officers)
 }
