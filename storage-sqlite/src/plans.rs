@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::pool::{Options, open_writer};
 use crate::statement::{Filter, Scoped};
-use crate::{assignment, call, caller, carrier, meta, number, outbox, recording, session, user};
+use crate::{assignment, call, caller, carrier, lead, meta, number, outbox, recording, session, user};
 
 /// The steps of the plans of a text.
 async fn plans(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
@@ -69,6 +69,9 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
     }
     let steps = plans(&mut connection, meta::CLAIM.system).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "deliveries that are due: {steps:#?}");
+    let steps = plans(&mut connection, lead::KNOWN).await;
+    let contact = |column| steps.iter().filter(|step| step.contains(&format!("(company_id=? AND {column}=?)"))).count();
+    assert_eq!((contact("phone"), contact("email")), (2, 2), "{steps:#?}");
     let steps = plans(&mut connection, number::TAKEN).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "taken numbers: {steps:#?}");
     for usage in [&assignment::USAGE, &assignment::USAGE_OF] {
