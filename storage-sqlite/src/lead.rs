@@ -6,9 +6,10 @@ use dialplane_core::id::{CompanyId, LeadId};
 use dialplane_core::lead::{Lead, LeadNote};
 use dialplane_core::phone::E164;
 use dialplane_core::scope::Scope;
-use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, Repo as _, SharedContact, StoreError};
+use dialplane_core::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, Repo as _, SharedContact, StoreError};
 use sqlx::AssertSqlSafe;
 
+use crate::client::id_list;
 use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped, stored};
 use crate::tx::SqliteRepo;
 
@@ -38,6 +39,10 @@ const UPDATE: &str = "UPDATE leads SET name = ?3, email = ?4, phone = ?5, raw_ph
 // Notes and decisions go by the references of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM leads WHERE id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM leads WHERE id = ?2"]);
+
+pub(crate) const BY_IDS: Scoped = scoped!(
+    ["SELECT ", columns!(), " FROM leads WHERE id IN (SELECT unhex(value) FROM json_each(?2))"][" ORDER BY id"]
+);
 
 /// A page of all leads of the scope, whose number is kept.
 pub(crate) const NEWEST: Scoped = Scoped {
@@ -120,6 +125,14 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
         version: row.count("version")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
+    })
+}
+
+fn read_number(row: &mut Fields<'_>) -> Result<NumberLead, StoreError> {
+    Ok(NumberLead {
+        company: row.id("company_id")?,
+        number: row.word("phone", E164::from_stored)?,
+        lead: row.id("id")?,
     })
 }
 
@@ -271,6 +284,23 @@ impl LeadStore for SqliteRepo<'_> {
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
         let query = narrowed(self.scope(), filter).newest(TABLE, columns!(), "id", limit);
         self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fetch(self.scoped(&BY_IDS).bind(id_list(ids))).await?.all(TABLE, read)
+    }
+
+    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
+        let text = |pairs: &str| {
+            format!(
+                "SELECT company_id, phone, max(id) FROM leads WHERE phone IS NOT NULL \
+                 AND (company_id, phone) IN (VALUES {pairs}) GROUP BY company_id, phone ORDER BY company_id, phone"
+            )
+        };
+        self.of_numbers(numbers, text, TABLE, read_number).await
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

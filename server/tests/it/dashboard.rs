@@ -62,6 +62,23 @@ async fn the_dashboard_shows_what_leads_and_calls_add_up_to() {
         ]);
         assert_eq!(performance["leadSources"], sources);
 
+        // Of one person, and of other days.
+        let of = async |query: &str| {
+            let path = format!("/api/dashboard/performance?{query}");
+            server.get(&path, &admin.token).await["performance"].clone()
+        };
+        let of_bob = of(&format!("userId={}", bob.id)).await;
+        let only = json!([{"user": best[1]["user"], "calls": 2, "conversions": 0, "conversionRate": 0.0}]);
+        assert_eq!((&of_bob["topPerformers"], &of_bob["leadSources"]), (&only, &json!([])));
+        let past = of("dateFrom=2024-01-15&dateTo=2024-01-16").await;
+        let day = |date: &str| json!({"date": date, "calls": 0, "leads": 0, "conversions": 0});
+        let expected = json!({
+            "dailyStats": [day("2024-01-15"), day("2024-01-16")], "topPerformers": [], "leadSources": [],
+        });
+        assert_eq!(past, expected);
+        let today = days[29]["date"].as_str().unwrap();
+        assert_eq!(of(&format!("dateFrom={today}&dateTo={today}")).await["dailyStats"], json!([days[29]]));
+
         let spread = server.get("/api/dashboard/leads", &admin.token).await["leads"].clone();
         assert_eq!(keys(&spread), ["qualityDistribution", "sourceDistribution", "statusDistribution"]);
         let statuses = spread["statusDistribution"].as_array().unwrap();
