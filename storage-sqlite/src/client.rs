@@ -141,12 +141,22 @@ pub(crate) fn id_list<K>(ids: &[dialplane_core::id::Id<K>]) -> String {
     list(ids.iter().map(|id| id.as_uuid().simple().to_string()))
 }
 
+/// Goes by the key for each of the numbers that are asked for: in a list of pairs SQLite would look for them in all of the table.
+pub(crate) fn owners(pairs: &str) -> String {
+    format!(
+        "WITH asked (company_id, number) AS (VALUES {pairs}) \
+         SELECT a.company_id, a.number, min(n.client_id) AS client_id FROM asked a \
+         CROSS JOIN client_numbers n ON n.company_id = a.company_id AND n.number = a.number \
+         GROUP BY a.company_id, a.number ORDER BY a.company_id, a.number"
+    )
+}
+
 impl SqliteRepo<'_> {
     /// What a statement finds for pairs of a company and a number, as far as the scope sees them.
     pub(crate) async fn of_numbers<T>(
         &mut self,
         numbers: &[(CompanyId, E164)],
-        text: impl Fn(&str) -> String,
+        text: fn(&str) -> String,
         table: &'static str,
         read: fn(&mut Fields<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
@@ -209,13 +219,7 @@ impl ClientStore for SqliteRepo<'_> {
     }
 
     async fn number_owners(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberOwner>, StoreError> {
-        let text = |pairs: &str| {
-            format!(
-                "SELECT company_id, number, min(client_id) FROM client_numbers \
-                 WHERE (company_id, number) IN (VALUES {pairs}) GROUP BY company_id, number ORDER BY company_id, number"
-            )
-        };
-        self.of_numbers(numbers, text, "client_numbers", read_owner).await
+        self.of_numbers(numbers, owners, "client_numbers", read_owner).await
     }
 
     async fn number_owners_for_update(

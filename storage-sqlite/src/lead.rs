@@ -128,6 +128,15 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
     })
 }
 
+/// Goes by the index for each of the numbers that are asked for.
+pub(crate) fn newest_of(pairs: &str) -> String {
+    format!(
+        "WITH asked (company_id, phone) AS (VALUES {pairs}) SELECT a.company_id, a.phone, max(l.id) AS id FROM asked a \
+         CROSS JOIN leads l ON l.company_id = a.company_id AND l.phone = a.phone \
+         GROUP BY a.company_id, a.phone ORDER BY a.company_id, a.phone"
+    )
+}
+
 fn read_number(row: &mut Fields<'_>) -> Result<NumberLead, StoreError> {
     Ok(NumberLead {
         company: row.id("company_id")?,
@@ -294,13 +303,7 @@ impl LeadStore for SqliteRepo<'_> {
     }
 
     async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
-        let text = |pairs: &str| {
-            format!(
-                "SELECT company_id, phone, max(id) FROM leads WHERE phone IS NOT NULL \
-                 AND (company_id, phone) IN (VALUES {pairs}) GROUP BY company_id, phone ORDER BY company_id, phone"
-            )
-        };
-        self.of_numbers(numbers, text, TABLE, read_number).await
+        self.of_numbers(numbers, newest_of, TABLE, read_number).await
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
