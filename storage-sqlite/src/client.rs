@@ -141,7 +141,7 @@ pub(crate) fn id_list<K>(ids: &[dialplane_core::id::Id<K>]) -> String {
     list(ids.iter().map(|id| id.as_uuid().simple().to_string()))
 }
 
-/// Goes by the key for each of the numbers that are asked for: in a list of pairs SQLite would look for them in all of the table.
+/// Goes by the key for each of the numbers that are asked for.
 pub(crate) fn owners(pairs: &str) -> String {
     format!(
         "WITH asked (company_id, number) AS (VALUES {pairs}) \
