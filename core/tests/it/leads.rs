@@ -107,6 +107,7 @@ async fn a_call_is_about_the_newest_lead_with_its_number_unless_somebody_says_ab
     let with_number = |contact| NewLead { phone: Some("(202) 555-0101".to_owned()), ..named("L", contact) };
     let first = made(&world, with_number(1)).await;
     assert_eq!(of_call(called(&world, agent.id, None, true).await).await, Some(first.id));
+    world.pass(1);
     let second = made(&world, with_number(2)).await;
     assert_eq!(of_call(called(&world, agent.id, None, false).await).await, Some(second.id));
     assert_eq!(of_call(called(&world, agent.id, first.id, true).await).await, Some(first.id));
