@@ -214,12 +214,12 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
-            if !before.ended && call.ended_at.is_some() {
-                ended.push(call.clone());
-            }
             if is_new {
                 begun.push(call);
             } else {
+                if !before.ended && call.ended_at.is_some() {
+                    ended.push(call.clone());
+                }
                 call.version += 1;
                 repo.update_call(&call).await?;
             }
@@ -227,6 +227,8 @@ impl Command for RecordCalls {
         if !begun.is_empty() {
             find_parties(repo, &mut begun).await?;
             repo.insert_calls(&begun).await?;
+            // Calls that are over within their first batch count for the lead that was just found.
+            ended.extend(begun.into_iter().filter(|call| call.ended_at.is_some()));
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;

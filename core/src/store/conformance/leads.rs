@@ -397,7 +397,8 @@ pub async fn leads_are_read_by_ids_and_found_by_numbers(store: &dyn Store) {
     let asked =
         [(other.id, number.clone()), (company.id, nobodys), (company.id, number.clone()), (company.id, number.clone())];
     let (own, foreign) = (row(company.id, newest.id), row(other.id, theirs.id));
-    assert_eq!(read!(store, scope, tx => tx.number_leads(&asked).await.unwrap()), [own.clone()]);
+    let found = read!(store, scope, tx => tx.number_leads(&asked).await.unwrap());
+    assert_eq!(found, std::slice::from_ref(&own));
     let all = read!(store, Scope::System, tx => tx.number_leads(&asked).await.unwrap());
     assert_eq!(all, [own, foreign], "in order of company");
     let asked: Vec<_> = several.iter().map(|lead| (company.id, lead.phone.clone().expect("a number"))).collect();
