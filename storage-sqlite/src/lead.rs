@@ -7,9 +7,10 @@ use dialplane_core::lead::{Known, KnownContacts, Lead, LeadNote};
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
-use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, Repo as _, SharedContact, StoreError};
+use dialplane_core::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, Repo as _, SharedContact, StoreError};
 use sqlx::AssertSqlSafe;
 
+use crate::client::id_list;
 use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped, stored};
 use crate::tx::SqliteRepo;
 
@@ -39,6 +40,10 @@ const UPDATE: &str = "UPDATE leads SET name = ?3, email = ?4, phone = ?5, raw_ph
 // Notes and decisions go by the references of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM leads WHERE id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM leads WHERE id = ?2"]);
+
+pub(crate) const BY_IDS: Scoped = scoped!(
+    ["SELECT ", columns!(), " FROM leads WHERE id IN (SELECT unhex(value) FROM json_each(?2))"][" ORDER BY id"]
+);
 
 /// A page of all leads of the scope, whose number is kept.
 pub(crate) const NEWEST: Scoped = Scoped {
@@ -154,6 +159,23 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
         version: row.count("version")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
+    })
+}
+
+/// Goes by the index for each of the numbers that are asked for.
+pub(crate) fn newest_of(pairs: &str) -> String {
+    format!(
+        "WITH asked (company_id, phone) AS (VALUES {pairs}) SELECT a.company_id, a.phone, max(l.id) AS id FROM asked a \
+         CROSS JOIN leads l ON l.company_id = a.company_id AND l.phone = a.phone \
+         GROUP BY a.company_id, a.phone ORDER BY a.company_id, a.phone"
+    )
+}
+
+fn read_number(row: &mut Fields<'_>) -> Result<NumberLead, StoreError> {
+    Ok(NumberLead {
+        company: row.id("company_id")?,
+        number: row.word("phone", E164::from_stored)?,
+        lead: row.id("id")?,
     })
 }
 
@@ -305,6 +327,17 @@ impl LeadStore for SqliteRepo<'_> {
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
         let query = narrowed(self.scope(), filter).newest(TABLE, columns!(), "id", limit);
         self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fetch(self.scoped(&BY_IDS).bind(id_list(ids))).await?.all(TABLE, read)
+    }
+
+    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
+        self.of_numbers(numbers, newest_of, TABLE, read_number).await
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, Execute as _, Row as _};
 use uuid::Uuid;
 
 use crate::pool::{Options, open_writer};
-use crate::statement::{Filter, Scoped};
-use crate::{assignment, call, caller, carrier, lead, meta, number, outbox, recording, session, user};
+use crate::statement::{Filter, Scoped, placeholders};
+use crate::{assignment, call, caller, carrier, client, lead, meta, number, outbox, recording, session, user};
 
 /// The steps of the plans of a text.
 async fn plans(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
@@ -74,6 +74,13 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
     assert_eq!((contact("phone"), contact("email")), (2, 2), "{steps:#?}");
     let steps = plans(&mut connection, number::TAKEN).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "taken numbers: {steps:#?}");
+    let pairs = placeholders(1, 2, 16);
+    for (table, text) in [("client_numbers", client::owners(&pairs)), ("leads", lead::newest_of(&pairs))] {
+        let steps = plans(&mut connection, &text).await;
+        let whole = format!("SCAN {table}");
+        assert!(!steps.iter().any(|step| step.starts_with(&whole)), "{steps:#?}");
+        assert!(steps.iter().any(|step| step.contains("(company_id=? AND ")), "{steps:#?}");
+    }
     for usage in [&assignment::USAGE, &assignment::USAGE_OF] {
         let steps = plans(&mut connection, usage.company).await;
         assert!(steps.iter().any(|step| step.contains("PRIMARY KEY (company_id=? AND day>? AND day<?)")), "{steps:#?}");

@@ -37,8 +37,8 @@ async fn configure(world: &World, settings: LeadSettings) {
     world.engine.execute(&world.admin, &command).await.unwrap();
 }
 
-/// A call with a lead that begins, and ends after it was answered or not.
-async fn called(world: &World, agent: UserId, lead: LeadId, answered: bool) -> CallId {
+/// A call, with a lead or none, that begins, and ends after it was answered or not.
+async fn called(world: &World, agent: UserId, lead: impl Into<Option<LeadId>>, answered: bool) -> CallId {
     let now = world.engine.now();
     let call = world.engine.ids().id(now);
     let begin = NewCall {
@@ -50,7 +50,7 @@ async fn called(world: &World, agent: UserId, lead: LeadId, answered: bool) -> C
         agent: Some(agent),
         number: None,
         trunk: None,
-        lead: Some(lead),
+        lead: lead.into(),
         node: None,
         at: now,
     };
@@ -95,6 +95,25 @@ async fn calls_are_contacts_of_their_lead_and_outcomes_move_it() {
         assert_eq!(read(&world, lead.id).await.status, status, "{outcome}");
     }
     assert_eq!(read(&world, lead.id).await.converted_by, Some(agent.id));
+    check_figures(&world).await;
+}
+
+#[tokio::test]
+async fn a_call_is_about_the_newest_lead_with_its_number_unless_somebody_says_about_which() {
+    let world = World::new().await;
+    let agent = world.user("Ann", "ann@example.com", Role::Telecaller).await;
+    let of_call = async |call| world.engine.read(&world.admin).await.unwrap().call(call).await.unwrap().unwrap().lead;
+    assert_eq!(of_call(called(&world, agent.id, None, true).await).await, None, "nobody has the number");
+    let with_number = |contact| NewLead { phone: Some("(202) 555-0101".to_owned()), ..named("L", contact) };
+    let first = made(&world, with_number(1)).await;
+    assert_eq!(of_call(called(&world, agent.id, None, true).await).await, Some(first.id));
+    world.pass(1);
+    let second = made(&world, with_number(2)).await;
+    assert_eq!(of_call(called(&world, agent.id, None, false).await).await, Some(second.id));
+    assert_eq!(of_call(called(&world, agent.id, first.id, true).await).await, Some(first.id));
+    let (first, second) = (read(&world, first.id).await, read(&world, second.id).await);
+    assert_eq!((first.status, first.followup_count), (LeadStatus::Contacted, 2));
+    assert_eq!((second.status, second.followup_count), (LeadStatus::New, 1));
     check_figures(&world).await;
 }
 
