@@ -47,7 +47,7 @@ refusal!(PasswordRefused {
 });
 
 /// The passwords of eight and more characters that lead every leaked list; shorter ones are refused by length.
-const COMMON: [&str; 23] = [
+const COMMON: [&str; 24] = [
     "password",
     "12345678",
     "123456789",
@@ -70,6 +70,7 @@ const COMMON: [&str; 23] = [
     "1qaz2wsx",
     "letmein1",
     "welcome1",
+    "admin123",
     "changeme",
 ];
 
