@@ -105,6 +105,7 @@ macro_rules! conformance_suite {
                 a_record_reads_back_as_it_was_written,
                 an_id_and_a_user_are_taken_once,
                 users_with_a_record_are_listed_in_order_of_id,
+                records_of_users_are_read_together,
                 figures_are_set_as_they_are_given,
                 figures_need_a_record,
                 a_deleted_record_takes_its_figures_along,
