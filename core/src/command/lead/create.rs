@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::desk::{Before, Desk, Ledger, assigned, check_assignee, note_of, previous_owner};
+use super::desk::{Before, Desk, assigned, check_assignee, note_of, previous_owner};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -64,7 +64,6 @@ pub struct PreviewRoute {
 /// Takes leads in one after another, and writes what belongs to all of them at the end.
 struct Intake {
     desk: Desk,
-    ledger: Ledger,
     /// As they stand now, the leads of this unit of work included.
     agents: Vec<Candidate>,
     passes: std::collections::BTreeMap<UserId, u64>,
@@ -83,14 +82,7 @@ impl Intake {
         // The agents are read under the lock: what they have counts up to the lead before.
         let asks = routes && desk.routing.settings.strategy != Strategy::Manual;
         let agents = if asks { repo.lead_candidates().await? } else { Vec::new() };
-        Ok(Self {
-            desk,
-            agents,
-            ledger: Ledger::default(),
-            passes: std::collections::BTreeMap::new(),
-            notes: Vec::new(),
-            decisions: Vec::new(),
-        })
+        Ok(Self { desk, agents, passes: std::collections::BTreeMap::new(), notes: Vec::new(), decisions: Vec::new() })
     }
 
     async fn take(
@@ -114,14 +106,15 @@ impl Intake {
         }
         let decision = self.settle(cx, repo, &mut lead, new).await?;
         repo.insert_leads(std::slice::from_ref(&lead)).await?;
-        self.ledger.note(None, Some(&lead));
+        self.desk.note(None, Some(&lead));
         self.notes.extend(note);
-        cx.emit(lead.company, Event::LeadCreated { lead: lead.id, source: lead.source.clone() });
+        let (id, owner) = (lead.id, lead.assigned_to);
+        cx.emit(lead.company, Event::LeadCreated { lead: id, source: lead.source.clone(), owner });
         if lead.assigned_to.is_some() {
             assigned(cx, &lead, None);
         }
         if lead.status == LeadStatus::Converted {
-            cx.emit(lead.company, Event::LeadConverted { lead: lead.id, user: lead.converted_by, client: None });
+            cx.emit(lead.company, Event::LeadConverted { lead: id, user: lead.converted_by, client: None, owner });
         }
         if let Some(decision) = &decision {
             let (lead, company) = (lead.id, lead.company);
@@ -210,7 +203,7 @@ impl Intake {
         };
         let after = before.change(change, self.desk.at, false, &self.desk.routing.settings.score_weights)?;
         self.notes.extend(note_of(cx, &after, new.notes.as_deref())?);
-        self.ledger.replace(cx, repo, &before, &after).await?;
+        self.desk.replace(cx, repo, &before, &after).await?;
         Ok(after)
     }
 
@@ -222,7 +215,7 @@ impl Intake {
             let passes: Vec<(UserId, u64)> = self.passes.into_iter().collect();
             repo.set_lead_turns(self.desk.company, self.desk.routing.turn, &passes).await?;
         }
-        self.ledger.close(repo).await
+        self.desk.close(repo).await
     }
 }
 
@@ -302,7 +295,6 @@ impl Command for PreviewRoute {
         let mut intake = Intake {
             desk,
             agents,
-            ledger: Ledger::default(),
             passes: std::collections::BTreeMap::new(),
             notes: Vec::new(),
             decisions: Vec::new(),
