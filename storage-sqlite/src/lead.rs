@@ -197,6 +197,16 @@ pub(crate) fn narrowed(scope: Scope, filter: &LeadFilter) -> Filter {
     rows
 }
 
+/// The table of a page. All that came since some instant is at the end of the list: without the hint, SQLite sorts it.
+pub(crate) fn newest_first(scope: Scope, filter: &LeadFilter) -> &'static str {
+    let since = LeadFilter { from: filter.from, before: filter.before, ..LeadFilter::default() };
+    if scope.company().is_some() && filter.from.is_some() && *filter == since {
+        "leads INDEXED BY leads_company"
+    } else {
+        TABLE
+    }
+}
+
 fn read_note(row: &mut Fields<'_>) -> Result<LeadNote, StoreError> {
     Ok(LeadNote {
         id: row.id("id")?,
@@ -307,12 +317,14 @@ impl LeadStore for SqliteRepo<'_> {
             let query = self.scoped(&NEWEST).bind(page.limit).bind(stored(page.offset));
             return self.fetch(query).await?.listing(TABLE, read);
         }
-        let rows = narrowed(self.scope(), filter);
-        self.fetch(rows.listing(TABLE, columns!(), "id", page)).await?.listing(TABLE, read)
+        let (rows, table) = (narrowed(self.scope(), filter), newest_first(self.scope(), filter));
+        let count = rows.count(TABLE);
+        self.fetch(rows.listing_of(&count, table, columns!(), "id", page)).await?.listing(TABLE, read)
     }
 
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
-        let query = narrowed(self.scope(), filter).first(TABLE, columns!(), "id", limit);
+        let table = newest_first(self.scope(), filter);
+        let query = narrowed(self.scope(), filter).first(table, columns!(), "id", limit);
         self.fetch(query).await?.all(TABLE, read)
     }
 

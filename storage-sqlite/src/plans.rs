@@ -172,11 +172,15 @@ async fn a_page_of_leads_is_read_from_an_index_whatever_they_are_narrowed_by() {
         ("agent and status", LeadFilter { agent, status: Some(LeadStatus::New), ..all() }, "leads_assigned_to"),
         ("assigned", LeadFilter { assigned: Some(true), ..all() }, "leads_company"),
         ("not assigned", LeadFilter { assigned: Some(false), ..all() }, "leads_assigned_to"),
+        ("since", LeadFilter { from: Some(chrono::DateTime::UNIX_EPOCH), ..all() }, "leads_company"),
         ("cursor", LeadFilter { before: Some(Id::from_uuid(Uuid::nil())), ..all() }, "leads_company"),
         ("search", LeadFilter { search: search(), ..all() }, by_id),
         ("search of an agent's", LeadFilter { search: search(), agent, ..all() }, by_id),
     ] {
-        let steps = steps_of(&mut connection, "leads", "id", lead::narrowed(scope, &filter)).await;
+        let (rows, table) = (lead::narrowed(scope, &filter), lead::newest_first(scope, &filter));
+        let count = rows.count("leads");
+        let text = rows.listing_of(&count, table, "*", "id", Page::FIRST).sql();
+        let steps = plans(&mut connection, text.as_str()).await;
         // The words of a search meet in sets of their own.
         let sorted = steps.iter().any(|step| step.contains("FOR ORDER BY") || step.starts_with("SCAN leads"));
         assert!(!sorted && steps.iter().any(|step| step.contains(index)), "{name}: {steps:#?}");
@@ -208,6 +212,7 @@ async fn pages_of_jobs_reports_and_events_are_read_from_an_index() {
         ("outbox", "seq", &[], "outbox_company"),
         ("outbox", "seq", &["json_extract(event, '$.type') = "], "outbox_type"),
         ("outbox", "seq", &["seq < "], "outbox_company"),
+        ("outbox", "seq", &["+at >= "], "outbox_company"),
     ] {
         let steps = steps_of(&mut connection, table, key, narrowed(conditions)).await;
         assert_eq!(slow(&steps), Vec::<&String>::new(), "{table} {conditions:?}: {steps:#?}");

@@ -422,8 +422,13 @@ impl Filter {
         key: &'static str,
         page: dialplane_core::store::Page,
     ) -> Query<'static> {
-        let count = format!("SELECT count(*) FROM {table} WHERE {}", self.conditions);
+        let count = self.count(table);
         self.listing_of(&count, table, columns, key, page)
+    }
+
+    /// The statement of the count of all rows.
+    pub(crate) fn count(&self, table: &str) -> String {
+        format!("SELECT count(*) FROM {table} WHERE {}", self.conditions)
     }
 
     /// The same with another statement for the count.

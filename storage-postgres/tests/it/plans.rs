@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use dialplane_core::call::Direction;
 use dialplane_core::id::{CompanyId, Id};
 use dialplane_core::phone::E164;
-use dialplane_core::scope::Scope;
+use dialplane_core::scope::{ActorName, Scope};
 use dialplane_core::search::Search;
 use dialplane_core::store::{
-    CallFilter, CallStore, LeadFiguresStore, LeadFilter, LeadStore, Outbox, Page, UserFilter, UserStore,
+    CallFilter, CallStore, EventFilter, LeadFiguresStore, LeadFilter, LeadStore, Outbox, Page, ReportFilter,
+    ReportStore, UserFilter, UserStore,
 };
 use dialplane_storage_postgres::PgRepo;
 use sqlx::{Connection, Executor, PgConnection, Row};
@@ -22,7 +23,7 @@ use crate::rows::{Rows, now};
 const CALLS: i64 = 20_000;
 
 /// The tables that are large.
-const BIG: [&str; 6] = ["calls", "outbox", "users", "leads", "lead_words", "lead_days"];
+const BIG: [&str; 7] = ["calls", "outbox", "users", "leads", "lead_words", "lead_days", "reports"];
 
 /// Fills the tables: a tenth of the rows is one company's, and others' are around them.
 async fn fill(connection: &mut PgConnection, company: CompanyId, others: CompanyId, agent: Uuid) {
@@ -38,15 +39,22 @@ async fn fill(connection: &mut PgConnection, company: CompanyId, others: Company
     let totals = "INSERT INTO call_totals SELECT company_id, 0, count(*) FROM calls GROUP BY company_id";
     connection.execute(totals).await.expect("totals are stored");
     let events = "INSERT INTO outbox (id, company_id, at, actor, version, event, delivered_at) \
-         SELECT gen_random_uuid(), CASE WHEN i % 100 = 0 THEN $1 ELSE $2 END, now(), 'system', 1, \
-         '{\"type\": \"company.updated\"}', CASE WHEN i % 1000 > 0 THEN now() END FROM generate_series(1, $3) AS i";
-    let events = sqlx::query(events).bind(company.as_uuid()).bind(others.as_uuid()).bind(CALLS);
+         SELECT gen_random_uuid(), CASE WHEN i % 100 = 0 THEN $1 ELSE $2 END, $4::timestamptz + i * interval '1 minute', \
+         CASE WHEN i % 2000 = 100 THEN 'user:' || $5::uuid ELSE 'system' END, 1, \
+         jsonb_build_object('type', CASE WHEN i % 2000 = 200 THEN 'user.created' ELSE 'company.updated' END), \
+         CASE WHEN i % 1000 > 0 THEN now() END FROM generate_series(1, $3) AS i";
+    let events = sqlx::query(events).bind(company.as_uuid()).bind(others.as_uuid()).bind(CALLS).bind(now()).bind(agent);
     events.execute(&mut *connection).await.expect("events are stored");
     let users = "INSERT INTO users SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $1 ELSE $2 END, 'n', i || '@x', 'p', 'i', \
          'agent', NULL, NULL, NULL, NULL, true, false, 'offline', 0, 1, now(), now() FROM generate_series(1, 5000) AS i";
     let users = sqlx::query(users).bind(company.as_uuid()).bind(others.as_uuid());
     users.execute(&mut *connection).await.expect("users are stored");
-    connection.execute("VACUUM (ANALYZE) calls, outbox, users").await.expect("statistics are gathered");
+    let reports = "INSERT INTO reports (id, company_id, user_id, kind, day, version, created_at, updated_at) \
+         SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $1 ELSE $2 END, CASE WHEN i % 400 = 10 THEN $3 ELSE gen_random_uuid() END, \
+         'daily', date '2000-01-01' + i::int / 20, 1, now(), now() FROM generate_series(1, $4) AS i";
+    let reports = sqlx::query(reports).bind(company.as_uuid()).bind(others.as_uuid()).bind(agent).bind(CALLS);
+    reports.execute(&mut *connection).await.expect("reports are stored");
+    connection.execute("VACUUM (ANALYZE) calls, outbox, users, reports").await.expect("statistics are gathered");
 }
 
 /// The scans that the server has counted: of tables from end to end, and of entries of each index. It counts on from one
@@ -129,6 +137,23 @@ async fn lists_and_claims_go_by_their_index_and_touch_little_more_than_they_give
     // Undelivered events are found among the delivered ones, and a client's place among all.
     expect_index!(connection, Scope::System, "outbox_due", 40, |repo| repo.claim_events(now(), now(), 10));
     expect_index!(connection, scope, "outbox_by_company", 120, |repo| repo.events_after(100, 100));
+
+    // What the audit log is narrowed by.
+    let none = EventFilter::default();
+    let named = EventFilter { name: Some("user.created".to_owned()), ..none.clone() };
+    expect_index!(connection, scope, "outbox_by_type", 10, |repo| repo.find_events(&named, 50));
+    let by_agent = EventFilter { actor: Some(ActorName::User(Id::from_uuid(agent))), ..none.clone() };
+    expect_index!(connection, scope, "outbox_by_actor", 10, |repo| repo.find_events(&by_agent, 50));
+    let hours = Some(now() + chrono::TimeDelta::hours(10));
+    let span = EventFilter { from: Some(now()), to: hours, ..none.clone() };
+    expect_index!(connection, scope, "outbox_by_at", 20, |repo| repo.find_events(&span, 50));
+
+    let none = ReportFilter::default();
+    let day = |text: &str| Some(text.parse::<chrono::NaiveDate>().unwrap());
+    let own = ReportFilter { user: Some(Id::from_uuid(agent)), ..none.clone() };
+    expect_index!(connection, scope, "reports_by_user", 120, |repo| repo.reports(&own, page));
+    let week = ReportFilter { from: day("2000-03-01"), to: day("2000-03-07"), ..none.clone() };
+    expect_index!(connection, scope, "reports_by_day", 60, |repo| repo.reports(&week, page));
 }
 
 /// Fills the tables of leads in the same way. One in 400 leads is `agent`'s.
