@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, SubsecRound as _, Utc};
 use dialplane_core::id::{CompanyId, LeadId};
-use dialplane_core::lead::{CustomFields, Lead, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality};
+use dialplane_core::lead::{
+    CustomFields, Known, KnownContacts, Lead, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality,
+};
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
@@ -79,6 +81,28 @@ const DESERTED: &str = concat!(
      ORDER BY a.user_id, a.company_id, l.id LIMIT $3"
 );
 const ROUTE_AT: &str = concat!("UPDATE leads SET route_at = $3 WHERE id = $2 AND ", within!("company_id"));
+/// For each contact of a list, the newest lead that has it and the newest that somebody has.
+macro_rules! known {
+    ($column:literal, $list:literal) => {
+        concat!(
+            "SELECT '",
+            $column,
+            "' AS kind, asked.contact, newest.id AS newest, owned.id AS owned, owned.assigned_to AS owner \
+             FROM (SELECT DISTINCT contact COLLATE \"C\" AS contact FROM UNNEST(",
+            $list,
+            "::text[]) AS given (contact)) AS asked \
+             CROSS JOIN LATERAL (SELECT id FROM leads WHERE company_id = $1 AND ",
+            $column,
+            " = asked.contact \
+             ORDER BY id DESC LIMIT 1) AS newest \
+             LEFT JOIN LATERAL (SELECT id, assigned_to FROM leads WHERE company_id = $1 AND ",
+            $column,
+            " = asked.contact \
+             AND assigned_to IS NOT NULL ORDER BY id DESC LIMIT 1) AS owned ON TRUE"
+        )
+    };
+}
+const KNOWN: &str = concat!(known!("phone", "$2"), " UNION ALL ", known!("email", "$3"));
 const PAIR: &str = concat!(
     "SELECT count(*) AS count FROM leads WHERE id IN ($2, $3) AND company_id = (SELECT company_id FROM leads WHERE id = $3) AND ",
     within!("company_id")
@@ -377,6 +401,32 @@ impl<L: Link> LeadStore for PgRepo<L> {
         found.dedup_by_key(|lead| lead.id);
         found.truncate(100);
         Ok(found)
+    }
+
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError> {
+        let mut known = KnownContacts::default();
+        if !self.scoped_to().sees(company) || (phones.is_empty() && emails.is_empty()) {
+            return Ok(known);
+        }
+        let phones: Vec<&str> = phones.iter().map(E164::as_str).collect();
+        let emails: Vec<_> = emails.iter().map(|email| text(email.expose())).collect();
+        let asked = query(KNOWN).bind(company.as_uuid()).bind(phones).bind(emails);
+        for row in self.all(asked).await? {
+            let mut fields = Fields::of(&row, TABLE);
+            let (kind, contact) = (fields.text("kind")?, fields.text("contact")?);
+            let newest = fields.id("newest")?;
+            let found = Known { newest, owned: fields.reference("owned")?.zip(fields.reference("owner")?) };
+            match E164::from_stored(&contact).filter(|_| kind == "phone") {
+                Some(phone) => known.phones.extend([(phone, found)]),
+                None => known.emails.extend([(Pii::new(contact), found)]),
+            }
+        }
+        Ok(known)
     }
 
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError> {

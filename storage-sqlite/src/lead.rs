@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::id::{CompanyId, LeadId};
-use dialplane_core::lead::{Lead, LeadNote, LeadStatus};
+use dialplane_core::lead::{Known, KnownContacts, Lead, LeadNote, LeadStatus};
 use dialplane_core::phone::E164;
+use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, Repo as _, SharedContact, StoreError};
 use sqlx::AssertSqlSafe;
@@ -80,6 +81,28 @@ macro_rules! by_contact {
 }
 pub(crate) const BY_CONTACT: Scoped = Scoped { company: by_contact!(" AND company_id = ?1"), system: by_contact!("") };
 
+/// For each contact of a list, the newest lead that has it and the newest that somebody has.
+macro_rules! known {
+    ($column:literal, $list:literal) => {
+        concat!(
+            "SELECT '",
+            $column,
+            "' AS kind, asked.value AS contact, \
+             (SELECT id FROM leads WHERE company_id = ?1 AND ",
+            $column,
+            " = asked.value ORDER BY id DESC LIMIT 1) AS newest, \
+             owned.id AS owned, owned.assigned_to AS owner FROM json_each(",
+            $list,
+            ") AS asked LEFT JOIN leads AS owned ON owned.id = \
+             (SELECT id FROM leads WHERE company_id = ?1 AND ",
+            $column,
+            " = asked.value AND assigned_to IS NOT NULL \
+              ORDER BY id DESC LIMIT 1)"
+        )
+    };
+}
+pub(crate) const KNOWN: &str = concat!(known!("phone", "?2"), " UNION ALL ", known!("email", "?3"));
+
 const SHARED_PHONES: Scoped = scoped!(
     ["SELECT phone FROM leads WHERE phone IS NOT NULL"][" GROUP BY company_id, phone HAVING count(*) > 1 ORDER BY company_id, phone LIMIT ?2"]
 );
@@ -132,6 +155,17 @@ macro_rules! notes {
     };
 }
 pub(crate) const NOTES: Scoped = Scoped { company: notes!(" AND company_id = ?1"), system: notes!("") };
+
+/// A contact that was asked about, and who has it.
+fn read_known(row: &mut Fields<'_>) -> Result<(SharedContact, Option<Known>), StoreError> {
+    let contact = match row.text("kind")?.as_str() {
+        "phone" => SharedContact::Phone(row.word("contact", E164::from_stored)?),
+        _ => SharedContact::Email(row.text("contact")?.into()),
+    };
+    let newest = row.id_opt("newest")?;
+    let owned = row.id_opt("owned")?.zip(row.id_opt("owner")?);
+    Ok((contact, newest.map(|newest| Known { newest, owned })))
+}
 
 fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
     Ok(Lead {
@@ -331,6 +365,28 @@ impl LeadStore for SqliteRepo<'_> {
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
         let query = self.scoped(&BY_CONTACT).bind(phone.map(E164::as_str)).bind(email);
         self.fetch(query).await?.all(TABLE, read)
+    }
+
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError> {
+        let mut known = KnownContacts::default();
+        if !self.scope().sees(company) || (phones.is_empty() && emails.is_empty()) {
+            return Ok(known);
+        }
+        let phones = document(&phones.iter().map(E164::as_str).collect::<Vec<_>>())?;
+        let query = sqlx::query(KNOWN).bind(company.as_uuid()).bind(phones).bind(document(&emails)?);
+        for (contact, found) in self.fetch(query).await?.all(TABLE, read_known)? {
+            match (contact, found) {
+                (SharedContact::Phone(phone), Some(found)) => known.phones.extend([(phone, found)]),
+                (SharedContact::Email(email), Some(found)) => known.emails.extend([(email, found)]),
+                (_, None) => {}
+            }
+        }
+        Ok(known)
     }
 
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError> {

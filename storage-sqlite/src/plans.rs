@@ -83,6 +83,9 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
     }
     let steps = plans(&mut connection, meta::CLAIM.system).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "deliveries that are due: {steps:#?}");
+    let steps = plans(&mut connection, lead::KNOWN).await;
+    let contact = |column| steps.iter().filter(|step| step.contains(&format!("(company_id=? AND {column}=?)"))).count();
+    assert_eq!((contact("phone"), contact("email")), (2, 2), "{steps:#?}");
     let steps = plans(&mut connection, number::TAKEN).await;
     assert_eq!(slow(&steps), Vec::<&String>::new(), "taken numbers: {steps:#?}");
     for usage in [&assignment::USAGE, &assignment::USAGE_OF] {

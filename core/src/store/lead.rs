@@ -6,10 +6,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{LeadFilter, Listing, Page, StoreError};
 use crate::id::{CompanyId, DispositionId, LeadId, UserId};
 use crate::lead::{
-    AgentLeads, CampaignFigures, Candidate, Disposition, Lead, LeadCount, LeadDay, LeadDecision, LeadFigures, LeadNote,
-    LeadProfile, LeadRouting,
+    AgentLeads, CampaignFigures, Candidate, Disposition, KnownContacts, Lead, LeadCount, LeadDay, LeadDecision,
+    LeadFigures, LeadNote, LeadProfile, LeadRouting,
 };
 use crate::phone::E164;
+use crate::pii::Pii;
 
 /// A contact that several leads share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum SharedContact {
     /// A telephone number.
     Phone(E164),
     /// An e-mail address.
-    Email(crate::pii::Pii<String>),
+    Email(Pii<String>),
 }
 
 /// Leads and their notes.
@@ -40,6 +41,13 @@ pub trait LeadStore: Send {
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError>;
     /// Leads with this number or this e-mail address, which is in lower case; newest first, at most 100.
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError>;
+    /// Which of these numbers, and of these addresses in lower case, leads of the company have. One read, however many are asked for.
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError>;
     /// Numbers and then addresses that several leads of a company share, in their order; at most `limit` of each.
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError>;
     /// Leads that the routing looks at again at `now` or before; those that have waited for it longest first, then by id. After them

@@ -24,6 +24,7 @@ use crate::api::calls::{CallView, Names};
 use crate::api::users::Person;
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
 use crate::http::input::{Input, Params, PathId, nullable};
 use crate::http::paging::{Pagination, Paging};
@@ -242,8 +243,8 @@ pub(crate) struct ClientInput {
 }
 
 impl ClientInput {
-    fn change(self) -> ClientChange {
-        ClientChange {
+    fn change(self, home: Country, faults: &mut Faults) -> Option<ClientChange> {
+        let change = ClientChange {
             name: self.name,
             organization: self.company,
             email: self.email,
@@ -253,7 +254,9 @@ impl ClientInput {
             tags: self.tags,
             owner: self.owner,
             custom: self.custom,
-        }
+        };
+        faults.rules(change.faults(home));
+        Some(change)
     }
 }
 
@@ -330,9 +333,16 @@ pub(crate) async fn create_client(
     State(app): State<Shared>,
     authed: Authed,
     Params(query): Params<DuplicateQuery>,
-    Input(body): Input<ClientInput>,
+    draft: Draft<ClientInput>,
 ) -> Reply<(StatusCode, Versioned<ClientAnswer>)> {
-    let command = CreateClient { change: body.change(), allow_duplicate: query.allow_duplicate };
+    let home = authed.company.default_country;
+    let change = draft.checked(|body, faults| {
+        if body.name.is_none() {
+            faults.rule::<(), _>(Err(ClientRefused::BadName));
+        }
+        body.change(home, faults)
+    })?;
+    let command = CreateClient { change, allow_duplicate: query.allow_duplicate };
     let client = app.engine.execute(&authed.actor, &command).await.map_err(refused)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     let people = people(&mut *tx, client.profile.owner.into_iter()).await?;
@@ -380,10 +390,12 @@ pub(crate) async fn update_client(
     PathId(client): PathId<ClientKind>,
     IfMatch(expected_version): IfMatch,
     Params(query): Params<DuplicateQuery>,
-    Input(body): Input<ClientInput>,
+    draft: Draft<ClientInput>,
 ) -> Reply<Versioned<ClientAnswer>> {
+    let home = authed.company.default_country;
+    let change = draft.checked(|body, faults| body.change(home, faults))?;
     let allow_duplicate = query.allow_duplicate;
-    let command = UpdateClient { client, change: body.change(), allow_duplicate, expected_version };
+    let command = UpdateClient { client, change, allow_duplicate, expected_version };
     let client = app.engine.execute(&authed.actor, &command).await.map_err(refused)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     let people = people(&mut *tx, client.profile.owner.into_iter()).await?;

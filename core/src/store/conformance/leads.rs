@@ -9,7 +9,9 @@ use super::fixtures::{
     read, retried, write,
 };
 use crate::call::Call;
-use crate::lead::{CustomFields, Lead, LeadFigures, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality};
+use crate::lead::{
+    CustomFields, Known, KnownContacts, Lead, LeadFigures, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality,
+};
 use crate::people::User;
 use crate::scope::Scope;
 use crate::store::{Access, LeadFilter, Listing, Page, SharedContact, Store};
@@ -261,6 +263,43 @@ pub async fn leads_with_the_same_contact_are_found(store: &dyn Store) {
         assert_eq!(shared, [SharedContact::Phone(phone.clone()), SharedContact::Email(email)]);
         let nothing = tx.shared_contacts(0).await.unwrap();
         assert_eq!(nothing, []);
+    });
+}
+
+/// Of many contacts at once, the newest lead and the newest that somebody has are told; of the company asked about alone.
+pub async fn who_is_known_by_many_contacts_is_told_at_once(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let owner = Some(rows.id());
+    let owned = Lead { assigned_to: owner, ..rows.lead(company.id) };
+    let same_phone = Lead { phone: owned.phone.clone(), assigned_to: None, ..rows.lead(company.id) };
+    let free = Lead { assigned_to: None, ..rows.lead(company.id) };
+    let theirs = Lead { phone: owned.phone.clone(), email: owned.email.clone(), ..rows.lead(other.id) };
+    let leads = [owned.clone(), same_phone.clone(), free.clone(), theirs.clone()];
+    write!(store, Scope::System, tx => tx.insert_leads(&leads).await.unwrap());
+    let phone = |lead: &Lead| lead.phone.clone().expect("a number");
+    let email = |lead: &Lead| lead.email.clone().expect("an address");
+    let phones = [phone(&owned), phone(&rows.lead(company.id)), phone(&owned)];
+    let emails = [email(&free), email(&owned), "nobody@example.com".into(), "'\"\\ñ@example.com".into()];
+    let owned_by = owner.map(|owner| (owned.id, owner));
+    for scope in [Scope::Company(company.id), Scope::System] {
+        read!(store, scope, tx => {
+            let known = tx.known_contacts(company.id, &phones, &emails).await.unwrap();
+            assert_eq!(known.phones.into_iter().collect::<Vec<_>>(), [
+                (phone(&owned), Known { newest: same_phone.id, owned: owned_by }),
+            ]);
+            let found = [
+                (email(&owned), Known { newest: owned.id, owned: owned_by }),
+                (email(&free), Known { newest: free.id, owned: None }),
+            ];
+            assert_eq!(known.emails, found.into_iter().collect());
+            let nothing = tx.known_contacts(company.id, &[], &[]).await.unwrap();
+            assert_eq!(nothing, KnownContacts::default());
+        });
+    }
+    read!(store, Scope::Company(other.id), tx => {
+        let known = tx.known_contacts(company.id, &phones, &emails).await.unwrap();
+        assert_eq!(known, KnownContacts::default(), "another company's leads are absent");
     });
 }
 

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 use super::unit::{Unit, unless_taken};
 use crate::call::Call;
 use crate::id::{CallId, CompanyId, LeadId, UserId};
-use crate::lead::{Lead, LeadNote};
+use crate::lead::{KnownContacts, Lead, LeadNote};
 use crate::phone::E164;
+use crate::pii::Pii;
 use crate::store::{LeadFilter, LeadStore, Listing, Page, SharedContact, StoreError};
 
 /// Rows of [`LeadStore::leads_by_contact`], at most.
@@ -98,6 +99,20 @@ impl LeadStore for Unit<'_> {
         };
         let found = self.state().leads.values().rev().filter(|lead| self.sees(lead.company)).filter(same);
         Ok(found.take(SAME_CONTACT_MAX).map(|lead| Lead::clone(lead)).collect())
+    }
+
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError> {
+        let mut known = KnownContacts::default();
+        let leads = self.state().leads.values().filter(|lead| lead.company == company && self.sees(company));
+        leads.for_each(|lead| known.learn(lead));
+        known.phones.retain(|phone, _| phones.contains(phone));
+        known.emails.retain(|email, _| emails.contains(email));
+        Ok(known)
     }
 
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError> {
