@@ -95,7 +95,7 @@ mod tests {
             let now = now + chrono::TimeDelta::milliseconds(made.get());
             let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
             let new = NewLead { name: "Ann".into(), phone: text(phone), email: text(email), ..NewLead::default() };
-            let at = At { now, day: now.date_naive(), home: "US".parse().unwrap() };
+            let at = At { now, home: "US".parse().unwrap() };
             let mut lead = Lead::create(ids.id(now), company, new, at, &ScoreWeights::default()).unwrap();
             lead.assigned_to = owner;
             lead

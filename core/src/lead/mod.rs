@@ -173,7 +173,7 @@ pub(crate) mod tests {
             phone: Some("2025550123".to_owned()),
             ..NewLead::default()
         };
-        let at = change::At { now, day: "2026-06-01".parse().unwrap(), home: home() };
+        let at = change::At { now, home: home() };
         Lead::create(ids.id(now), ids.id(now), new, at, &ScoreWeights::default()).unwrap()
     }
 }

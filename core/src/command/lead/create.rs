@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
-use super::desk::{Before, Desk, Ledger, assigned, check_assignee, note_of};
+use super::desk::{Before, Desk, assigned, check_assignee, note_of};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -74,7 +74,6 @@ struct Draft {
 /// Takes leads in one after another, and writes what belongs to all of them at the end.
 struct Intake {
     desk: Desk,
-    ledger: Ledger,
     /// As they stand now, the leads of this unit of work included.
     agents: Vec<Candidate>,
     known: KnownContacts,
@@ -105,7 +104,6 @@ impl Intake {
         Self {
             desk,
             agents,
-            ledger: Ledger::default(),
             known: KnownContacts::default(),
             assignees: BTreeSet::new(),
             passes: BTreeMap::new(),
@@ -158,14 +156,15 @@ impl Intake {
         }
         let decision = self.settle(cx, repo, &mut lead, new).await?;
         self.known.learn(&lead);
-        self.ledger.note(None, Some(&lead));
+        self.desk.note(None, Some(&lead));
         self.notes.extend(note);
-        cx.emit(lead.company, Event::LeadCreated { lead: lead.id, source: lead.source.clone() });
+        let (id, owner) = (lead.id, lead.assigned_to);
+        cx.emit(lead.company, Event::LeadCreated { lead: id, source: lead.source.clone(), owner });
         if lead.assigned_to.is_some() {
             assigned(cx, &lead, None);
         }
         if lead.status == LeadStatus::Converted {
-            cx.emit(lead.company, Event::LeadConverted { lead: lead.id, user: lead.converted_by, client: None });
+            cx.emit(lead.company, Event::LeadConverted { lead: id, user: lead.converted_by, client: None, owner });
         }
         if let Some(decision) = &decision {
             let (lead, company) = (lead.id, lead.company);
@@ -255,7 +254,7 @@ impl Intake {
         };
         let after = before.change(change, self.desk.at, false, &self.desk.routing.settings.score_weights)?;
         self.notes.extend(note_of(cx, &after, new.notes.as_deref())?);
-        self.ledger.replace(cx, repo, &before, &after).await?;
+        self.desk.replace(cx, repo, &before, &after).await?;
         let lost = |before: bool, same: bool| before && !same;
         if lost(before.phone.is_some(), before.phone == after.phone)
             || lost(before.email.is_some(), before.email == after.email)
@@ -286,7 +285,7 @@ impl Intake {
             let passes: Vec<(UserId, u64)> = self.passes.into_iter().collect();
             repo.set_lead_turns(self.desk.company, self.desk.routing.turn, &passes).await?;
         }
-        self.ledger.close(repo).await
+        self.desk.close(repo).await
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::unit::{Unit, unless_taken};
 use crate::call::Call;
-use crate::id::{CallId, CompanyId, LeadId};
+use crate::id::{CallId, CompanyId, LeadId, UserId};
 use crate::lead::{KnownContacts, Lead, LeadNote};
 use crate::phone::E164;
 use crate::pii::Pii;
@@ -152,7 +152,15 @@ impl LeadStore for Unit<'_> {
         let due = leads.filter_map(|lead| lead.route_at.filter(|at| *at <= now).map(|at| (at, lead.id, lead.company)));
         let mut due: Vec<_> = due.collect();
         due.sort_unstable();
-        Ok(due.into_iter().take(limit as usize).map(|(_, lead, company)| (company, lead)).collect())
+        let due = due.into_iter().map(|(_, lead, company)| (company, lead));
+        Ok(due.chain(self.deserted_leads(now)).take(limit as usize).collect())
+    }
+
+    async fn set_lead_route_at(&mut self, id: LeadId, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        self.may_write()?;
+        let lead = self.visible(self.state().leads.get(&id)).ok_or(StoreError::Stale)?;
+        self.change()?.leads.insert(id, Arc::new(Lead { route_at: at, ..lead }));
+        Ok(())
     }
 
     async fn move_lead_history(&mut self, from: LeadId, to: LeadId) -> Result<(), StoreError> {
@@ -208,6 +216,21 @@ impl LeadStore for Unit<'_> {
 }
 
 impl Unit<'_> {
+    /// The open leads that are not due and whose owner is no active user.
+    fn deserted_leads(&self, now: DateTime<Utc>) -> Vec<(CompanyId, LeadId)> {
+        let state = self.state();
+        let is_gone = |user: UserId, company: CompanyId| {
+            let counted = state.agent_leads.get(&(user, company)).is_some_and(|[_, open, _]| *open > 0);
+            counted && state.users.get(&user).is_none_or(|user| !user.is_active || user.company != company)
+        };
+        let leads = state.leads.values().filter(|lead| self.sees(lead.company) && lead.status.is_open());
+        let leads = leads.filter(|lead| lead.route_at.is_none_or(|at| at > now));
+        let owned = leads.filter_map(|lead| Some((lead.assigned_to?, lead.company, lead.id)));
+        let mut gone: Vec<_> = owned.filter(|(user, company, _)| is_gone(*user, *company)).collect();
+        gone.sort_unstable();
+        gone.into_iter().map(|(_, company, lead)| (company, lead)).collect()
+    }
+
     /// The notes of a lead, oldest first.
     fn notes_of(&self, lead: LeadId) -> impl Iterator<Item = &LeadNote> {
         let first = (lead, crate::id::LeadNoteId::from_uuid(uuid::Uuid::nil()));
@@ -225,5 +248,5 @@ fn matches(filter: &LeadFilter, lead: &Lead) -> bool {
         && filter.assigned.is_none_or(|assigned| lead.assigned_to.is_some() == assigned)
         && filter.from.is_none_or(|from| lead.created_at >= from)
         && filter.to.is_none_or(|to| lead.created_at < to)
-        && filter.text.as_ref().is_none_or(|text| lead.search_text().contains(text))
+        && filter.search.as_ref().is_none_or(|search| search.finds(&lead.entries()))
 }
