@@ -1,5 +1,5 @@
 //! Search by words, as conditions of lists. What matches is said by core's `search`; here it is looked up by ranges of the
-//! keys of `user_words`, `client_words` and `call_words`, and of the indexes of calls by number.
+//! keys of `user_words`, `client_words`, `lead_words` and `call_words`, and of the indexes of calls by number.
 //!
 //! Ids are gathered into arrays, because the planner takes an array for short and goes by the index, where it might go through all
 //! rows of a company in the hope of soon having a page of those that a subquery gives.
@@ -24,6 +24,10 @@ fn within(sql: &mut Sql, scope: Scope) {
         None => sql.push("TRUE"),
     };
 }
+
+/// Who takes part in a call, and where the words of their names are.
+const PEOPLE: [(&str, &str); 3] =
+    [("agent_id", "user_words"), ("client_id", "client_words"), ("lead_id", "lead_words")];
 
 /// A condition on a column: it begins so.
 fn begins(sql: &mut Sql, column: &'static str, start: &str) {
@@ -146,7 +150,7 @@ fn write_term(sql: &mut Sql, scope: Scope, term: &Term, union: &'static str) {
         sql.push(union);
     }
     let name = format!("{}{word}", Entries::NAME);
-    join(sql, union, [("agent_id", "user_words"), ("client_id", "client_words")], |sql, (column, words)| {
+    join(sql, union, PEOPLE, |sql, (column, words)| {
         calls(sql, scope);
         sql.push(column).push(" = ANY(ARRAY(");
         ids(sql, scope, words, &name);
@@ -177,10 +181,12 @@ pub(crate) fn of_calls(list: List, scope: Scope, search: &Search) -> List {
 /// Whether a call has a word that begins so.
 fn meets(sql: &mut Sql, scope: Scope, word: &str) {
     let name = format!("{}{word}", Entries::NAME);
-    sql.push("(agent_id = ANY(ARRAY(");
-    ids(sql, scope, "user_words", &name);
-    sql.push(")) OR client_id = ANY(ARRAY(");
-    ids(sql, scope, "client_words", &name);
+    sql.push("(");
+    for (column, words) in PEOPLE {
+        sql.push(column).push(" = ANY(ARRAY(");
+        ids(sql, scope, words, &name);
+        sql.push(")) OR ");
+    }
     // As the words are written.
-    sql.push(")) OR position(").push_bind(format!(" {}{word}", Entries::TEXT)).push(" IN ' ' || words) > 0)");
+    sql.push("position(").push_bind(format!(" {}{word}", Entries::TEXT)).push(" IN ' ' || words) > 0)");
 }

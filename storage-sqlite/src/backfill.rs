@@ -98,7 +98,7 @@ mod tests {
             let calls = found(&mut connection, "SELECT word FROM call_words ORDER BY word").await;
             assert_eq!(calls, ["tan", "tasked", "tfor", "toffer"]);
             let leads = found(&mut connection, "SELECT word FROM lead_words ORDER BY word").await;
-            assert_eq!(leads, ["+12025550123", "tdoe", "tjohn"]);
+            assert_eq!(leads, ["+12025550123", "ndoe", "njohn", "tdoe", "tjohn"]);
             assert_eq!(found(&mut connection, "SELECT noun FROM wordless").await, [""; 0]);
             connection.close().await.unwrap();
         }

@@ -1,5 +1,5 @@
 //! Search by words, as conditions of lists. What matches is said by core's `search`; here it is looked up by ranges of the
-//! keys of `user_words`, `client_words` and `call_words`, and of the indexes of calls by number.
+//! keys of `user_words`, `client_words`, `lead_words` and `call_words`, and of the indexes of calls by number.
 
 use dialplane_core::phone::E164;
 use dialplane_core::search::{Entries, Search, Term};
@@ -8,6 +8,10 @@ use crate::statement::{Filter, Query};
 
 /// Ids that a probe looks at, at most: enough to tell more matches than are counted from fewer, with repetitions.
 const PROBED_MAX: u64 = 50_000;
+
+/// Who takes part in a call, and where the words of their names are.
+const PEOPLE: [(&str, &str); 3] =
+    [("agent_id", "user_words"), ("client_id", "client_words"), ("lead_id", "lead_words")];
 
 /// A condition on a column: it begins so.
 fn begins(rows: &mut Filter, column: &str, start: &str) -> String {
@@ -71,12 +75,11 @@ impl Sources {
             }
         }
         if let Some(word) = term.words.iter().max_by_key(|word| word.len()) {
-            let agents = ids(rows, "user_words", &format!("{}{word}", Entries::NAME));
-            let clients = ids(rows, "client_words", &format!("{}{word}", Entries::NAME));
-            let within = rows.within();
-            // The sign keeps SQLite from going through all calls of the company instead.
-            sources.push(format!("SELECT id FROM calls WHERE +{within} AND agent_id IN ({agents})"));
-            sources.push(format!("SELECT id FROM calls WHERE +{within} AND client_id IN ({clients})"));
+            for (column, words) in PEOPLE {
+                let people = ids(rows, words, &format!("{}{word}", Entries::NAME));
+                // The sign keeps SQLite from going through all calls of the company instead.
+                sources.push(format!("SELECT id FROM calls WHERE +{} AND {column} IN ({people})", rows.within()));
+            }
             sources.push(ids(rows, "call_words", &format!("{}{word}", Entries::TEXT)));
         }
         Self(sources)
@@ -103,11 +106,13 @@ fn condition(rows: &mut Filter, term: &Term) -> String {
     }
     let mut all = Vec::new();
     for word in &term.words {
-        let agents = ids(rows, "user_words", &format!("{}{word}", Entries::NAME));
-        let clients = ids(rows, "client_words", &format!("{}{word}", Entries::NAME));
+        let mut ways: Vec<String> = Vec::new();
+        for (column, words) in PEOPLE {
+            ways.push(format!("{column} IN ({})", ids(rows, words, &format!("{}{word}", Entries::NAME))));
+        }
         // As the list of words is written.
         let own = rows.bind(format!("\"{}{word}", Entries::TEXT));
-        all.push(format!("(agent_id IN ({agents}) OR client_id IN ({clients}) OR instr(words, ?{own}) > 0)"));
+        all.push(format!("({} OR instr(words, ?{own}) > 0)", ways.join(" OR ")));
     }
     if !all.is_empty() {
         ways.push(all.join(" AND "));

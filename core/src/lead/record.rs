@@ -169,7 +169,7 @@ impl Lead {
     pub fn entries(&self) -> Entries {
         let mut entries = Entries::default();
         self.phone.iter().for_each(|number| entries.number(number));
-        entries.text(self.name.expose());
+        entries.name(self.name.expose());
         let texts = [&self.email, &self.raw_phone, &self.requirements];
         texts.into_iter().flatten().for_each(|text| entries.text(text.expose()));
         self.custom.0.values().filter_map(Value::as_str).for_each(|text| entries.text(text));

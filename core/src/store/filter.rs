@@ -129,7 +129,7 @@ pub struct CallFilter {
     pub outcome: Option<String>,
     /// The number at either end.
     pub party: Option<E164>,
-    /// What the names of its agent and its client, its numbers, its notes and its outcome hold. The total then ends at
+    /// What the names of its agent, its client and its lead, its numbers, its notes and its outcome hold. The total then ends at
     /// [`crate::search::TOTAL_MAX`].
     pub search: Option<Search>,
     /// Begun at or after.

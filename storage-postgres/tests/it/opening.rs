@@ -71,7 +71,7 @@ async fn rows_of_an_older_release_are_found_by_words() {
     for (table, words) in [
         ("user_words", "nzofie tcom texample tz tzofie"),
         ("call_words", "tan tasked tfor toffer"),
-        ("lead_words", "+12025550123 tdoe tjohn"),
+        ("lead_words", "+12025550123 ndoe njohn tdoe tjohn"),
     ] {
         let found = format!("SELECT string_agg(word, ' ' ORDER BY word) FROM {table}");
         let row = sqlx::query(sqlx::AssertSqlSafe(found)).fetch_one(&mut connection).await.expect(table);

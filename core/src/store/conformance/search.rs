@@ -220,18 +220,23 @@ pub async fn calls_are_found_by_people_numbers_and_notes(store: &dyn Store) {
         ..inbound("+491712345678")
     };
     let clients = Call { client: Some(client.id), outcome: Some("Call back".to_owned()), ..inbound("1001") };
-    let both = Call { agent: Some(ann.id), client: Some(client.id), ..inbound("anonymous") };
+    let lead = Lead { name: "Zoë Kowalski".into(), requirements: Some("a house".into()), ..rows.lead(company.id) };
+    let both = Call { agent: Some(ann.id), client: Some(client.id), lead: Some(lead.id), ..inbound("anonymous") };
     let theirs = Call { notes: Some("offer".to_owned()), from: "+491712345678".into(), ..rows.call(other.id) };
     write!(store, Scope::System, tx => {
         tx.insert_user(&ann).await.unwrap();
         tx.insert_client(&client).await.unwrap();
+        tx.insert_leads(std::slice::from_ref(&lead)).await.unwrap();
         tx.insert_calls(&[agents.clone(), clients.clone(), both.clone(), theirs.clone()]).await.unwrap();
     });
-    let cases: [(&str, &[&Call]); 16] = [
+    let cases: [(&str, &[&Call]); 19] = [
         ("ann", &[&both, &agents]),
         ("smith ann", &[&both, &agents]),
         ("zofie", &[&both, &clients]),
         ("ann nandu", &[&both]),
+        ("zoe", &[&both]),
+        ("kowal ann", &[&both]),
+        ("house", &[]),
         ("offer", &[&agents]),
         ("ann offer 0171 23", &[&agents]),
         ("0171 23", &[&agents]),

@@ -128,9 +128,10 @@ fn put(state: &mut State, call: &Call) {
 fn found(state: &State, search: &Search, call: &Call) -> bool {
     let agent = call.agent.and_then(|id| state.users.get(&id)).map(|user| user.entries()).unwrap_or_default();
     let client = call.client.and_then(|id| state.clients.get(&id)).map(|client| client.entries()).unwrap_or_default();
-    let own = call.entries();
+    let lead = call.lead.and_then(|id| state.leads.get(&id)).map(|lead| lead.entries()).unwrap_or_default();
+    let (people, own) = ([agent, client, lead], call.entries());
     let word = |word: &str| {
-        agent.has_word(Entries::NAME, word) || client.has_word(Entries::NAME, word) || own.has_word(Entries::TEXT, word)
+        people.iter().any(|entries| entries.has_word(Entries::NAME, word)) || own.has_word(Entries::TEXT, word)
     };
     search.matches(word, |start| [&call.from, &call.to].iter().any(|end| end.expose().starts_with(start)))
 }
