@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::pool::{Options, open_writer};
 use crate::statement::{Filter, Scoped};
-use crate::{assignment, call, caller, carrier, meta, number, outbox, recording, session, user};
+use crate::{assignment, call, caller, carrier, meta, number, outbox, recording, session, twilio, user};
 
 /// The steps of the plans of a text.
 async fn plans(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
@@ -39,7 +39,7 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 20] = [
+    let scoped: [(&str, &Scoped); 21] = [
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),
@@ -53,6 +53,7 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
         ("open calls of a node", &call::OPEN_OF),
         ("timeline", &call::EVENTS),
         ("calls to ask about", &carrier::DUE),
+        ("accounts to forget", &twilio::DUE),
         ("recordings to fetch", &recording::DUE),
         ("delivery of Meta's", &meta::LEAD),
         ("whose page it is", &meta::PAGE_OWNER),

@@ -104,7 +104,8 @@ impl Event {
             | Self::NumberUpdated { .. }
             | Self::NumberDeleted { .. }
             | Self::AllowanceReset { .. }
-            | Self::TelephonyUpdated { .. } => Audience::default(),
+            | Self::TelephonyUpdated { .. }
+            | Self::TwilioSettingsUpdated { .. } => Audience::default(),
         }
     }
 }
@@ -194,6 +195,7 @@ mod tests {
                 counts: JobCounts::default(),
             },
             Event::MetaSettingsUpdated {},
+            Event::TwilioSettingsUpdated { connected: true },
         ]
     }
 

@@ -29,3 +29,4 @@ mod resources;
 mod settings;
 mod support;
 mod twilio;
+mod twilio_companies;
