@@ -2,7 +2,7 @@
 # Sends what the served description allows, and what it forbids, to the real server: no 5xx, no undocumented status, no body that
 # is not as described. The same seed gives the same requests. Takes at most three minutes.
 #
-#   scripts/schemathesis.sh            with the server of the debug build, which is built when it is missing
+#   scripts/schemathesis.sh            with the server of the debug build, which is built first
 #   DIALPLANE_BIN=… scripts/schemathesis.sh
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use dialplane_benches::is_measuring;
 use dialplane_benches::turns::{Turns, repeated};
+use dialplane_benches::{is_measuring, postgres as server};
 use dialplane_core::phone::{E164, NumberStatus};
 use dialplane_core::store::memory::MemoryStore;
 use dialplane_storage_postgres::PostgresStore;
@@ -81,15 +81,15 @@ fn sqlite(criterion: &mut Criterion) {
 }
 
 fn postgres(criterion: &mut Criterion) {
-    let Some(server) = bare_postgres::server() else {
+    let Some(server) = server::server() else {
         if is_measuring() {
-            println!("allowance on PostgreSQL: skipped, as {} names no server\n", bare_postgres::SERVER);
+            println!("allowance on PostgreSQL: skipped, as {} names no server\n", server::SERVER);
         }
         return;
     };
     let runtime = runtime();
     let (database, bare, store) = runtime.block_on(async {
-        let database = bare_postgres::Throwaway::create(&server).await.expect("a database");
+        let database = server::Throwaway::create(&server).await.expect("a database");
         let store = PostgresStore::connect(database.url()).await.expect("a store");
         let bare = bare_postgres::Bare::open(database.url(), MANY).await.expect("tables");
         (database, Arc::new(bare), store)

@@ -10,7 +10,6 @@
 
 mod most;
 mod product;
-mod rest;
 mod sipp;
 
 use std::io;
@@ -19,8 +18,9 @@ use std::time::{Duration, Instant};
 
 use dialplane_benches::figures::median;
 use dialplane_benches::is_measuring;
+use dialplane_benches::server::{Server, binary};
 
-use product::{Line, Product};
+use product::Line;
 use sipp::{CALLER_PORT, Load, Outcome, PHONE_PORT, Scenario, Sipp};
 
 /// The most calls of one run: the bench is bounded in count.
@@ -67,7 +67,7 @@ struct Bench {
     /// The numbers to call, and credentials to register with.
     numbers: PathBuf,
     credentials: PathBuf,
-    product: Option<Product>,
+    product: Option<Server>,
 }
 
 /// One run at one rate.
@@ -99,10 +99,10 @@ enum Kind {
 impl Bench {
     fn new(plan: Plan) -> io::Result<Self> {
         let sipp = Sipp::prepare()?;
-        let (product, lines) = match product::binary() {
+        let (product, lines) = match binary() {
             Some(binary) => {
-                let product = Product::start(&binary)?;
-                let lines = product.set_up(plan.lines as usize)?;
+                let product = Server::start(&binary, &[])?;
+                let lines = product::set_up(&product, plan.lines as usize)?;
                 println!("server process {}, {} lines, {} MB", product.id(), lines.len(), product.memory() >> 20);
                 (Some(product), lines)
             }
@@ -147,7 +147,7 @@ impl Bench {
     }
 
     /// One run; `through` the server or straight to the other sipp.
-    fn measure(&self, kind: Kind, through: Option<&Product>, rate: u32, seconds: u32) -> io::Result<Measured> {
+    fn measure(&self, kind: Kind, through: Option<&Server>, rate: u32, seconds: u32) -> io::Result<Measured> {
         let (scenario, fields, answers, port) = match kind {
             Kind::Calls => (Scenario::Caller, &self.numbers, Scenario::Phone, PHONE_PORT),
             Kind::Registrations => (Scenario::Register, &self.credentials, Scenario::Registrar, REGISTRAR_PORT),
@@ -157,11 +157,11 @@ impl Bench {
         let answering = needs_answers.then(|| self.sipp.answer(answers, port)).transpose()?;
         let target = through.map_or(port, |product| product.sip.port());
         let count = rate.saturating_mul(seconds).min(COUNT_MAX);
-        let before = through.map(Product::processor);
+        let before = through.map(Server::processor);
         let outcome = self.sipp.run(Load { scenario, fields, target, rate, count, from: CALLER_PORT })?;
         // The log of the last calls is still being written.
         settle(through);
-        let server = through.map(Product::processor).zip(before).map_or(0.0, |(after, before)| after - before);
+        let server = through.map(Server::processor).zip(before).map_or(0.0, |(after, before)| after - before);
         Ok(Measured { outcome, answering: answering.map_or(0.0, |answering| answering.processor()), server })
     }
 
@@ -212,7 +212,7 @@ impl Bench {
 }
 
 /// Waits until the server has stopped working: two looks 200 ms apart with less than 10 ms of processor time between them.
-fn settle(through: Option<&Product>) {
+fn settle(through: Option<&Server>) {
     let Some(product) = through else { return };
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut used = product.processor();
@@ -231,7 +231,7 @@ fn run() -> io::Result<()> {
     if bench.plan.has("load") {
         bench.load(Kind::Calls)?;
         if let Some(product) = &bench.product {
-            println!("  calls in the log: {}", product.logged()?);
+            println!("  calls in the log: {}", product::logged(product)?);
         }
     }
     if bench.plan.has("most") {

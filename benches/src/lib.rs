@@ -12,7 +12,9 @@
 #![allow(clippy::print_stdout, reason = "a bench prints its table")]
 
 pub mod figures;
+pub mod postgres;
 pub mod processor;
+pub mod server;
 pub mod turns;
 
 /// Whether the program was started to measure (`cargo bench`), not by a test runner that starts every target.

@@ -153,7 +153,7 @@ impl std::error::Error for Error {
 impl<R: Refusal> From<Failure<R>> for Error {
     fn from(failure: Failure<R>) -> Self {
         match failure {
-            Failure::Denied(_) => Self::new(Kind::Forbidden, "forbidden", "your role does not allow this"),
+            Failure::Denied(_) => Self::new(Kind::Forbidden, "forbidden", "Access denied. Insufficient permissions."),
             Failure::Refused(refusal) => Self {
                 kind: refusal.kind(),
                 code: refusal.code(),

@@ -230,6 +230,12 @@ impl Search {
         };
         !self.terms.is_empty() && self.terms.iter().all(met)
     }
+
+    /// Whether a row matches that is found by these entries.
+    #[must_use]
+    pub fn finds(&self, entries: &Entries) -> bool {
+        self.matches(|word| entries.has_word(Entries::TEXT, word), |start| entries.begin(start))
+    }
 }
 
 /// Whether a token is a number or a part of one: digits and what is put between them.

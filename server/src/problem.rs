@@ -118,7 +118,7 @@ impl Problem {
 
     /// The actor may not do this.
     pub(crate) fn forbidden() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "forbidden", "your role does not allow this")
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "Access denied. Insufficient permissions.")
     }
 
     /// There is no such thing, or it is another company's.

@@ -5,18 +5,18 @@ use chrono::{DateTime, Utc};
 use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Origin};
 use dialplane_core::id::{CallId, Id, NodeId, UserId};
 use dialplane_core::pii::Pii;
-use dialplane_core::scope::Scope;
 use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{Postgres, QueryBuilder, query};
+use sqlx::{QueryBuilder, query};
 use uuid::Uuid;
 
+use crate::backfill::Wordless;
 use crate::client::joined;
 use crate::search::{Sources, of_calls};
 use crate::text::{Document, maybe, text};
-use crate::tx::{Fields, Link, List, PgRepo, Statement, amount, bare, before, instant_bound, within};
+use crate::tx::{Fields, Link, List, PgRepo, Statement, amount, bare, before, instant_bound, kept_total, within};
 
 const TABLE: &str = "calls";
 /// Rows of `open_calls`, at most.
@@ -90,6 +90,18 @@ const TIMELINE: &str = concat!(
     within!("company_id"),
     " ORDER BY seq"
 );
+
+/// Calls that something was written about before they had words.
+pub(crate) const WORDLESS: Wordless<Call> = Wordless {
+    rows: concat!(
+        "SELECT ",
+        columns!(),
+        " FROM calls WHERE words IS NULL AND (outcome IS NOT NULL OR notes IS NOT NULL) AND id > $1 ORDER BY id LIMIT 500"
+    ),
+    fill: "UPDATE calls SET words = n.words FROM UNNEST($1::uuid[], $2::text[]) AS n (id, words) WHERE calls.id = n.id",
+    read,
+    entries: |call| (call.id.as_uuid(), call.entries()),
+};
 
 fn read(row: &PgRow) -> Result<Call, StoreError> {
     let mut fields = Fields::of(row, TABLE);
@@ -221,21 +233,8 @@ fn append(filter: Option<Uuid>, events: &[CallEvent]) -> Result<Statement<'_>, S
     Ok(bound)
 }
 
-/// The total of the list without a filter: what the company has, without the calls that a cursor has passed.
-fn unfiltered_total(scope: Scope, before: Option<CallId>) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("SELECT greatest(0, (");
-    let totals = ("coalesce(sum(calls), 0)", "call_totals", "");
-    List::of("call_totals", totals, "company_id", scope).write(totals.0, &mut sql);
-    if let Some(before) = before {
-        sql.push(") - (");
-        let passed = ("count(*)", TABLE, "");
-        List::of(TABLE, passed, "company_id", scope)
-            .compare("id", " >= ", Some(before.as_uuid()))
-            .write(passed.0, &mut sql);
-    }
-    sql.push("))::bigint AS count");
-    sql
-}
+/// How many calls there are, by slots.
+const TOTALS: (&str, &str) = ("call_totals", "coalesce(sum(calls), 0)");
 
 impl<L: Link> PgRepo<L> {
     /// Lists what a search finds.
@@ -344,7 +343,7 @@ impl<L: Link> CallStore for PgRepo<L> {
         };
         let unfiltered = CallFilter { before: filter.before, ..CallFilter::default() };
         if *filter == unfiltered {
-            let mut total = unfiltered_total(self.scoped_to(), filter.before);
+            let mut total = kept_total(TABLE, TOTALS, self.scoped_to(), bare(filter.before));
             return self.listing_of(list, page, total.build(), read).await;
         }
         self.listing(list, page, read).await

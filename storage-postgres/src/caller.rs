@@ -6,6 +6,7 @@ use dialplane_core::people::{Caller, Figures};
 use dialplane_core::store::{CallerStore, Listing, Page, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
+use uuid::Uuid;
 
 use crate::tx::{Fields, Link, List, PgRepo, amount, within};
 
@@ -25,6 +26,13 @@ const INSERT: &str = concat!(
 const CLASH: &str = "SELECT bool_or(id = $1), bool_or(user_id = $2) FROM callers WHERE id = $1 OR user_id = $2";
 const DELETE: &str = concat!("DELETE FROM callers WHERE user_id = $2 AND ", within!("company_id"));
 const BY_USER: &str = concat!("SELECT ", columns!(), " FROM callers WHERE user_id = $2 AND ", within!("company_id"));
+const OF_USERS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM callers WHERE user_id = ANY($2) AND ",
+    within!("company_id"),
+    " ORDER BY user_id"
+);
 const BY_USER_LOCKED: &str =
     concat!("SELECT ", columns!(), " FROM callers WHERE user_id = $2 AND ", within!("company_id"), " FOR UPDATE");
 const SET_FIGURES: &str = concat!(
@@ -78,6 +86,14 @@ impl<L: Link> CallerStore for PgRepo<L> {
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {
         let row = self.one(query(BY_USER).bind(self.company_filter()).bind(user.as_uuid())).await?;
         row.as_ref().map(read).transpose()
+    }
+
+    async fn callers_of_users(&mut self, users: &[UserId]) -> Result<Vec<Caller>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        let users: Vec<Uuid> = users.iter().map(|user| user.as_uuid()).collect();
+        self.all(query(OF_USERS).bind(self.company_filter()).bind(users)).await?.iter().map(read).collect()
     }
 
     async fn caller_for_update(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {

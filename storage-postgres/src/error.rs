@@ -27,6 +27,9 @@ pub enum OpenError {
     /// The schema could not be brought to the current version.
     #[error("the schema cannot be brought up to date")]
     Migration(#[source] MigrateError),
+    /// Rows of an older release cannot be read to bring them up to date.
+    #[error("rows of an older release cannot be brought up to date")]
+    Rows(#[source] StoreError),
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.

@@ -1,20 +1,25 @@
 //! Leads and their notes.
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, SubsecRound as _, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use dialplane_core::id::{CompanyId, LeadId};
-use dialplane_core::lead::{CustomFields, Lead, LeadNote, LeadOrigin, Needs, Priority, Quality};
+use dialplane_core::lead::{
+    CustomFields, Known, KnownContacts, Lead, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality,
+};
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
-use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, SharedContact, StoreError};
+use dialplane_core::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, SharedContact, StoreError};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
-use sqlx::{Postgres, QueryBuilder, query};
+use sqlx::{QueryBuilder, query};
 use uuid::Uuid;
 
+use crate::backfill::Wordless;
+use crate::client::joined;
+use crate::search::by_entries;
 use crate::text::{Document, text};
-use crate::tx::{Fields, Link, List, PgRepo, Statement, amount, bare, before, instant_bound, within};
+use crate::tx::{Fields, Link, List, PgRepo, Statement, amount, bare, before, instant_bound, kept_total, within};
 
 const TABLE: &str = "leads";
 const NOTES_TABLE: &str = "lead_notes";
@@ -23,7 +28,7 @@ macro_rules! columns {
     () => {
         "id, company_id, name, email, phone, raw_phone, source, status, priority, quality, score, requirements, needs, custom, \
          value, origin, followup_count, last_contact_at, assigned_to, assigned_at, is_waiting, route_at, returns, client_id, \
-         converted_at, converted_by, converted_day, created_day, version, created_at, updated_at"
+         converted_at, converted_by, version, created_at, updated_at"
     };
 }
 
@@ -31,9 +36,9 @@ macro_rules! columns {
 const INSERT: &str = concat!(
     "WITH added AS (INSERT INTO leads (",
     columns!(),
-    ", search) SELECT ",
+    ", words) SELECT ",
     columns!(),
-    ", search FROM jsonb_populate_recordset(NULL::leads, $1) ON CONFLICT DO NOTHING RETURNING id, company_id), \
+    ", words FROM jsonb_populate_recordset(NULL::leads, $1) ON CONFLICT DO NOTHING RETURNING id, company_id), \
      counted AS (INSERT INTO lead_totals AS sum (company_id, slot, leads) \
      SELECT company_id, pg_backend_pid() % 64, count(*) FROM added GROUP BY company_id ORDER BY company_id \
      ON CONFLICT (company_id, slot) DO UPDATE SET leads = sum.leads + excluded.leads) \
@@ -52,10 +57,19 @@ const UNDO_INSERT: &str =
 const UPDATE: &str = concat!(
     "UPDATE leads SET (",
     columns!(),
-    ", search) = (SELECT ",
+    ", words) = (SELECT ",
     columns!(),
-    ", search FROM jsonb_populate_record(NULL::leads, $1)) WHERE id = $2 AND company_id = $3 AND version = $4"
+    ", words FROM jsonb_populate_record(NULL::leads, $1)) WHERE id = $2 AND company_id = $3 AND version = $4"
 );
+const BY_IDS: &str =
+    concat!("SELECT ", columns!(), " FROM leads WHERE id = ANY($2) AND ", within!("company_id"), " ORDER BY id");
+/// Goes by the index for each of the numbers that are asked for.
+const OF_NUMBERS: &str = "SELECT a.company_id, a.phone, newest.id \
+     FROM (SELECT DISTINCT company_id, phone COLLATE \"C\" AS phone \
+     FROM UNNEST($1::uuid[], $2::text[]) AS a (company_id, phone)) AS a \
+     CROSS JOIN LATERAL (SELECT id FROM leads l \
+     WHERE l.company_id = a.company_id AND l.phone = a.phone ORDER BY id DESC LIMIT 1) AS newest \
+     ORDER BY a.company_id, a.phone";
 /// Notes and decisions go by their foreign keys.
 const DELETE: &str = concat!(
     "WITH gone AS (DELETE FROM leads WHERE id = $2 AND ",
@@ -66,6 +80,38 @@ const DELETE: &str = concat!(
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM leads WHERE id = $2 AND ", within!("company_id"));
 const BY_ID_LOCKED: &str =
     concat!("SELECT ", columns!(), " FROM leads WHERE id = $2 AND ", within!("company_id"), " FOR UPDATE");
+/// From each of the few who have open leads and are gone to those leads; `$4` are the statuses with work to do.
+const DESERTED: &str = concat!(
+    "SELECT a.company_id, l.id FROM agent_leads a CROSS JOIN LATERAL (SELECT id FROM leads l WHERE l.company_id = a.company_id \
+     AND l.assigned_to = a.user_id AND l.status = ANY($4) AND (l.route_at IS NULL OR l.route_at > $2) ORDER BY id LIMIT $3) l \
+     WHERE a.open > 0 AND ",
+    within!("a.company_id"),
+    " AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = a.user_id AND u.company_id = a.company_id AND u.is_active) \
+     ORDER BY a.user_id, a.company_id, l.id LIMIT $3"
+);
+const ROUTE_AT: &str = concat!("UPDATE leads SET route_at = $3 WHERE id = $2 AND ", within!("company_id"));
+/// For each contact of a list, the newest lead that has it and the newest that somebody has.
+macro_rules! known {
+    ($column:literal, $list:literal) => {
+        concat!(
+            "SELECT '",
+            $column,
+            "' AS kind, asked.contact, newest.id AS newest, owned.id AS owned, owned.assigned_to AS owner \
+             FROM (SELECT DISTINCT contact COLLATE \"C\" AS contact FROM UNNEST(",
+            $list,
+            "::text[]) AS given (contact)) AS asked \
+             CROSS JOIN LATERAL (SELECT id FROM leads WHERE company_id = $1 AND ",
+            $column,
+            " = asked.contact \
+             ORDER BY id DESC LIMIT 1) AS newest \
+             LEFT JOIN LATERAL (SELECT id, assigned_to FROM leads WHERE company_id = $1 AND ",
+            $column,
+            " = asked.contact \
+             AND assigned_to IS NOT NULL ORDER BY id DESC LIMIT 1) AS owned ON TRUE"
+        )
+    };
+}
+const KNOWN: &str = concat!(known!("phone", "$2"), " UNION ALL ", known!("email", "$3"));
 const PAIR: &str = concat!(
     "SELECT count(*) AS count FROM leads WHERE id IN ($2, $3) AND company_id = (SELECT company_id FROM leads WHERE id = $3) AND ",
     within!("company_id")
@@ -91,6 +137,14 @@ const NOTES: &str = concat!(
     within!("company_id"),
     " ORDER BY id DESC LIMIT $3"
 );
+
+/// Leads of before they had words.
+pub(crate) const WORDLESS: Wordless<Lead> = Wordless {
+    rows: concat!("SELECT ", columns!(), " FROM leads WHERE words = '' AND id > $1 ORDER BY id LIMIT 500"),
+    fill: "UPDATE leads SET words = n.words FROM UNNEST($1::uuid[], $2::text[]) AS n (id, words) WHERE leads.id = n.id",
+    read,
+    entries: |lead| (lead.id.as_uuid(), lead.entries()),
+};
 
 /// A lead by the columns of its table.
 #[derive(Serialize)]
@@ -121,12 +175,10 @@ struct Row<'l> {
     client_id: Option<Uuid>,
     converted_at: Option<DateTime<Utc>>,
     converted_by: Option<Uuid>,
-    converted_day: Option<NaiveDate>,
-    created_day: NaiveDate,
     version: u32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-    search: String,
+    words: String,
 }
 
 #[derive(Serialize)]
@@ -174,14 +226,21 @@ impl<'l> Row<'l> {
             client_id: bare(lead.client),
             converted_at: lead.converted_at.map(kept),
             converted_by: bare(lead.converted_by),
-            converted_day: lead.converted_day,
-            created_day: lead.created_day,
             version: lead.version,
             created_at: kept(lead.created_at),
             updated_at: kept(lead.updated_at),
-            search: lead.search_text(),
+            words: joined(&lead.entries()),
         }
     }
+}
+
+fn read_number(row: &PgRow) -> Result<NumberLead, StoreError> {
+    let mut fields = Fields::of(row, TABLE);
+    Ok(NumberLead {
+        company: fields.id("company_id")?,
+        number: fields.word("phone", E164::from_stored)?,
+        lead: fields.id("id")?,
+    })
 }
 
 fn read(row: &PgRow) -> Result<Lead, StoreError> {
@@ -213,8 +272,6 @@ fn read(row: &PgRow) -> Result<Lead, StoreError> {
         client: fields.reference("client_id")?,
         converted_at: fields.get("converted_at")?,
         converted_by: fields.reference("converted_by")?,
-        converted_day: fields.get("converted_day")?,
-        created_day: fields.get("created_day")?,
         version: fields.count("version")?,
         created_at: fields.get("created_at")?,
         updated_at: fields.get("updated_at")?,
@@ -244,7 +301,7 @@ fn update(lead: &Lead) -> Result<Statement<'_>, StoreError> {
 
 /// The list of the leads that a filter keeps.
 fn narrowed(scope: Scope, filter: &LeadFilter) -> List {
-    let mut list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", scope)
+    let list = List::of(TABLE, (columns!(), TABLE, "id DESC"), "company_id", scope)
         .equal("status", filter.status.map(|status| status.as_str()))
         .equal("source", filter.source.as_ref().map(|source| source.as_str().to_owned()))
         .equal("priority", filter.priority.map(Priority::as_str))
@@ -255,27 +312,11 @@ fn narrowed(scope: Scope, filter: &LeadFilter) -> List {
         .compare("created_at", " >= ", filter.from.map(instant_bound))
         .compare("created_at", " < ", filter.to.map(instant_bound))
         .compare("id", " < ", bare(filter.before));
-    if let Some(wanted) = &filter.text {
-        list = list.contains("search", text(wanted).into_owned());
-    }
-    list
+    by_entries(list, scope, "lead_words", filter.search.as_ref())
 }
 
-/// The total of the list without a filter: what the company has, without the leads that a cursor has passed.
-fn unfiltered_total(scope: Scope, before: Option<LeadId>) -> QueryBuilder<Postgres> {
-    let mut sql = QueryBuilder::new("SELECT greatest(0, (");
-    let totals = ("coalesce(sum(leads), 0)", "lead_totals", "");
-    List::of("lead_totals", totals, "company_id", scope).write(totals.0, &mut sql);
-    if let Some(before) = before {
-        sql.push(") - (");
-        let passed = ("count(*)", TABLE, "");
-        List::of(TABLE, passed, "company_id", scope)
-            .compare("id", " >= ", Some(before.as_uuid()))
-            .write(passed.0, &mut sql);
-    }
-    sql.push("))::bigint AS count");
-    sql
-}
+/// How many leads there are, by slots.
+const TOTALS: (&str, &str) = ("lead_totals", "coalesce(sum(leads), 0)");
 
 impl<L: Link> PgRepo<L> {
     /// Whether each of these leads is one of the company beside it, in the scope.
@@ -343,7 +384,7 @@ impl<L: Link> LeadStore for PgRepo<L> {
         let list = narrowed(self.scoped_to(), filter);
         let unfiltered = LeadFilter { before: filter.before, ..LeadFilter::default() };
         if *filter == unfiltered {
-            let mut total = unfiltered_total(self.scoped_to(), filter.before);
+            let mut total = kept_total(TABLE, TOTALS, self.scoped_to(), bare(filter.before));
             return self.listing_of(list, page, total.build(), read).await;
         }
         self.listing(list, page, read).await
@@ -352,6 +393,22 @@ impl<L: Link> LeadStore for PgRepo<L> {
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError> {
         let list = narrowed(self.scoped_to(), filter);
         self.all(list.page(0, u64::from(limit)).build()).await?.iter().map(read).collect()
+    }
+
+    async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
+        self.all(query(BY_IDS).bind(self.company_filter()).bind(ids)).await?.iter().map(read).collect()
+    }
+
+    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
+        let (companies, numbers) = self.asked(numbers);
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.all(query(OF_NUMBERS).bind(companies).bind(numbers)).await?.iter().map(read_number).collect()
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
@@ -373,6 +430,32 @@ impl<L: Link> LeadStore for PgRepo<L> {
         Ok(found)
     }
 
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError> {
+        let mut known = KnownContacts::default();
+        if !self.scoped_to().sees(company) || (phones.is_empty() && emails.is_empty()) {
+            return Ok(known);
+        }
+        let phones: Vec<&str> = phones.iter().map(E164::as_str).collect();
+        let emails: Vec<_> = emails.iter().map(|email| text(email.expose())).collect();
+        let asked = query(KNOWN).bind(company.as_uuid()).bind(phones).bind(emails);
+        for row in self.all(asked).await? {
+            let mut fields = Fields::of(&row, TABLE);
+            let (kind, contact) = (fields.text("kind")?, fields.text("contact")?);
+            let newest = fields.id("newest")?;
+            let found = Known { newest, owned: fields.reference("owned")?.zip(fields.reference("owner")?) };
+            match E164::from_stored(&contact).filter(|_| kind == "phone") {
+                Some(phone) => known.phones.extend([(phone, found)]),
+                None => known.emails.extend([(Pii::new(contact), found)]),
+            }
+        }
+        Ok(known)
+    }
+
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError> {
         let phone = |row: &PgRow| Fields::of(row, TABLE).word("phone", E164::from_stored).map(SharedContact::Phone);
         let mut shared = self.shared("phone", limit, phone).await?;
@@ -392,7 +475,22 @@ impl<L: Link> LeadStore for PgRepo<L> {
             let mut fields = Fields::of(row, TABLE);
             Ok((fields.id("company_id")?, fields.id("id")?))
         };
-        self.all(page.build()).await?.iter().map(read).collect()
+        let mut leads = self.all(page.build()).await?.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+        let left = u64::from(limit).saturating_sub(leads.len() as u64);
+        if left > 0 {
+            let open: Vec<&str> = LeadStatus::open().map(LeadStatus::as_str).collect();
+            let deserted = query(DESERTED).bind(self.company_filter()).bind(instant_bound(now)).bind(amount(left));
+            for row in self.all(deserted.bind(open)).await? {
+                leads.push(read(&row)?);
+            }
+        }
+        Ok(leads)
+    }
+
+    async fn set_lead_route_at(&mut self, id: LeadId, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        self.may_write()?;
+        let set = query(ROUTE_AT).bind(self.company_filter()).bind(id.as_uuid()).bind(at.map(kept));
+        if self.run(set).await? > 0 { Ok(()) } else { Err(StoreError::Stale) }
     }
 
     async fn move_lead_history(&mut self, from: LeadId, to: LeadId) -> Result<(), StoreError> {

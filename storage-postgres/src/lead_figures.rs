@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use dialplane_core::id::{CompanyId, Id, UserId};
 use dialplane_core::lead::{AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadCount, LeadDay, LeadFigures};
-use dialplane_core::store::{LeadFiguresStore, StoreError};
+use dialplane_core::store::{LeadFiguresStore, Repo as _, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
@@ -67,6 +67,15 @@ const CAMPAIGNS_OF: &str = concat!(
     " GROUP BY id, name HAVING sum(leads) > 0 ORDER BY id, name LIMIT 10000"
 );
 
+/// As they are kept.
+const KEPT_COUNTS: &str = "SELECT \"by\", word, leads FROM lead_counts WHERE company_id = $1";
+const KEPT_AGENTS: &str = "SELECT user_id, total, open, converted FROM agent_leads WHERE company_id = $1";
+const KEPT_DAYS: &str = "SELECT user_id, day, source, created, converted, value FROM lead_days WHERE company_id = $1";
+const KEPT_CAMPAIGNS: &str =
+    "SELECT id, name, day, leads, converted, value, points FROM lead_campaigns WHERE company_id = $1";
+const CLEAR_DAYS: &str = "DELETE FROM lead_days WHERE company_id = $1";
+const CLEAR_CAMPAIGNS: &str = "DELETE FROM lead_campaigns WHERE company_id = $1";
+
 /// Nobody, as the table has it.
 const NOBODY: Uuid = Uuid::nil();
 
@@ -87,11 +96,14 @@ fn read_agent(row: &PgRow) -> Result<(UserId, AgentLeads), StoreError> {
     Ok((user, leads))
 }
 
+fn user(fields: &mut Fields<'_>) -> Result<Option<UserId>, StoreError> {
+    Ok(Some(fields.id("user_id")?).filter(|user: &UserId| *user != Id::from_uuid(NOBODY)))
+}
+
 fn read_day(row: &PgRow) -> Result<LeadDay, StoreError> {
     let mut fields = Fields::of(row, DAYS);
-    let user: UserId = fields.id("user_id")?;
     Ok(LeadDay {
-        user: Some(user).filter(|user| *user != Id::from_uuid(NOBODY)),
+        user: user(&mut fields)?,
         day: fields.get("day")?,
         source: fields.word("source", |word| word.parse().ok())?,
         created: fields.count("created")?,
@@ -174,6 +186,43 @@ impl<L: Link> LeadFiguresStore for PgRepo<L> {
     async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError> {
         let campaigns = query(CAMPAIGNS_OF).bind(self.company_filter()).bind(day_bound(from)).bind(day_bound(to));
         self.all(campaigns).await?.iter().map(read_campaign).collect()
+    }
+
+    async fn lead_figures(&mut self) -> Result<LeadFigures, StoreError> {
+        let company = self.scope().company().ok_or(StoreError::OutOfScope)?;
+        let mut figures = LeadFigures::default();
+        for row in self.all(query(KEPT_COUNTS).bind(company.as_uuid())).await? {
+            let mut fields = Fields::of(&row, COUNTS);
+            let key = (fields.word("by", CountBy::from_word)?, fields.text("word")?);
+            figures.counts.insert(key, fields.get("leads")?);
+        }
+        for row in self.all(query(KEPT_AGENTS).bind(company.as_uuid())).await? {
+            let mut fields = Fields::of(&row, AGENTS);
+            let user = fields.id("user_id")?;
+            figures.agents.insert(user, [fields.get("total")?, fields.get("open")?, fields.get("converted")?]);
+        }
+        for row in self.all(query(KEPT_DAYS).bind(company.as_uuid())).await? {
+            let mut fields = Fields::of(&row, DAYS);
+            let (user, day) = (user(&mut fields)?, fields.get("day")?);
+            let source = fields.word("source", |word| word.parse().ok())?;
+            let sums = [fields.get("created")?, fields.get("converted")?, fields.get("value")?];
+            figures.days.insert((day, user, source), sums);
+        }
+        for row in self.all(query(KEPT_CAMPAIGNS).bind(company.as_uuid())).await? {
+            let mut fields = Fields::of(&row, CAMPAIGNS);
+            let key = CampaignKey { id: fields.text("id")?, name: fields.text("name")? };
+            let day = fields.get("day")?;
+            let (leads, converted) = (fields.get("leads")?, fields.get("converted")?);
+            figures.campaigns.insert((day, key), [leads, converted, fields.get("value")?, fields.get("points")?]);
+        }
+        Ok(figures.without_zeros())
+    }
+
+    async fn clear_lead_days(&mut self) -> Result<(), StoreError> {
+        self.may_write()?;
+        let company = self.scope().company().ok_or(StoreError::OutOfScope)?;
+        self.run(query(CLEAR_DAYS).bind(company.as_uuid())).await?;
+        self.run(query(CLEAR_CAMPAIGNS).bind(company.as_uuid())).await.map(|_| ())
     }
 }
 

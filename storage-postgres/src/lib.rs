@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod assignment;
+mod backfill;
 mod call;
 mod caller;
 mod carrier;

@@ -11,6 +11,7 @@ use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, Executor, PgConnection, PgPool, SqlSafeStr};
 
+use crate::backfill;
 use crate::error::{OpenError, open_error, store_error};
 use crate::migrations::MIGRATIONS;
 use crate::tx::PgTx;
@@ -210,9 +211,12 @@ async fn migrate(target: &PgConnectOptions) -> Result<(), OpenError> {
     let mut connection = PgConnection::connect_with(target).await.map_err(OpenError::Unreachable)?;
     let migrator = migrator();
     let known = migrator.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let outcome = migrator.run_direct(None, &mut connection, false).await;
+    let outcome = match migrator.run_direct(None, &mut connection, false).await {
+        Ok(()) => backfill::fill_in(&mut connection).await,
+        Err(error) => Err(open_error(error, known)),
+    };
     // Closing also gives the lock back when the migration failed.
     let closed = connection.close().await;
-    outcome.map_err(|error| open_error(error, known))?;
+    outcome?;
     closed.map_err(OpenError::Unreachable)
 }

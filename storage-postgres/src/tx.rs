@@ -417,14 +417,6 @@ impl List {
         self
     }
 
-    /// Narrows the list to rows whose `column` holds `text`, byte for byte.
-    pub(crate) fn contains(mut self, column: &'static str, text: String) -> Self {
-        self.conditions.push(Box::new(move |sql| {
-            sql.push("strpos(").push(column).push(", ").push_bind(text.clone()).push(") > 0");
-        }));
-        self
-    }
-
     /// Narrows the list by a fixed condition, when it is wanted.
     pub(crate) fn when(mut self, wanted: bool, condition: &'static str) -> Self {
         if wanted {
@@ -494,6 +486,24 @@ impl List {
             condition(sql);
         }
     }
+}
+
+/// The total of a list without a filter, of what is kept in `totals`: all rows of the scope, without those that a cursor has passed.
+pub(crate) fn kept_total(
+    table: &'static str,
+    (totals, sum): (&'static str, &'static str),
+    scope: Scope,
+    before: Option<Uuid>,
+) -> QueryBuilder<Postgres> {
+    let mut sql = QueryBuilder::new("SELECT greatest(0, (");
+    List::of(totals, (sum, totals, ""), "company_id", scope).write(sum, &mut sql);
+    if let Some(before) = before {
+        sql.push(") - (");
+        let passed = List::of(table, ("count(*)", table, ""), "company_id", scope);
+        passed.compare("id", " >= ", Some(before)).write("count(*)", &mut sql);
+    }
+    sql.push("))::bigint AS count");
+    sql
 }
 
 /// A count as BIGINT. Nothing that is counted here comes near the end of it.

@@ -10,6 +10,7 @@ use sqlx::postgres::PgRow;
 use sqlx::query;
 use uuid::Uuid;
 
+use crate::backfill::Wordless;
 use crate::client::joined;
 use crate::search::by_entries;
 use crate::text::{maybe, text};
@@ -53,6 +54,14 @@ const ANY: &str = concat!("SELECT EXISTS (SELECT FROM users WHERE ", within!("co
 
 /// The key of the advisory lock that whoever finds no user at all holds until the end of the unit of work.
 const FIRST_ACCOUNT: i64 = i64::from_be_bytes(*b"dp-first");
+
+/// Users of before they had words.
+pub(crate) const WORDLESS: Wordless<User> = Wordless {
+    rows: concat!("SELECT ", columns!(), " FROM users WHERE words = '' AND id > $1 ORDER BY id LIMIT 500"),
+    fill: "UPDATE users SET words = n.words FROM UNNEST($1::uuid[], $2::text[]) AS n (id, words) WHERE users.id = n.id",
+    read,
+    entries: |user| (user.id.as_uuid(), user.entries()),
+};
 
 fn read(row: &PgRow) -> Result<User, StoreError> {
     let mut fields = Fields::of(row, TABLE);

@@ -8,6 +8,7 @@ use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, StoreError};
 use sqlx::AssertSqlSafe;
 
+use crate::backfill::Wordless;
 use crate::client::words;
 use crate::error;
 use crate::search::Sources;
@@ -35,6 +36,19 @@ const UPDATE: &str = r#"UPDATE calls SET direction = ?3, status = ?4, "from" = ?
     WHERE id = ?1 AND company_id = ?2 AND version = ?26"#;
 
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM calls WHERE id = ?2"]);
+
+/// Calls that something was written about before they had words.
+pub(crate) const WORDLESS: Wordless<Call> = Wordless {
+    table: TABLE,
+    rows: concat!(
+        "SELECT ",
+        columns!(),
+        " FROM calls WHERE words IS NULL AND (outcome IS NOT NULL OR notes IS NOT NULL) AND id > ?1 ORDER BY id LIMIT 500"
+    ),
+    fill: "UPDATE calls SET words = ?2 WHERE id = ?1",
+    read,
+    entries: |call| (call.id.as_uuid(), call.entries()),
+};
 
 macro_rules! ended {
     ($head:literal) => {

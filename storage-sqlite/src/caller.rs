@@ -5,6 +5,7 @@ use dialplane_core::id::UserId;
 use dialplane_core::people::{Caller, Figures};
 use dialplane_core::store::{CallerStore, Listing, Page, Repo as _, StoreError};
 
+use crate::client::id_list;
 use crate::statement::{Fields, Filter, Scoped, scoped, stored};
 use crate::tx::SqliteRepo;
 
@@ -19,6 +20,10 @@ macro_rules! columns {
 const INSERT: &str = concat!("INSERT INTO callers (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
 const DELETE: Scoped = scoped!(["DELETE FROM callers WHERE user_id = ?2"]);
 pub(crate) const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM callers WHERE user_id = ?2"]);
+// The sign keeps SQLite from going through all records of the company for the few that are asked for.
+pub(crate) const OF_USERS: Scoped = scoped!([
+    "SELECT ", columns!(), " FROM callers WHERE user_id IN (SELECT unhex(value) FROM json_each(?2))"
+] and "+company_id" [" ORDER BY user_id"]);
 const USERS: Scoped = scoped!(["SELECT user_id FROM callers WHERE TRUE"][" ORDER BY user_id"]);
 
 const SET_FIGURES: Scoped = scoped!([
@@ -65,6 +70,13 @@ impl CallerStore for SqliteRepo<'_> {
 
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {
         self.fetch(self.scoped(&ONE).bind(user.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn callers_of_users(&mut self, users: &[UserId]) -> Result<Vec<Caller>, StoreError> {
+        if users.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fetch(self.scoped(&OF_USERS).bind(id_list(users))).await?.all(TABLE, read)
     }
 
     async fn caller_for_update(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {

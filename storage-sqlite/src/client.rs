@@ -141,6 +141,40 @@ pub(crate) fn id_list<K>(ids: &[dialplane_core::id::Id<K>]) -> String {
     list(ids.iter().map(|id| id.as_uuid().simple().to_string()))
 }
 
+/// Goes by the key for each of the numbers that are asked for.
+pub(crate) fn owners(pairs: &str) -> String {
+    format!(
+        "WITH asked (company_id, number) AS (VALUES {pairs}) \
+         SELECT a.company_id, a.number, min(n.client_id) AS client_id FROM asked a \
+         CROSS JOIN client_numbers n ON n.company_id = a.company_id AND n.number = a.number \
+         GROUP BY a.company_id, a.number ORDER BY a.company_id, a.number"
+    )
+}
+
+impl SqliteRepo<'_> {
+    /// What a statement finds for pairs of a company and a number, as far as the scope sees them.
+    pub(crate) async fn of_numbers<T>(
+        &mut self,
+        numbers: &[(CompanyId, E164)],
+        text: fn(&str) -> String,
+        table: &'static str,
+        read: fn(&mut Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut asked: Vec<_> = numbers.iter().filter(|(company, _)| self.scope().sees(*company)).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut found = Vec::new();
+        for some in asked.chunks(NUMBERS_MAX) {
+            let text = text(&placeholders(1, 2, some.len()));
+            let query = some.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, (company, number)| {
+                query.bind(company.as_uuid()).bind(number.as_str())
+            });
+            found.extend(self.fetch(query).await?.all(table, read)?);
+        }
+        Ok(found)
+    }
+}
+
 #[async_trait]
 impl ClientStore for SqliteRepo<'_> {
     async fn insert_client(&mut self, client: &Client) -> Result<(), StoreError> {
@@ -185,22 +219,7 @@ impl ClientStore for SqliteRepo<'_> {
     }
 
     async fn number_owners(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberOwner>, StoreError> {
-        let mut asked: Vec<_> = numbers.iter().filter(|(company, _)| self.scope().sees(*company)).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let mut owners = Vec::new();
-        for some in asked.chunks(NUMBERS_MAX) {
-            let values = placeholders(1, 2, some.len());
-            let text = format!(
-                "SELECT company_id, number, min(client_id) FROM client_numbers \
-                 WHERE (company_id, number) IN (VALUES {values}) GROUP BY company_id, number ORDER BY company_id, number"
-            );
-            let query = some.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, (company, number)| {
-                query.bind(company.as_uuid()).bind(number.as_str())
-            });
-            owners.extend(self.fetch(query).await?.all("client_numbers", read_owner)?);
-        }
-        Ok(owners)
+        self.of_numbers(numbers, owners, "client_numbers", read_owner).await
     }
 
     async fn number_owners_for_update(

@@ -51,6 +51,9 @@ pub enum OpenError {
         /// The newest version of this release.
         known: i64,
     },
+    /// Rows of an older release cannot be read to bring them up to date.
+    #[error("rows of an older release cannot be brought up to date")]
+    Rows(#[source] StoreError),
     /// A migration that the file has been through is not the one of this release.
     #[error("schema version {version} of the database is not the one of this release")]
     ForeignSchema {

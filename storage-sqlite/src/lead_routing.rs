@@ -39,7 +39,8 @@ macro_rules! candidates {
         )
     };
 }
-const CANDIDATES: Scoped = Scoped { company: candidates!(" AND u.company_id = ?1"), system: candidates!("") };
+pub(crate) const CANDIDATES: Scoped =
+    Scoped { company: candidates!(" AND u.company_id = ?1"), system: candidates!("") };
 
 const INSERT_PROFILE: &str =
     "INSERT INTO lead_profiles (user_id, company_id, settings, version, updated_at) VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -42,7 +42,7 @@ const SET_LEAD: &str = "UPDATE meta_leads SET page_id = ?3, form_id = ?4, ad_id 
 pub(crate) const LEAD: Scoped =
     scoped!(["SELECT ", columns!(), " FROM meta_leads WHERE company_id = ?2 AND meta_id = ?3"]);
 const WAKE: Scoped = scoped!(["UPDATE meta_leads INDEXED BY meta_leads_open SET due_at = ?2 WHERE lead_id IS NULL"]);
-const OPEN: Scoped = scoped!(
+pub(crate) const OPEN: Scoped = scoped!(
     ["SELECT ", columns!(), " FROM meta_leads WHERE lead_id IS NULL"][" ORDER BY received_at DESC, meta_id DESC LIMIT ?2"]
 );
 

@@ -144,7 +144,9 @@ impl Outbox for SqliteRepo<'_> {
             rows.text("actor = ", Some(actor.to_string()));
         }
         rows.text("json_extract(event, '$.type') = ", filter.name.clone());
-        rows.number("at >= ", filter.from.map(|at| at.timestamp_micros()));
+        // All that happened since some instant is at the end of the list: the sign keeps SQLite from sorting it.
+        let since = if filter.to.is_some() { "at >= " } else { "+at >= " };
+        rows.number(since, filter.from.map(|at| at.timestamp_micros()));
         rows.number("at < ", filter.to.map(|at| at.timestamp_micros()));
         rows.number("seq < ", filter.before.map(stored));
         self.fetch(rows.first(TABLE, columns!(), "seq", limit)).await?.all(TABLE, read)

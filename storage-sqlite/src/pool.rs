@@ -13,6 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions as _, Connection as _, Executor as _, SqlStr};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::backfill;
 use crate::error::{self, AlreadyFailed, OpenError, TurnTimedOut, WriterStopped};
 use crate::migrations::MIGRATIONS;
 use crate::statement::{self, Answer, Prefix, Query};
@@ -81,11 +82,11 @@ impl Options {
     }
 }
 
-fn migrator() -> Migrator {
+pub(crate) fn migrator(migrations: &[(i64, &'static str, &'static str)]) -> Migrator {
     let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
         Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, SqlStr::from_static(text), false)
     };
-    Migrator::with_migrations(MIGRATIONS.iter().map(migration).collect())
+    Migrator::with_migrations(migrations.iter().map(migration).collect())
 }
 
 /// Opens the connection that writes, creates what is missing and brings the schema up to date.
@@ -135,10 +136,11 @@ async fn open_migrated(path: &Path, options: &Options) -> Result<SqliteConnectio
     let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
     // The lock is taken first, so that two processes that start together migrate one after the other.
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    migrator()
+    migrator(MIGRATIONS)
         .run_direct(None, &mut *transaction, false)
         .await
         .map_err(|error| OpenError::of_migration(error, known))?;
+    backfill::fill_in(&mut transaction).await?;
     transaction.commit().await?;
     Ok(connection)
 }

@@ -32,7 +32,7 @@ const UPDATE: &str = "UPDATE reports SET stated_calls = ?3, stated_completed = ?
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM reports WHERE id = ?2"]);
 const OF_PERIOD: Scoped =
     scoped!(["SELECT ", columns!(), " FROM reports WHERE user_id = ?2 AND kind = ?3 AND day = ?4"]);
-const WRITTEN: Scoped = scoped!(
+pub(crate) const WRITTEN: Scoped = scoped!(
     ["SELECT day, user_id FROM reports WHERE kind = ?2 AND day BETWEEN ?3 AND ?4"][" ORDER BY day, user_id LIMIT 100000"]
 );
 

@@ -256,11 +256,6 @@ impl<'r> Fields<'r> {
         NaiveDate::from_epoch_days(days).ok_or_else(|| self.corrupt(column))
     }
 
-    pub(crate) fn day_opt(&mut self, column: &'static str) -> Result<Option<NaiveDate>, StoreError> {
-        let Some(days) = self.count_opt(column)? else { return Ok(None) };
-        NaiveDate::from_epoch_days(days).map(Some).ok_or_else(|| self.corrupt(column))
-    }
-
     pub(crate) fn bytes<const N: usize>(&mut self, column: &'static str) -> Result<[u8; N], StoreError> {
         self.take::<&[u8]>(column)?.try_into().map_err(|_| self.corrupt(column))
     }
@@ -440,15 +435,13 @@ impl Filter {
         key: &'static str,
         page: dialplane_core::store::Page,
     ) -> Query<'static> {
-        let count = format!("SELECT count(*) FROM {table} WHERE {}", self.conditions);
+        let count = self.count(table);
         self.listing_of(&count, table, columns, key, page)
     }
 
-    /// The statement: the newest rows by `key`, and no count.
-    pub(crate) fn newest(self, table: &str, columns: &'static str, key: &'static str, limit: u32) -> Query<'static> {
-        let (conditions, last) = (&self.conditions, self.values.len() + 1);
-        let text = format!("SELECT {columns} FROM {table} WHERE {conditions} ORDER BY {key} DESC LIMIT ?{last}");
-        self.query(text).bind(limit)
+    /// The statement of the count of all rows.
+    pub(crate) fn count(&self, table: &str) -> String {
+        format!("SELECT count(*) FROM {table} WHERE {}", self.conditions)
     }
 
     /// The same with another statement for the count.

@@ -5,6 +5,7 @@ use dialplane_core::id::UserId;
 use dialplane_core::people::{PasswordHash, RoleKind, User};
 use dialplane_core::store::{Listing, Page, Repo as _, StoreError, UserFilter, UserStore};
 
+use crate::backfill::Wordless;
 use crate::client::{id_list, words};
 use crate::search;
 use crate::statement::{Fields, Filter, Query, Scoped, before, list, scoped};
@@ -43,6 +44,14 @@ pub(crate) const BY_IDS: Scoped = scoped!(
     ][" ORDER BY id"]
 );
 pub(crate) const BY_EMAIL: Scoped = scoped!(["SELECT ", columns!(), " FROM users WHERE email = ?2"]);
+/// Users of before they had words.
+pub(crate) const WORDLESS: Wordless<User> = Wordless {
+    table: TABLE,
+    rows: concat!("SELECT ", columns!(), " FROM users WHERE words = '[]' AND id > ?1 ORDER BY id LIMIT 500"),
+    fill: "UPDATE users SET words = ?2 WHERE id = ?1",
+    read,
+    entries: |user| (user.id.as_uuid(), user.entries()),
+};
 const ANY: Scoped = scoped!(["SELECT 1 FROM users WHERE TRUE"][" LIMIT 1"]);
 const OF_ROLES: Scoped =
     scoped!(["SELECT id FROM users WHERE role IN (SELECT value FROM json_each(?2))"][" ORDER BY id"]);

@@ -85,49 +85,84 @@ fn short(text: Option<&String>, most: usize, refused: ClientRefused) -> Result<O
     }
 }
 
+/// Keeps what is good, and what is wrong with the rest.
+fn kept<T>(faults: &mut Vec<ClientRefused>, read: Result<T, ClientRefused>) -> Option<T> {
+    read.map_err(|fault| faults.push(fault)).ok()
+}
+
+fn given(text: Option<&String>) -> Option<&String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
 impl ClientChange {
     /// The profile after the change. Numbers without a prefix are numbers of `home`.
     ///
     /// # Errors
-    /// [`ClientRefused`] names the field at fault.
+    /// [`ClientRefused`] names the first field at fault.
     pub fn apply(&self, old: &ClientProfile, home: Country) -> Result<ClientProfile, ClientRefused> {
-        let mut new = old.clone();
-        if let Some(name) = &self.name {
-            new.name = person_name(name).map_err(|_| ClientRefused::BadName)?.into();
+        let (new, faults) = self.read(old, home);
+        match faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None if new.name.expose().is_empty() => Err(ClientRefused::BadName),
+            None => Ok(new),
         }
-        if let Some(text) = &self.organization {
-            new.organization = short(text.as_ref(), 200, ClientRefused::BadOrganization)?;
+    }
+
+    /// Everything that is wrong with it, whatever the client.
+    #[must_use]
+    pub fn faults(&self, home: Country) -> Vec<ClientRefused> {
+        self.read(&ClientProfile::default(), home).1
+    }
+
+    /// The profile with all that is good of the change, and what is wrong with the rest.
+    fn read(&self, old: &ClientProfile, home: Country) -> (ClientProfile, Vec<ClientRefused>) {
+        let (mut new, mut faults) = (old.clone(), Vec::new());
+        let faulty = &mut faults;
+        if let Some(name) = &self.name
+            && let Some(name) = kept(faulty, person_name(name).map_err(|_| ClientRefused::BadName))
+        {
+            new.name = name.into();
+        }
+        if let Some(text) = &self.organization
+            && let Some(organization) = kept(faulty, short(text.as_ref(), 200, ClientRefused::BadOrganization))
+        {
+            new.organization = organization;
         }
         if let Some(text) = &self.email {
-            let text = text.as_ref().filter(|text| !text.trim().is_empty());
-            new.email = text.map(|text| email(text)).transpose().map_err(|_| ClientRefused::BadEmail)?.map(Pii::new);
+            let read = given(text.as_ref()).map(|text| email(text)).transpose();
+            if let Some(email) = kept(faulty, read.map_err(|_| ClientRefused::BadEmail)) {
+                new.email = email.map(Pii::new);
+            }
         }
         if let Some(text) = &self.phone {
-            let text = text.as_ref().filter(|text| !text.trim().is_empty());
-            new.phone = text.map(|text| ClientPhone::parse(text, home)).transpose().map_err(ClientRefused::Phone)?;
-        }
-        if let Some(texts) = &self.further_phones {
-            if texts.len() > FURTHER_MAX {
-                return Err(ClientRefused::TooManyPhones);
+            let read = given(text.as_ref()).map(|text| ClientPhone::parse(text, home)).transpose();
+            if let Some(phone) = kept(faulty, read.map_err(ClientRefused::Phone)) {
+                new.phone = phone;
             }
-            let read = |(n, text): (usize, &String)| {
-                ClientPhone::parse(text, home).map_err(|reason| ClientRefused::FurtherPhone(n, reason))
-            };
-            new.further_phones = texts.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         }
-        if let Some(text) = &self.address {
-            new.address = short(text.as_ref(), 1_000, ClientRefused::BadAddress)?.map(Pii::new);
+        match &self.further_phones {
+            Some(texts) if texts.len() > FURTHER_MAX => faulty.push(ClientRefused::TooManyPhones),
+            Some(texts) => {
+                let read = |(n, text): (usize, &String)| {
+                    ClientPhone::parse(text, home).map_err(|reason| ClientRefused::FurtherPhone(n, reason))
+                };
+                new.further_phones = texts.iter().enumerate().filter_map(|one| kept(faulty, read(one))).collect();
+            }
+            None => {}
         }
-        if let Some(tags) = &self.tags {
-            new.tags = checked_tags(tags)?;
+        if let Some(text) = &self.address
+            && let Some(address) = kept(faulty, short(text.as_ref(), 1_000, ClientRefused::BadAddress))
+        {
+            new.address = address.map(Pii::new);
         }
-        if let Some(owner) = self.owner {
-            new.owner = owner;
+        if let Some(tags) = self.tags.as_deref().and_then(|tags| kept(faulty, checked_tags(tags))) {
+            new.tags = tags;
         }
-        if let Some(custom) = &self.custom {
-            new.custom = checked_custom(custom)?;
+        if let Some(custom) = self.custom.as_ref().and_then(|custom| kept(faulty, checked_custom(custom))) {
+            new.custom = custom;
         }
-        if new.name.expose().is_empty() { Err(ClientRefused::BadName) } else { Ok(new) }
+        new.owner = self.owner.unwrap_or(new.owner);
+        (new, faults)
     }
 }
 
@@ -206,6 +241,17 @@ mod tests {
         for (field, change) in cases {
             assert_eq!(apply(&change).unwrap_err().field(), Some(field), "{change:?}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_named() {
+        use crate::error::Refusal as _;
+        let text = |text: &str| Some(Some(text.to_owned()));
+        let further = Some(["x", "+4930123456", "y"].map(str::to_owned).to_vec());
+        let wrong = ClientChange { email: text("x"), phone: text("x"), further_phones: further, ..change("") };
+        let fields: Vec<_> = wrong.faults("DE".parse().unwrap()).iter().filter_map(|fault| fault.field()).collect();
+        assert_eq!(fields, ["name", "email", "phone", "furtherPhones", "furtherPhones"]);
+        assert_eq!(ClientChange::default().faults("DE".parse().unwrap()), [], "what is not said is not wrong");
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Command for InitiateCall {
             node: self.node,
             at: cx.now(),
         });
-        find_clients(repo, std::slice::from_mut(&mut call)).await?;
+        find_parties(repo, std::slice::from_mut(&mut call)).await?;
         let rung = telephone.as_ref().map(|telephone| agent_rung(&mut call, telephone)).transpose()?.flatten();
         repo.insert_calls(std::slice::from_ref(&call)).await?;
         let mut caller = allowed.number.number.clone();
@@ -221,19 +221,21 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
-            if !before.ended && call.ended_at.is_some() {
-                ended.push(call.clone());
-            }
             if is_new {
                 begun.push(call);
             } else {
+                if !before.ended && call.ended_at.is_some() {
+                    ended.push(call.clone());
+                }
                 call.version += 1;
                 repo.update_call(&call).await?;
             }
         }
         if !begun.is_empty() {
-            find_clients(repo, &mut begun).await?;
+            find_parties(repo, &mut begun).await?;
             repo.insert_calls(&begun).await?;
+            // Calls that are over within their first batch count for the lead that was just found.
+            ended.extend(begun.into_iter().filter(|call| call.ended_at.is_some()));
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
@@ -250,17 +252,20 @@ async fn record_ended(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[Call])
     Ok(())
 }
 
-/// Finds the clients at the other end of calls that begin: one read for all of them.
-pub(super) async fn find_clients(repo: &mut dyn Repo, calls: &mut [Call]) -> Result<(), Failure<CallRefused>> {
+/// Finds who is at the other end of calls that begin: the clients, and the leads where nobody said which. One read for each.
+pub(super) async fn find_parties(repo: &mut dyn Repo, calls: &mut [Call]) -> Result<(), Failure<CallRefused>> {
     let asked: Vec<_> = calls.iter().filter_map(|call| Some((call.company, call.outside()?))).collect();
     if asked.is_empty() {
         return Ok(());
     }
-    let owners = repo.number_owners(&asked).await?;
-    let owners: BTreeMap<_, _> =
-        owners.into_iter().map(|owner| ((owner.company, owner.number), owner.client)).collect();
+    let clients = repo.number_owners(&asked).await?.into_iter();
+    let clients: BTreeMap<_, _> = clients.map(|found| ((found.company, found.number), found.client)).collect();
+    let leads = repo.number_leads(&asked).await?.into_iter();
+    let leads: BTreeMap<_, _> = leads.map(|found| ((found.company, found.number), found.lead)).collect();
     for call in calls {
-        call.client = call.outside().and_then(|number| owners.get(&(call.company, number)).copied());
+        let party = call.outside().map(|number| (call.company, number));
+        call.client = party.as_ref().and_then(|party| clients.get(party).copied());
+        call.lead = call.lead.or_else(|| leads.get(party.as_ref()?).copied());
     }
     Ok(())
 }
@@ -388,9 +393,16 @@ impl Command for AnnotateCall {
             text_fits(text)?;
         }
         let mut call = before.clone();
-        let entry = super::call_log::checked(cx, repo, &self.entry).await?;
+        let entry = super::call_log::checked(cx, repo, &self.entry, before.lead).await?;
         if call.origin == Origin::Entered {
             call.amend(&entry, cx.now()).map_err(CallRefused::from)?;
+            if call.outside() != before.outside() {
+                let mut corrected = [Call { lead: None, ..call }];
+                find_parties(repo, &mut corrected).await?;
+                [call] = corrected;
+                call.lead = call.lead.or(before.lead);
+                call.concern(&entry);
+            }
         } else {
             call.concern(&entry);
         }

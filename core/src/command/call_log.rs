@@ -3,15 +3,15 @@
 
 use async_trait::async_trait;
 
-use super::call::find_clients;
+use super::call::find_parties;
 use super::company_of;
 use super::figures::{self, Share};
-use super::lead::{Contact, move_by_outcome, touch_leads};
+use super::lead::{Contact, move_by_outcome, own, touch_leads};
 use crate::call::{Call, CallEntry, CallRefused, Origin};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::id::{CallId, UserId};
+use crate::id::{CallId, LeadId, UserId};
 use crate::phone::E164;
 use crate::pii::Pii;
 use crate::scope::Permission;
@@ -40,17 +40,17 @@ impl Command for EnterCall {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Call, Failure<CallRefused>> {
         let agent = self.entry.agent.or(cx.actor().user_id());
-        let entry = CallEntry { agent, ..checked(cx, repo, &self.entry).await? };
+        let entry = CallEntry { agent, ..checked(cx, repo, &self.entry, None).await? };
         for text in [&self.outcome, &self.notes].into_iter().flatten() {
             super::call::text_fits(text)?;
         }
         let call = Call::entered(cx.id(), company_of(cx)?, &entry, cx.now()).map_err(CallRefused::from)?;
         let mut call = [Call { outcome: self.outcome.clone(), notes: self.notes.clone(), ..call }];
-        if entry.client.is_none() {
-            find_clients(repo, &mut call).await?;
-        }
-        repo.insert_calls(&call).await?;
-        let [call] = call;
+        find_parties(repo, &mut call).await?;
+        let [mut call] = call;
+        // What somebody says stands.
+        call.concern(&entry);
+        repo.insert_calls(std::slice::from_ref(&call)).await?;
         figures::record(repo, &[Share::added(&call)]).await?;
         touch_leads(cx, repo, Contact::of(&call).into_iter().collect()).await?;
         move_by_outcome(cx, repo, &call).await?;
@@ -59,11 +59,13 @@ impl Command for EnterCall {
     }
 }
 
-/// Checks what an entry refers to, and reads its number by the company's country.
+/// Checks what an entry refers to, and reads its number by the company's country. A lead that the call is about already may be
+/// somebody else's.
 pub(super) async fn checked(
     cx: &Context<'_>,
     repo: &mut dyn Repo,
     entry: &CallEntry,
+    known: Option<LeadId>,
 ) -> Result<CallEntry, Failure<CallRefused>> {
     if let Some(agent) = entry.agent {
         if !cx.actor().may_for(agent, Permission::ManageCalls) {
@@ -73,6 +75,9 @@ pub(super) async fn checked(
     }
     if let Some(client) = entry.client.flatten() {
         repo.client(client).await?.ok_or(CallRefused::UnknownClient)?;
+    }
+    if let Some(lead) = entry.lead.flatten().filter(|lead| Some(*lead) != known) {
+        repo.lead(lead).await?.filter(|lead| own(cx, lead)).ok_or(CallRefused::UnknownLead)?;
     }
     let mut entry = entry.clone();
     if let Some(number) = &entry.number {

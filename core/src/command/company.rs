@@ -63,7 +63,8 @@ pub struct UpdateCompany {
     pub company: CompanyId,
     /// A new name.
     pub name: Option<String>,
-    /// A new IANA time zone. Allowances of days that have begun keep their counts; the sums of calls by day are counted anew.
+    /// A new IANA time zone. Allowances of days that have begun keep their counts; the sums of calls
+    /// and leads by day are counted anew.
     pub timezone: Option<String>,
     /// A new default country.
     pub country: Option<String>,
@@ -114,8 +115,9 @@ impl Command for UpdateCompany {
         company.updated_at = cx.now();
         repo.update_company(&company).await?;
         if company.timezone != old_zone {
-            // Written first: the row is locked now, and nobody counts a call by the old zone after this.
+            // Written first: the row is locked now, and nobody counts a call or a lead by the old zone after this.
             figures::recount(repo, company.id, company.timezone).await?;
+            super::lead::figures::recount(repo, company.id, company.timezone).await?;
         }
         cx.emit(company.id, Event::CompanyUpdated {});
         Ok(company)

@@ -150,7 +150,8 @@ async fn release_numbers(cx: &mut Context<'_>, repo: &mut dyn Repo, agent: UserI
     Ok(())
 }
 
-/// Removes a user: the caller record, sessions, extensions, assignments and queue memberships go with them; the calls stay.
+/// Removes a user: the caller record, sessions, extensions, assignments and queue memberships go with them; the calls stay. Their
+/// leads with work to do go to somebody else with the next [`RouteLeads`](super::lead::RouteLeads), as do those of somebody who is no longer active.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteUser {
     /// Who.

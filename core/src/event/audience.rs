@@ -85,13 +85,12 @@ impl Event {
                 Audience { everybody: true, ..Audience::default() }
             }
             Self::LeadAssigned { user, previous, .. } => lead([*user, *previous]),
-            Self::LeadConverted { user, .. } => lead([*user, None]),
-            Self::LeadCreated { .. }
-            | Self::LeadUpdated { .. }
-            | Self::LeadStatusChanged { .. }
-            | Self::LeadDeleted { .. }
-            | Self::LeadSettingsUpdated {}
-            | Self::MetaSettingsUpdated {} => lead([None; 2]),
+            Self::LeadConverted { user, owner, .. } => lead([*user, *owner]),
+            Self::LeadCreated { owner, .. }
+            | Self::LeadUpdated { owner, .. }
+            | Self::LeadStatusChanged { owner, .. }
+            | Self::LeadDeleted { owner, .. } => lead([*owner, None]),
+            Self::LeadSettingsUpdated {} | Self::MetaSettingsUpdated {} => lead([None; 2]),
             Self::JobQueued { kind, .. } | Self::JobProgress { kind, .. } | Self::JobFinished { kind, .. } => {
                 match kind {
                     JobKind::LeadImport => lead([None; 2]),
@@ -169,12 +168,12 @@ mod tests {
             Event::CallEntered { call, agent },
             Event::CallEdited { call, agent },
             Event::CallDeleted { call, agent },
-            Event::LeadCreated { lead: id(9), source: "website".parse().unwrap() },
-            Event::LeadUpdated { lead: id(9) },
+            Event::LeadCreated { lead: id(9), source: "website".parse().unwrap(), owner: agent },
+            Event::LeadUpdated { lead: id(9), owner: agent },
             Event::LeadAssigned { lead: id(9), user: None, previous: Some(user), at: DateTime::UNIX_EPOCH },
-            Event::LeadStatusChanged { lead: id(9), from: LeadStatus::New, to: LeadStatus::Contacted },
-            Event::LeadConverted { lead: id(9), user: Some(user), client: None },
-            Event::LeadDeleted { lead: id(9), merged_into: None },
+            Event::LeadStatusChanged { lead: id(9), from: LeadStatus::New, to: LeadStatus::Contacted, owner: agent },
+            Event::LeadConverted { lead: id(9), user: agent, client: None, owner: None },
+            Event::LeadDeleted { lead: id(9), merged_into: None, owner: agent },
             Event::ReportCreated { report: id(9), user },
             Event::ReportUpdated { report: id(9), user },
             Event::LeadSettingsUpdated {},
@@ -199,24 +198,21 @@ mod tests {
         ]
     }
 
+    /// An event of the company.
+    fn envelope(event: Event) -> Envelope {
+        let (at, actor, version) = (DateTime::UNIX_EPOCH, ActorName::System, Event::VERSION);
+        Envelope { id: id(8), company: id(ALPHA), seq: 1, at, actor, version, event }
+    }
+
     /// The names of the events about `about` that `me` with these queues sees.
     fn seen(kind: RoleKind, company: u64, queues: &[u64], about: u64) -> Vec<&'static str> {
         let queues: BTreeSet<QueueId> = queues.iter().map(|seed| id(*seed)).collect();
         let viewer = Viewer { user: id(ME), company: id(company), kind, queues: &queues };
-        let envelope = |event| Envelope {
-            id: id(8),
-            company: id(ALPHA),
-            seq: 1,
-            at: DateTime::UNIX_EPOCH,
-            actor: ActorName::System,
-            version: Event::VERSION,
-            event,
-        };
         let visible = one_of_each(id(about)).into_iter().map(envelope).filter(|event| event.visible_to(&viewer));
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 24] = [
+    const OWN: [&str; 28] = [
         "user.created",
         "user.updated",
         "user.role_changed",
@@ -237,8 +233,12 @@ mod tests {
         "call.entered",
         "call.edited",
         "call.deleted",
+        "lead.created",
+        "lead.updated",
         "lead.assigned",
+        "lead.status_changed",
         "lead.converted",
+        "lead.deleted",
         "report.created",
         "report.updated",
     ];
@@ -279,6 +279,42 @@ mod tests {
         assert_eq!(seen_besides_clients(RoleKind::Agent, &[], ME), OWN);
         assert_eq!(seen_besides_clients(RoleKind::Agent, &[], COLLEAGUE), [""; 0]);
         assert_eq!(seen_besides_clients(RoleKind::Agent, &[QUEUE], COLLEAGUE), OF_A_QUEUE);
+    }
+
+    /// Whether an agent sees an event of their company.
+    fn is_told(event: Event) -> bool {
+        let viewer = Viewer { user: id(ME), company: id(ALPHA), kind: RoleKind::Agent, queues: &BTreeSet::new() };
+        envelope(event).visible_to(&viewer)
+    }
+
+    #[test]
+    fn whoever_gets_or_loses_a_lead_is_told_and_then_hears_only_of_their_own() {
+        let (me, other, lead, at) = (Some(id(ME)), Some(id(COLLEAGUE)), id(9), DateTime::UNIX_EPOCH);
+        assert!(is_told(Event::LeadAssigned { lead, user: me, previous: other, at }));
+        assert!(is_told(Event::LeadAssigned { lead, user: other, previous: me, at }));
+        assert!(is_told(Event::LeadUpdated { lead, owner: me }));
+        assert!(!is_told(Event::LeadUpdated { lead, owner: other }));
+        // Who is credited hears of it even when somebody else works on it by then.
+        assert!(is_told(Event::LeadConverted { lead, user: me, client: None, owner: other }));
+        assert!(is_told(Event::LeadConverted { lead, user: other, client: None, owner: me }));
+    }
+
+    #[test]
+    fn events_from_before_owners_were_told_are_still_read() {
+        let lead = "01890a5d-ac96-774b-bcce-b302099a8057";
+        for rest in [
+            r#""type": "lead.created", "source": "website""#,
+            r#""type": "lead.updated""#,
+            r#""type": "lead.status_changed", "from": "new", "to": "contacted""#,
+            r#""type": "lead.converted", "user": null, "client": null"#,
+            r#""type": "lead.deleted", "mergedInto": null"#,
+        ] {
+            let old = format!(r#"{{"lead": "{lead}", {rest}}}"#);
+            let event: Event = serde_json::from_str(&old).unwrap();
+            assert!(!is_told(event.clone()), "{old}");
+            let again: Event = serde_json::from_str(&serde_json::to_string(&event).unwrap()).unwrap();
+            assert_eq!(again, event);
+        }
     }
 
     #[test]

@@ -287,12 +287,18 @@ pub enum Event {
         lead: LeadId,
         /// Where it came from.
         source: crate::lead::Source,
+        /// Who works on it; nobody, too, where this was not told yet.
+        #[serde(default)]
+        owner: Option<UserId>,
     },
     /// What is known of a lead changed.
     #[serde(rename = "lead.updated")]
     LeadUpdated {
         /// Which.
         lead: LeadId,
+        /// Who works on it; nobody, too, where this was not told yet.
+        #[serde(default)]
+        owner: Option<UserId>,
     },
     /// A lead was given to somebody, or taken back.
     #[serde(rename = "lead.assigned")]
@@ -315,6 +321,9 @@ pub enum Event {
         from: crate::lead::LeadStatus,
         /// Where it stands.
         to: crate::lead::LeadStatus,
+        /// Who works on it; nobody, too, where this was not told yet.
+        #[serde(default)]
+        owner: Option<UserId>,
     },
     /// A lead was sold.
     #[serde(rename = "lead.converted")]
@@ -325,6 +334,9 @@ pub enum Event {
         user: Option<UserId>,
         /// The client it became, when one was made.
         client: Option<ClientId>,
+        /// Who works on it; nobody, too, where this was not told yet.
+        #[serde(default)]
+        owner: Option<UserId>,
     },
     /// A lead is gone.
     #[serde(rename = "lead.deleted")]
@@ -333,6 +345,9 @@ pub enum Event {
         lead: LeadId,
         /// The lead that it was merged into.
         merged_into: Option<LeadId>,
+        /// Who worked on it; nobody, too, where this was not told yet.
+        #[serde(default)]
+        owner: Option<UserId>,
     },
     /// A report was written.
     #[serde(rename = "report.created")]

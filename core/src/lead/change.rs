@@ -1,6 +1,6 @@
 //! How a lead is made, changed, assigned, contacted and merged.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::record::{VALUE_MAX, contact_email, custom_fields, lead_name, long_text};
@@ -20,8 +20,6 @@ const WAIT: TimeDelta = TimeDelta::seconds(60);
 pub struct At {
     /// The instant.
     pub now: DateTime<Utc>,
-    /// The company's local day.
-    pub day: NaiveDate,
     /// The country of numbers typed without an international prefix.
     pub home: Country,
 }
@@ -162,8 +160,6 @@ impl Lead {
             client: None,
             converted_at: converted.then_some(at.now),
             converted_by: None,
-            converted_day: converted.then_some(at.day),
-            created_day: at.day,
             version: 1,
             created_at: at.now,
             updated_at: at.now,
@@ -265,10 +261,9 @@ impl Lead {
             Step::Usual | Step::Reopen => {}
         }
         if status == LeadStatus::Converted {
-            (self.converted_at, self.converted_day) = (Some(at.now), Some(at.day));
-            self.converted_by = self.assigned_to;
+            (self.converted_at, self.converted_by) = (Some(at.now), self.assigned_to);
         } else if self.status == LeadStatus::Converted {
-            (self.converted_at, self.converted_day, self.converted_by) = (None, None, None);
+            (self.converted_at, self.converted_by) = (None, None);
         }
         self.status = status;
         // Who needs no work needs nobody to do it.
@@ -346,7 +341,7 @@ mod tests {
 
     fn at() -> At {
         let now: DateTime<Utc> = "2026-06-02T10:00:00Z".parse().unwrap();
-        At { now, day: now.date_naive(), home: home() }
+        At { now, home: home() }
     }
 
     fn changed(lead: &Lead, change: LeadChange) -> Result<Lead, LeadRefused> {
@@ -378,7 +373,7 @@ mod tests {
         assert!(lead.route_at.is_some());
         let sold = LeadChange { status: Some(LeadStatus::Converted), ..LeadChange::default() };
         let sold = changed(&lead, sold).unwrap();
-        assert_eq!((sold.converted_by, sold.converted_day, sold.route_at), (Some(user), Some(at().day), None));
+        assert_eq!((sold.converted_by, sold.converted_at, sold.route_at), (Some(user), Some(at().now), None));
         let back = LeadChange { status: Some(LeadStatus::Interested), ..LeadChange::default() };
         assert_eq!(changed(&sold, back.clone()), Err(LeadRefused::ReopenDenied(LeadStatus::Converted)));
         let open = sold.change(back, at(), true, &ScoreWeights::default()).unwrap();

@@ -7,6 +7,7 @@ pub mod disposition;
 pub mod figures;
 pub mod hours;
 pub mod import;
+mod known;
 pub mod profile;
 mod record;
 pub mod routing;
@@ -21,6 +22,7 @@ pub use disposition::{Disposition, DispositionRefused, DispositionSettings};
 pub use figures::{AgentLeads, CountBy, LeadCount, LeadDay, LeadFigures};
 pub use hours::WorkingHours;
 pub use import::{ImportPlan, ImportRefused, ImportRow, OnDuplicate};
+pub use known::{Known, KnownContacts};
 pub use profile::{LeadProfile, LeadProfileSettings};
 pub use record::{
     Cents, CustomFields, FIELD_NAME_MAX, FIELD_TEXT_MAX, FIELDS_MAX, Lead, LeadNote, LeadOrigin, Needs, TAGS_MAX,
@@ -171,7 +173,7 @@ pub(crate) mod tests {
             phone: Some("2025550123".to_owned()),
             ..NewLead::default()
         };
-        let at = change::At { now, day: "2026-06-01".parse().unwrap(), home: home() };
+        let at = change::At { now, home: home() };
         Lead::create(ids.id(now), ids.id(now), new, at, &ScoreWeights::default()).unwrap()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -11,6 +11,7 @@ use crate::id::{ClientId, CompanyId, LeadId, LeadNoteId, UserId};
 use crate::people::user::{email, person_name};
 use crate::phone::E164;
 use crate::pii::Pii;
+use crate::search::Entries;
 
 /// The most characters of requirements and of a note.
 pub const TEXT_MAX: usize = 10_000;
@@ -95,10 +96,6 @@ pub struct Lead {
     pub converted_at: Option<DateTime<Utc>>,
     /// Who is credited with it.
     pub converted_by: Option<UserId>,
-    /// The local day of the sale, by the company's zone then.
-    pub converted_day: Option<NaiveDate>,
-    /// The local day of the creation, by the company's zone then: figures of a day stay where they were counted.
-    pub created_day: NaiveDate,
     /// Counts the changes; a stale write is refused.
     pub version: u32,
     /// When it was created.
@@ -167,17 +164,16 @@ pub struct LeadNote {
 }
 
 impl Lead {
-    /// What a search looks into: name, address and numbers, in lower case.
+    /// What it is found by: the number, and the words of everything that people wrote but the notes.
     #[must_use]
-    pub fn search_text(&self) -> String {
-        let texts = [
-            Some(self.name.expose().as_str()),
-            self.email.as_ref().map(|email| email.expose().as_str()),
-            self.phone.as_ref().map(E164::as_str),
-            self.raw_phone.as_ref().map(|raw| raw.expose().as_str()),
-            self.requirements.as_ref().map(|text| text.expose().as_str()),
-        ];
-        texts.into_iter().flatten().collect::<Vec<_>>().join("\n").to_lowercase()
+    pub fn entries(&self) -> Entries {
+        let mut entries = Entries::default();
+        self.phone.iter().for_each(|number| entries.number(number));
+        entries.text(self.name.expose());
+        let texts = [&self.email, &self.raw_phone, &self.requirements];
+        texts.into_iter().flatten().for_each(|text| entries.text(text.expose()));
+        self.custom.0.values().filter_map(Value::as_str).for_each(|text| entries.text(text));
+        entries
     }
 
     /// The words that an agent is looked for by, in lower case; the territory is the country of the number when none was named.

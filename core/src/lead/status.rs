@@ -92,6 +92,11 @@ impl LeadStatus {
         matches!(self, Self::New | Self::Contacted | Self::Qualified | Self::Interested)
     }
 
+    /// The statuses in which there is work to do.
+    pub fn open() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|status| status.is_open())
+    }
+
     /// What moving on to `to` takes, by the table above.
     ///
     /// # Errors

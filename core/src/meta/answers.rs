@@ -150,7 +150,7 @@ mod tests {
         let ids: &dyn IdSource = &ids;
         let now = "2026-06-01T10:00:00Z".parse().unwrap();
         let home = "US".parse().unwrap();
-        let at = At { now, day: "2026-06-01".parse().unwrap(), home };
+        let at = At { now, home };
         Lead::create(ids.id(now), ids.id(now), answers.lead(home), at, &ScoreWeights::default()).unwrap()
     }
 

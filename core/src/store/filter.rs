@@ -159,8 +159,8 @@ pub struct LeadFilter {
     pub from: Option<DateTime<Utc>>,
     /// Created before.
     pub to: Option<DateTime<Utc>>,
-    /// A text that their name, address, numbers or requirements hold, in lower case.
-    pub text: Option<String>,
+    /// What their names, addresses, numbers, requirements and own fields hold.
+    pub search: Option<Search>,
     /// Only leads with an id below this one: the cursor of a deep list.
     pub before: Option<LeadId>,
 }

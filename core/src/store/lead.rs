@@ -6,10 +6,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{LeadFilter, Listing, Page, StoreError};
 use crate::id::{CompanyId, DispositionId, LeadId, UserId};
 use crate::lead::{
-    AgentLeads, CampaignFigures, Candidate, Disposition, Lead, LeadCount, LeadDay, LeadDecision, LeadFigures, LeadNote,
-    LeadProfile, LeadRouting,
+    AgentLeads, CampaignFigures, Candidate, Disposition, KnownContacts, Lead, LeadCount, LeadDay, LeadDecision,
+    LeadFigures, LeadNote, LeadProfile, LeadRouting,
 };
 use crate::phone::E164;
+use crate::pii::Pii;
 
 /// A contact that several leads share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,18 @@ pub enum SharedContact {
     /// A telephone number.
     Phone(E164),
     /// An e-mail address.
-    Email(crate::pii::Pii<String>),
+    Email(Pii<String>),
+}
+
+/// Which lead has a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberLead {
+    /// The company that works on the lead.
+    pub company: CompanyId,
+    /// The number.
+    pub number: E164,
+    /// The newest lead that has it, by id.
+    pub lead: LeadId,
 }
 
 /// Leads and their notes.
@@ -38,13 +50,28 @@ pub trait LeadStore: Send {
     /// The newest leads that the filter keeps, newest first, at most `limit`, without counting the others: for whoever goes through
     /// all of them by [`LeadFilter::before`].
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError>;
+    /// Reads leads, in order of id; those that do not exist are left out.
+    async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError>;
+    /// Which leads have these numbers, in order of company and number; numbers that no lead has are left out.
+    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError>;
     /// Leads with this number or this e-mail address, which is in lower case; newest first, at most 100.
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError>;
+    /// Which of these numbers, and of these addresses in lower case, leads of the company have. One read, however many are asked for.
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError>;
     /// Numbers and then addresses that several leads of a company share, in their order; at most `limit` of each.
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError>;
-    /// Leads that the routing looks at again at `now` or before; those that have waited for it longest first, then by id; at most
-    /// `limit`.
+    /// Leads that the routing looks at again at `now` or before; those that have waited for it longest first, then by id. After them
+    /// those with work to do whose owner is not, or no longer, an active user of the company; by owner, company and id, and found by
+    /// what the figures say the owner has. Each once, at most `limit` in all.
     async fn leads_to_route(&mut self, now: DateTime<Utc>, limit: u32) -> Result<Vec<(CompanyId, LeadId)>, StoreError>;
+    /// Sets when the routing looks at a lead again. Nobody who reads the lead sees a difference: its version stays.
+    /// [`StoreError::Stale`] when there is none.
+    async fn set_lead_route_at(&mut self, id: LeadId, at: Option<DateTime<Utc>>) -> Result<(), StoreError>;
     /// Moves the notes and the calls of one lead to another of the same company. [`StoreError::Stale`] when either is absent.
     async fn move_lead_history(&mut self, from: LeadId, to: LeadId) -> Result<(), StoreError>;
     /// Adds notes. Duplicate: `id`. [`StoreError::OutOfScope`] when a note's lead is not one of its company in the scope.
@@ -85,7 +112,8 @@ pub trait LeadRoutingStore: Send {
     async fn lead_decisions(&mut self, lead: LeadId) -> Result<Vec<LeadDecision>, StoreError>;
 }
 
-/// What leads add up to. Commands add what a change of leads changes, in the same unit of work and after the leads.
+/// What leads add up to. Commands add what a change of leads changes, in the same unit of work and after the leads; they have found
+/// the days with [`CompanyStore::hold_timezone`](super::CompanyStore::hold_timezone).
 #[async_trait]
 pub trait LeadFiguresStore: Send {
     /// Adds figures, which may be negative, to those of a company; its rows are locked in their order.
@@ -106,6 +134,12 @@ pub trait LeadFiguresStore: Send {
     /// What became of the leads of advertisements that came from `from` to `to`, both included; by id and name of the campaign, in
     /// that order; of several companies added up. Without leads it is left out; at most 10,000 rows.
     async fn lead_campaigns(&mut self, from: NaiveDate, to: NaiveDate) -> Result<Vec<CampaignFigures>, StoreError>;
+    /// All figures of the scope's company exactly as they are kept, without what is nothing: to verify them. Only in a company's
+    /// scope: [`StoreError::OutOfScope`] otherwise.
+    async fn lead_figures(&mut self) -> Result<LeadFigures, StoreError>;
+    /// Removes what goes by days, that of campaigns included, before it is counted anew. Only in a company's scope:
+    /// [`StoreError::OutOfScope`] otherwise.
+    async fn clear_lead_days(&mut self) -> Result<(), StoreError>;
 }
 
 /// Dispositions.

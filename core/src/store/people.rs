@@ -67,6 +67,8 @@ pub trait CallerStore: Send {
     async fn delete_caller(&mut self, user: UserId) -> Result<bool, StoreError>;
     /// Reads a user's record.
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError>;
+    /// Reads the records of users, in order of the users' ids; who has none is left out.
+    async fn callers_of_users(&mut self, users: &[UserId]) -> Result<Vec<Caller>, StoreError>;
     /// Reads a user's record and locks the row.
     async fn caller_for_update(&mut self, user: UserId) -> Result<Option<Caller>, StoreError>;
     /// Lists records.

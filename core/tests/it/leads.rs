@@ -5,17 +5,18 @@ use dialplane_core::call::{Change, Direction, Hangup, HangupCause, LegKind, NewC
 use dialplane_core::command::call::{AnnotateCall, CallReport, RecordCalls};
 use dialplane_core::command::lead::{
     AssignLead, BulkAction, BulkLeads, ConvertLead, CreateLead, CreateLeads, DeleteLead, MergeLeads, OnDuplicate,
-    Outcome, RouteLeads, UpdateLead, UpdateLeadSettings,
+    Outcome, RouteLeads, UpdateLead, UpdateLeadSettings, figures,
 };
+use dialplane_core::command::people::{DeleteUser, UpdateUser};
 use dialplane_core::error::Failure;
+use dialplane_core::event::Event;
 use dialplane_core::id::{CallId, IdSource as _, LeadId, SeededIds, UserId};
 use dialplane_core::lead::{
     Lead, LeadChange, LeadFigures, LeadRefused, LeadSettings, LeadStatus, NewLead, Owner, Priority, Quality, Source,
     Strategy,
 };
-use dialplane_core::people::Role;
+use dialplane_core::people::{Role, UserChange};
 use dialplane_core::pii::Pii;
-use dialplane_core::store::{LeadFilter, Page};
 use dialplane_core::{Actor, Command};
 
 use crate::world::World;
@@ -37,8 +38,8 @@ async fn configure(world: &World, settings: LeadSettings) {
     world.engine.execute(&world.admin, &command).await.unwrap();
 }
 
-/// A call with a lead that begins, and ends after it was answered or not.
-async fn called(world: &World, agent: UserId, lead: LeadId, answered: bool) -> CallId {
+/// A call, with a lead or none, that begins, and ends after it was answered or not.
+async fn called(world: &World, agent: UserId, lead: impl Into<Option<LeadId>>, answered: bool) -> CallId {
     let now = world.engine.now();
     let call = world.engine.ids().id(now);
     let begin = NewCall {
@@ -50,7 +51,7 @@ async fn called(world: &World, agent: UserId, lead: LeadId, answered: bool) -> C
         agent: Some(agent),
         number: None,
         trunk: None,
-        lead: Some(lead),
+        lead: lead.into(),
         node: None,
         at: now,
     };
@@ -95,6 +96,25 @@ async fn calls_are_contacts_of_their_lead_and_outcomes_move_it() {
         assert_eq!(read(&world, lead.id).await.status, status, "{outcome}");
     }
     assert_eq!(read(&world, lead.id).await.converted_by, Some(agent.id));
+    check_figures(&world).await;
+}
+
+#[tokio::test]
+async fn a_call_is_about_the_newest_lead_with_its_number_unless_somebody_says_about_which() {
+    let world = World::new().await;
+    let agent = world.user("Ann", "ann@example.com", Role::Telecaller).await;
+    let of_call = async |call| world.engine.read(&world.admin).await.unwrap().call(call).await.unwrap().unwrap().lead;
+    assert_eq!(of_call(called(&world, agent.id, None, true).await).await, None, "nobody has the number");
+    let with_number = |contact| NewLead { phone: Some("(202) 555-0101".to_owned()), ..named("L", contact) };
+    let first = made(&world, with_number(1)).await;
+    assert_eq!(of_call(called(&world, agent.id, None, true).await).await, Some(first.id));
+    world.pass(1);
+    let second = made(&world, with_number(2)).await;
+    assert_eq!(of_call(called(&world, agent.id, None, false).await).await, Some(second.id));
+    assert_eq!(of_call(called(&world, agent.id, first.id, true).await).await, Some(first.id));
+    let (first, second) = (read(&world, first.id).await, read(&world, second.id).await);
+    assert_eq!((first.status, first.followup_count), (LeadStatus::Contacted, 2));
+    assert_eq!((second.status, second.followup_count), (LeadStatus::New, 1));
     check_figures(&world).await;
 }
 
@@ -152,6 +172,83 @@ async fn a_lead_that_waits_gets_somebody_as_soon_as_there_is_one() {
 }
 
 #[tokio::test]
+async fn looking_again_in_vain_is_no_new_version_and_no_news() {
+    let world = World::new().await;
+    let lead = made(&world, named("W", 1)).await;
+    let told = async || world.engine.read(&world.admin).await.unwrap().events_after(0, 100).await.unwrap().len();
+    let before = told().await;
+    for _ in 0..3 {
+        world.pass(60);
+        assert_eq!(route(&world, 10).await, 0);
+    }
+    let after = read(&world, lead.id).await;
+    assert_eq!((after.version, after.updated_at, told().await), (1, lead.updated_at, before));
+    assert!(after.route_at > lead.route_at, "it is looked at again");
+}
+
+async fn route(world: &World, limit: u32) -> usize {
+    world.engine.execute(&Actor::system_for(world.company.id), &RouteLeads { limit }).await.unwrap()
+}
+
+/// The events about who has a lead, newest last: who had it, and who has it.
+async fn hands(world: &World, lead: LeadId) -> Vec<(Option<UserId>, Option<UserId>)> {
+    let events = world.engine.read(&world.admin).await.unwrap().events_after(0, 1_000).await.unwrap();
+    let assigned = events.into_iter().filter_map(|envelope| match envelope.event {
+        Event::LeadAssigned { lead: own, previous, user, .. } if own == lead => Some((previous, user)),
+        _ => None,
+    });
+    assigned.collect()
+}
+
+#[tokio::test]
+async fn leads_of_who_leaves_go_to_somebody_else_step_by_step_and_none_is_forgotten() {
+    let world = World::new().await;
+    let ann = world.user("Ann", "ann@example.com", Role::Agent).await;
+    let mut leads = Vec::new();
+    for n in 0..25 {
+        leads.push(made(&world, named("L", n)).await.id);
+    }
+    let sold = ConvertLead { lead: leads[0], value: None, expected_version: None };
+    world.engine.execute(&world.admin, &sold).await.unwrap();
+    let bob = world.user("Bob", "bob@example.com", Role::Agent).await;
+    assert_eq!(route(&world, 10).await, 0, "whoever is there keeps their leads");
+
+    // Locked out: the open ones go on, some at a time; what was sold stays theirs.
+    let lock = UpdateUser { user: ann.id, change: UserChange { is_active: Some(false), ..UserChange::default() } };
+    world.engine.execute(&world.admin, &lock).await.unwrap();
+    let steps = [route(&world, 10).await, route(&world, 10).await, route(&world, 10).await, route(&world, 10).await];
+    assert_eq!(steps, [10, 10, 4, 0]);
+    assert_eq!(loads(&world, &[ann.id, bob.id]).await, [0, 24]);
+    assert_eq!(read(&world, leads[0]).await.assigned_to, Some(ann.id));
+    let moved = read(&world, leads[1]).await;
+    assert_eq!((moved.assigned_to, moved.returns), (Some(bob.id), 0), "it does not count as untouched");
+    assert_eq!(hands(&world, leads[1]).await, [(None, Some(ann.id)), (Some(ann.id), Some(bob.id))]);
+    check_figures(&world).await;
+
+    // Deleted, and nobody is left: they wait, and whoever comes gets them.
+    world.engine.execute(&world.admin, &DeleteUser { user: bob.id }).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(route(&world, 10).await, 0);
+    }
+    let waiting = read(&world, leads[1]).await;
+    assert_eq!((waiting.assigned_to, waiting.is_waiting), (None, true));
+    let cem = world.user("Cem", "cem@example.com", Role::Agent).await;
+    world.pass(60);
+    assert_eq!(route(&world, 100).await, 24);
+    assert_eq!(loads(&world, &[bob.id, cem.id]).await, [0, 24]);
+
+    // What was sold and is taken up again does not stay with who is gone; by hand nobody else is looked for.
+    configure(&world, LeadSettings { strategy: Strategy::Manual, ..LeadSettings::default() }).await;
+    let change = LeadChange { status: Some(LeadStatus::Interested), ..LeadChange::default() };
+    let reopen = UpdateLead { lead: leads[0], change, assign: None, expected_version: None };
+    world.engine.execute(&world.admin, &reopen).await.unwrap();
+    assert_eq!(route(&world, 100).await, 0);
+    let reopened = read(&world, leads[0]).await;
+    assert_eq!((reopened.assigned_to, reopened.is_waiting), (None, false));
+    check_figures(&world).await;
+}
+
+#[tokio::test]
 async fn many_leads_are_taken_in_at_once_by_the_rule_for_duplicates() {
     let world = World::new().await;
     let agents =
@@ -197,32 +294,8 @@ async fn loads(world: &World, agents: &[UserId]) -> Vec<u64> {
 /// Counts all leads anew and compares.
 async fn check_figures(world: &World) {
     let mut tx = world.engine.read(&world.admin).await.unwrap();
-    let (mut recount, mut page, mut users) = (LeadFigures::default(), 1, std::collections::BTreeSet::new());
-    loop {
-        let leads = tx.leads(&LeadFilter::default(), Page::number(page, 200)).await.unwrap();
-        if leads.items.is_empty() {
-            break;
-        }
-        for lead in &leads.items {
-            recount.count(lead, 1);
-            users.extend(lead.assigned_to.into_iter().chain(lead.converted_by));
-        }
-        page += 1;
-    }
-    let recount = recount.without_zeros();
-    let counts: Vec<_> =
-        tx.lead_counts().await.unwrap().into_iter().map(|one| ((one.by, one.word), one.leads as i64)).collect();
-    assert_eq!(counts, recount.counts.into_iter().collect::<Vec<_>>());
-    let users: Vec<UserId> = users.into_iter().collect();
-    let agents = tx.agent_leads(&users).await.unwrap().into_iter();
-    let agents: Vec<_> =
-        agents.map(|(user, own)| (user, [own.total, own.open, own.converted].map(|n| n as i64))).collect();
-    assert_eq!(agents, recount.agents.into_iter().collect::<Vec<_>>());
-    let days = tx.lead_days("1970-01-01".parse().unwrap(), "2999-12-31".parse().unwrap(), None).await.unwrap();
-    let days = days
-        .into_iter()
-        .map(|one| ((one.day, one.user, one.source), [one.created, one.converted, one.value].map(|n| n as i64)));
-    assert_eq!(days.collect::<Vec<_>>(), recount.days.into_iter().collect::<Vec<_>>());
+    let beyond = figures::verify(&mut *tx, &world.company).await.unwrap();
+    assert_eq!(beyond, LeadFigures::default());
 }
 
 /// Whether a command did something: refusals and missing rights are part of the history, faults are not.

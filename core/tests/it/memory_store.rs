@@ -214,3 +214,8 @@ proptest! {
 async fn ten_thousand_changes_of_the_log_leave_the_sums_of_a_recount() {
     dialplane_core::store::conformance::figures::a_random_history_of_entries(&MemoryStore::new(), 400).await;
 }
+
+#[tokio::test]
+async fn ten_thousand_changes_of_leads_leave_the_figures_of_a_recount() {
+    dialplane_core::store::conformance::lead_figures::a_random_history_of_leads(&MemoryStore::new(), 400).await;
+}

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
-use dialplane_core::client::{Client, ClientChange, ClientNote, ClientPhone, ClientRefused};
+use dialplane_core::client::{Client, ClientChange, ClientNote, ClientPhone, ClientProfile, ClientRefused};
 use dialplane_core::command::client::{AddClientNote, CreateClient, DeleteClient, UpdateClient};
 use dialplane_core::error::Failure;
 use dialplane_core::id::{ClientId, ClientKind, UserId};
@@ -21,9 +21,11 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::api::calls::{CallView, Names};
+use crate::api::leads::{LeadView, views as lead_views};
 use crate::api::users::Person;
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
+use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
 use crate::http::input::{Input, Params, PathId, nullable};
 use crate::http::paging::{Pagination, Paging};
@@ -173,6 +175,8 @@ pub(crate) struct ClientDetail {
     calls: Vec<CallView>,
     /// The newest 20 notes.
     notes: Vec<NoteView>,
+    /// The newest 20 leads with its main number or its address; an agent sees their own.
+    leads: Vec<LeadView>,
 }
 
 answer! { /** One client. */ ClientAnswer { client: ClientView } }
@@ -242,8 +246,8 @@ pub(crate) struct ClientInput {
 }
 
 impl ClientInput {
-    fn change(self) -> ClientChange {
-        ClientChange {
+    fn change(self, home: Country, faults: &mut Faults) -> Option<ClientChange> {
+        let change = ClientChange {
             name: self.name,
             organization: self.company,
             email: self.email,
@@ -253,7 +257,9 @@ impl ClientInput {
             tags: self.tags,
             owner: self.owner,
             custom: self.custom,
-        }
+        };
+        faults.rules(change.faults(home));
+        Some(change)
     }
 }
 
@@ -330,16 +336,23 @@ pub(crate) async fn create_client(
     State(app): State<Shared>,
     authed: Authed,
     Params(query): Params<DuplicateQuery>,
-    Input(body): Input<ClientInput>,
+    draft: Draft<ClientInput>,
 ) -> Reply<(StatusCode, Versioned<ClientAnswer>)> {
-    let command = CreateClient { change: body.change(), allow_duplicate: query.allow_duplicate };
+    let home = authed.company.default_country;
+    let change = draft.checked(|body, faults| {
+        if body.name.is_none() {
+            faults.rule::<(), _>(Err(ClientRefused::BadName));
+        }
+        body.change(home, faults)
+    })?;
+    let command = CreateClient { change, allow_duplicate: query.allow_duplicate };
     let client = app.engine.execute(&authed.actor, &command).await.map_err(refused)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     let people = people(&mut *tx, client.profile.owner.into_iter()).await?;
     Ok((StatusCode::CREATED, versioned(client.version, ClientAnswer::new(ClientView::of(&client, &people)))))
 }
 
-/// A client with its latest calls, the latest notes about it, and its figures.
+/// A client with its latest calls, the latest notes about it, the leads that are the same person, and its figures.
 #[utoipa::path(get, path = "/clients/{id}", tag = "clients", params(("id" = Uuid, Path, description = "the client")),
     responses((status = 200, body = ClientDetailAnswer)))]
 pub(crate) async fn get_client(
@@ -359,6 +372,13 @@ pub(crate) async fn get_client(
         calls = tx.calls(&CallFilter { agent: Some(authed.user.id), ..all }, history).await?;
     }
     let notes = tx.client_notes(id, history).await?.items;
+    let ClientProfile { phone, email, .. } = &client.profile;
+    let (phone, email) =
+        (phone.as_ref().map(|phone| &phone.number), email.as_ref().map(|email| email.expose().as_str()));
+    let mut leads = tx.leads_by_contact(phone, email).await?;
+    leads.retain(|lead| authed.actor.may(Permission::ManageLeads) || lead.assigned_to == Some(authed.user.id));
+    leads.truncate(HISTORY as usize);
+    let leads = lead_views(&mut tx, &leads).await?;
     let names = Names::of(&mut *tx, &calls.items).await?;
     let ids = client.profile.owner.into_iter().chain(notes.iter().filter_map(|note| note.author));
     let people = people(&mut *tx, ids).await?;
@@ -367,6 +387,7 @@ pub(crate) async fn get_client(
         figures,
         calls: calls.items.iter().map(|call| CallView::of(call, &names)).collect(),
         notes: notes.iter().map(|note| NoteView::of(note, &people)).collect(),
+        leads,
     };
     Ok(versioned(client.version, ClientDetailAnswer::new(detail)))
 }
@@ -380,10 +401,12 @@ pub(crate) async fn update_client(
     PathId(client): PathId<ClientKind>,
     IfMatch(expected_version): IfMatch,
     Params(query): Params<DuplicateQuery>,
-    Input(body): Input<ClientInput>,
+    draft: Draft<ClientInput>,
 ) -> Reply<Versioned<ClientAnswer>> {
+    let home = authed.company.default_country;
+    let change = draft.checked(|body, faults| body.change(home, faults))?;
     let allow_duplicate = query.allow_duplicate;
-    let command = UpdateClient { client, change: body.change(), allow_duplicate, expected_version };
+    let command = UpdateClient { client, change, allow_duplicate, expected_version };
     let client = app.engine.execute(&authed.actor, &command).await.map_err(refused)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     let people = people(&mut *tx, client.profile.owner.into_iter()).await?;

@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::calls::{CallPage, page_of};
-use super::users::{UserPatch, UserQuery};
+use super::users::{UserPatch, UserQuery, recorded};
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::Draft;
@@ -123,10 +123,10 @@ pub(crate) async fn list_officers(
     let mut tx = app.engine.read(&authed.actor).await?;
     let filter = query.agents().filter(authed.company.default_country)?;
     let listing = tx.users(&filter, paging.page()).await?;
-    let mut officers = Vec::with_capacity(listing.items.len());
-    for user in &listing.items {
-        officers.push(OfficerView::of(user, &figures(&mut tx, user.id).await?));
-    }
+    let ids: Vec<UserId> = listing.items.iter().map(|user| user.id).collect();
+    let records = recorded(&mut tx, &ids).await?;
+    let figures = |user: &User| records.get(&user.id).copied().unwrap_or_default();
+    let officers = listing.items.iter().map(|user| OfficerView::of(user, &figures(user))).collect();
     Ok(Json(OfficersAnswer::new(officers, paging.of(listing.total))))
 }
 

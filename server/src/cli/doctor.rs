@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use dialplane_core::Actor;
 use dialplane_core::clock::{Clock as _, SystemClock};
-use dialplane_core::command::figures;
+use dialplane_core::command::{figures, lead};
 use dialplane_core::company::Company;
+use dialplane_core::lead::LeadFigures;
 use dialplane_core::store::{Access, Page, Store, StoreError};
 use serde::Serialize;
 
@@ -30,8 +31,8 @@ impl Check {
     }
 }
 
-/// Checks, prints what was found, and fails when something is wrong. With `figures` it compares what calls add up to with the log
-/// instead, which may be done while the server runs.
+/// Checks, prints what was found, and fails when something is wrong. With `figures` it compares what calls and leads add up to with
+/// the log and the leads instead, which may be done while the server runs.
 pub(super) async fn run(
     sources: Result<Sources, SettingsError>,
     figures: bool,
@@ -76,7 +77,7 @@ async fn check(settings: &Settings) -> Vec<Check> {
     ]
 }
 
-/// Counts every company's log and compares it with the sums that are kept.
+/// Counts every company's log and leads and compares them with the sums that are kept.
 async fn verify(settings: &Settings) -> Result<Vec<Check>, CliError> {
     let store = database::open(settings).await?;
     let mut checks = Vec::new();
@@ -85,7 +86,7 @@ async fn verify(settings: &Settings) -> Result<Vec<Check>, CliError> {
         let everything = store.begin(Actor::system().scope(), Access::Read).await;
         let listing = everything.map_err(core)?.companies(Page::number(page, Page::LIMIT_MAX)).await.map_err(core)?;
         for company in &listing.items {
-            checks.push(verify_company(&*store, company).await.map_err(core)?);
+            checks.extend(verify_company(&*store, company).await.map_err(core)?);
         }
         if listing.items.is_empty() {
             return Ok(checks);
@@ -98,7 +99,7 @@ fn core(error: StoreError) -> CliError {
     CliError::Core(error.into())
 }
 
-async fn verify_company(store: &dyn Store, company: &Company) -> Result<Check, StoreError> {
+async fn verify_company(store: &dyn Store, company: &Company) -> Result<[Check; 2], StoreError> {
     let mut tx = store.begin(Actor::system_for(company.id).scope(), Access::Read).await?;
     let (days, callers) = figures::verify(&mut *tx, company).await?;
     let told = days.iter().take(3).map(|difference| {
@@ -112,7 +113,23 @@ async fn verify_company(store: &dyn Store, company: &Company) -> Result<Check, S
             format!("company {}: {days} days and {callers} callers differ from the log{told}", company.id)
         }
     };
-    Ok(Check { check: "figures", ok: days.is_empty() && callers.is_empty(), message })
+    let calls = Check { check: "figures", ok: days.is_empty() && callers.is_empty(), message };
+    Ok([calls, leads_check(company, &lead::figures::verify(&mut *tx, company).await?)])
+}
+
+/// Tells what is kept of leads beyond what they add up to.
+fn leads_check(company: &Company, beyond: &LeadFigures) -> Check {
+    let ok = *beyond == LeadFigures::default();
+    let message = if ok {
+        format!("company {}: all figures are those of the leads", company.id)
+    } else {
+        let LeadFigures { counts, agents, days, campaigns } = beyond;
+        let told = counts.iter().take(3).map(|((by, word), leads)| format!("; {} {word}: {leads:+}", by.as_str()));
+        let (counts, agents, days, campaigns) = (counts.len(), agents.len(), days.len(), campaigns.len());
+        let differ = format!("{counts} counts, {agents} people, {days} days and {campaigns} days of campaigns");
+        format!("company {}: {differ} differ from the leads{}", company.id, told.collect::<String>())
+    };
+    Check { check: "lead figures", ok, message }
 }
 
 /// A public listener whose own address is unknown cannot be named in links and session descriptions.

@@ -77,7 +77,7 @@ enum Command {
     Config(ConfigCommand),
     /// Check the settings, the data directory, the database and the ports.
     Doctor {
-        /// Instead, count every company's calls and compare them with the sums that reports are made of.
+        /// Instead, count every company's calls and leads and compare them with the sums that reports are made of.
         #[arg(long)]
         verify: bool,
     },

@@ -1,6 +1,6 @@
-//! Routes leads that wait for somebody, and those that nobody touched in time.
+//! Routes leads that wait for somebody, those that nobody touched in time, and those whose owner is gone.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use dialplane_core::command::lead::RouteLeads;
@@ -36,10 +36,15 @@ async fn route(app: &App) -> Result<usize, Error> {
         let mut tx = app.engine.read(&Actor::system()).await?;
         tx.leads_to_route(app.engine.now(), DUE_MAX).await?
     };
-    let companies: BTreeSet<_> = due.into_iter().map(|(company, _)| company).collect();
+    let mut companies = BTreeMap::new();
+    for (company, _) in due {
+        *companies.entry(company).or_insert(0) += 1_usize;
+    }
     let mut given = 0;
-    for company in companies {
-        given += app.engine.execute(&Actor::system_for(company), &RouteLeads { limit: BATCH }).await?;
+    for (company, leads) in companies {
+        for _ in 0..leads.div_ceil(BATCH as usize) {
+            given += app.engine.execute(&Actor::system_for(company), &RouteLeads { limit: BATCH }).await?;
+        }
     }
     Ok(given)
 }

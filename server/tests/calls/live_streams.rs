@@ -89,6 +89,38 @@ fn a_stream_carries_the_chosen_kinds_that_its_reader_may_see() {
 }
 
 #[test]
+fn an_agent_hears_what_becomes_of_their_leads_and_gets_those_of_who_has_left() {
+    on_each_store(|server| {
+        let company = server.company();
+        let (ann, bob) = (company.agent("ann"), company.agent("bob"));
+        let anns = Company::sign_in(server.http, &ann.email);
+        let mut own = EventStream::open(server.http, "/api/events?types=lead.*", anns.token(), "");
+        own.expect("cursor");
+        let body = json!({"name": "Carla Customer", "phone": "+12025550188", "assignedTo": bob.id});
+        let made = company.post("/api/leads", &body).expect(201);
+        let lead = text(&made["lead"]["id"]).to_owned();
+        let path = format!("/api/leads/{lead}");
+        company.put(&path, &json!({"name": "Carla"})).expect(200);
+        company.send("DELETE", &format!("/api/users/{}", bob.id), None).expect("an answer").expect(200);
+        let told = own.expect("lead.assigned").data["data"].clone();
+        assert_eq!((&told["lead"], &told["user"], &told["previous"]), (&json!(lead), &json!(ann.id), &json!(bob.id)));
+        company.put(&path, &json!({"priority": "urgent"})).expect(200);
+        let told = own.expect("lead.updated").data["data"].clone();
+        assert_eq!(told, json!({"lead": lead, "owner": ann.id}));
+        company.put(&path, &json!({"status": "contacted"})).expect(200);
+        assert_eq!(own.expect("lead.status_changed").data["data"]["to"], "contacted");
+        // Who loses a lead is told, and hears nothing of it any more.
+        company.put(&path, &json!({"assignedTo": null})).expect(200);
+        assert_eq!(own.expect("lead.assigned").data["data"]["previous"], ann.id.as_str());
+        company.put(&path, &json!({"priority": "low"})).expect(200);
+        company.put(&path, &json!({"assignedTo": ann.id})).expect(200);
+        own.expect("lead.assigned");
+        company.send("DELETE", &path, None).expect("an answer").expect(200);
+        assert_eq!(own.expect("lead.deleted").data["data"]["lead"], lead.as_str());
+    });
+}
+
+#[test]
 fn bad_requests_for_streams_name_what_is_wrong() {
     let server = Server::start();
     let company = server.company();

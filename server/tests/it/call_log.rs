@@ -1,6 +1,7 @@
 //! The call log of document 002: entries, corrections, deletions, officers and analytics, on each store.
 
 use dialplane_core::call::{CallDay, CallSums};
+use dialplane_core::lead::{CountBy, LeadFigures};
 use dialplane_core::scope::Scope;
 use dialplane_core::store::{Access, Store as _};
 use dialplane_storage_sqlite::SqliteStore;
@@ -299,15 +300,24 @@ async fn the_doctor_proves_the_sums_and_finds_what_is_wrong_with_them() {
     assert!(fine.status.success(), "{fine:?}");
     assert_eq!((&told(&fine)[0]["check"], &told(&fine)[0]["ok"]), (&json!("figures"), &json!(true)));
 
+    let lead = json!({"name": "John Doe", "email": "john@example.com", "status": "converted", "value": 250});
+    assert_eq!(server.call("POST", "/api/leads", &admin.token, lead).await.status, 201);
+    let fine = told(&doctor());
+    assert_eq!((&fine[1]["check"], &fine[1]["ok"]), (&json!("lead figures"), &json!(true)), "{fine}");
+
     let store = SqliteStore::open(server.directory.path().join("data/dialplane.db")).await.unwrap();
     let company =
         server.get("/api/auth/profile", &admin.token).await["company"]["id"].as_str().unwrap().parse().unwrap();
     let mut tx = store.begin(Scope::Company(company), Access::Write).await.unwrap();
     let sums = CallSums { inbound: 1, ..CallSums::default() };
     tx.add_call_days(&[CallDay { company, day: "2026-03-05".parse().unwrap(), agent: None, sums }]).await.unwrap();
+    let counts = [((CountBy::Status, "new".to_owned()), 2)].into();
+    tx.add_lead_figures(company, &LeadFigures { counts, ..LeadFigures::default() }).await.unwrap();
     tx.commit().await.unwrap();
     let sick = doctor();
     assert!(!sick.status.success());
     let message = told(&sick)[0]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("1 days and 0 callers") && message.contains("2026-03-05: 1 calls kept, 0"), "{message}");
+    let message = told(&sick)[1]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("1 counts, 0 people, 0 days") && message.contains("status new: +2"), "{message}");
 }

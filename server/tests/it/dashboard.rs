@@ -2,13 +2,34 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, assert_problem};
+use crate::support::{Person, Server, assert_problem};
 
 /// The keys of an object, sorted.
 fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = value.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
+}
+
+/// The performance of one person, and of other days.
+async fn performance_is_narrowed(server: &Server, admin: &Person, bob: &Person, whole: &Value) {
+    let of = async |query: &str| {
+        let path = format!("/api/dashboard/performance?{query}");
+        server.get(&path, &admin.token).await["performance"].clone()
+    };
+    let of_bob = of(&format!("userId={}", bob.id)).await;
+    let only =
+        json!([{"user": whole["topPerformers"][1]["user"], "calls": 2, "conversions": 0, "conversionRate": 0.0}]);
+    assert_eq!((&of_bob["topPerformers"], &of_bob["leadSources"]), (&only, &json!([])));
+    let past = of("dateFrom=2024-01-15&dateTo=2024-01-16").await;
+    let day = |date: &str| json!({"date": date, "calls": 0, "leads": 0, "conversions": 0});
+    let expected = json!({
+        "dailyStats": [day("2024-01-15"), day("2024-01-16")], "topPerformers": [], "leadSources": [],
+    });
+    assert_eq!(past, expected);
+    let today = &whole["dailyStats"][29];
+    let date = today["date"].as_str().unwrap();
+    assert_eq!(of(&format!("dateFrom={date}&dateTo={date}")).await["dailyStats"], json!([today]));
 }
 
 #[tokio::test]
@@ -61,6 +82,8 @@ async fn the_dashboard_shows_what_leads_and_calls_add_up_to() {
             {"source": "facebook", "count": 3, "conversions": 0}, {"source": "manual", "count": 1, "conversions": 1},
         ]);
         assert_eq!(performance["leadSources"], sources);
+
+        performance_is_narrowed(&server, &admin, &bob, &performance).await;
 
         let spread = server.get("/api/dashboard/leads", &admin.token).await["leads"].clone();
         assert_eq!(keys(&spread), ["qualityDistribution", "sourceDistribution", "statusDistribution"]);

@@ -5,7 +5,6 @@ mod audit;
 mod auth;
 mod bad_input;
 mod call_log;
-mod clients;
 mod dashboard;
 mod documents;
 mod endurance;

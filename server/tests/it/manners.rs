@@ -118,17 +118,30 @@ async fn long_texts_are_compressed_for_who_asks_and_short_ones_are_not() {
 }
 
 #[tokio::test]
-async fn limits_are_told_before_they_are_reached() {
-    let server = Server::start_with(&[("DIALPLANE_RATE_LIMIT_MAX_REQUESTS", "3")]);
+async fn limits_are_those_of_document_003_and_told_before_they_are_reached() {
+    let server = Server::start_with(&[]);
+    let admin = server.set_up().await;
     let ask = || server.call("GET", "/api/setup", "", Value::Null);
-    for remaining in ["2", "1", "0"] {
+    let number = |answer: &Answer, name: &str| answer.headers[name].to_str().unwrap().parse::<u32>().unwrap();
+    // Setting the server up was the first of the hundred.
+    for remaining in (0..99).rev() {
         let answer = ask().await;
-        assert_eq!((answer.status, &answer.headers["ratelimit-limit"]), (200, &"3".parse().unwrap()));
-        assert_eq!(answer.headers["ratelimit-remaining"], remaining);
-        assert!((1..=900).contains(&answer.headers["ratelimit-reset"].to_str().unwrap().parse::<u32>().unwrap()));
+        assert_eq!((answer.status, number(&answer, "ratelimit-limit")), (200, 100));
+        assert_eq!(number(&answer, "ratelimit-remaining"), remaining);
+        assert!((1..=900).contains(&number(&answer, "ratelimit-reset")));
     }
     let refused = ask().await;
     assert_problem(&refused, 429, "rate_limited");
-    assert!((1..=900).contains(&refused.headers["retry-after"].to_str().unwrap().parse::<u32>().unwrap()));
+    assert!((1..=900).contains(&number(&refused, "retry-after")));
     assert_eq!(server.call("GET", "/health", "", Value::Null).await.status, 200, "health is outside");
+
+    let upload =
+        || server.call("POST", "/api/phone-numbers/bulk-upload", &admin.token, json!({"numbers": "+12025550123"}));
+    for _ in 0..10 {
+        assert_eq!(upload().await.status, 200);
+    }
+    assert_problem(&upload().await, 429, "rate_limited");
+    let leads = server.request("POST", "/api/leads/import", &admin.token).header("content-type", "text/csv");
+    assert_problem(&answer(leads.body("name,phone\nAnn,+12025550123\n")).await, 429, "rate_limited");
+    server.get("/api/leads", &admin.token).await;
 }

@@ -78,6 +78,32 @@ fn fields(answer: &Answer) -> Vec<&str> {
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
 }
 
+/// Of a daily, a weekly and a monthly report of the agent and a daily one of the admin.
+async fn filters_keep_some_and_leave_some_out(server: &Server, admin: &Person, ann: &Person) {
+    let ann_only = format!("userId={}", ann.id);
+    for (query, kinds) in [
+        ("", &["daily", "daily", "monthly", "weekly"][..]),
+        (&ann_only, &["daily", "monthly", "weekly"]),
+        (&format!("userId={}", admin.id), &["daily"]),
+        ("reportType=daily", &["daily", "daily"]),
+        (&format!("{ann_only}&reportType=weekly"), &["weekly"]),
+        (&format!("{ann_only}&reportType=monthly"), &["monthly"]),
+        (&format!("{ann_only}&dateFrom=2024-01-02"), &["daily", "weekly"]),
+        (&format!("{ann_only}&dateFrom=2024-01-16"), &[]),
+        (&format!("{ann_only}&dateTo=2024-01-14"), &["monthly"]),
+        (&format!("{ann_only}&dateFrom=2024-01-01&dateTo=2024-01-31"), &["daily", "monthly", "weekly"]),
+    ] {
+        let list = server.get(&format!("/api/reports?{query}"), &admin.token).await;
+        let mut found: Vec<&str> =
+            list["reports"].as_array().unwrap().iter().map(|one| one["reportType"].as_str().unwrap()).collect();
+        found.sort_unstable();
+        assert_eq!((found, &list["pagination"]["total"]), (kinds.to_vec(), &json!(kinds.len())), "{query}");
+    }
+    let last = server.get(&format!("/api/reports?{ann_only}&page=3&limit=1"), &admin.token).await;
+    assert_eq!(last["reports"][0]["reportType"], "monthly", "latest period first");
+    assert_eq!(last["pagination"], json!({"page": 3, "limit": 1, "total": 3, "pages": 3}));
+}
+
 #[tokio::test]
 async fn a_report_shows_what_was_done_and_beside_it_what_the_person_says() {
     for (server, admin, ann) in shops().await {
@@ -121,6 +147,8 @@ async fn a_report_shows_what_was_done_and_beside_it_what_the_person_says() {
         assert_problem(&again, 409, "duplicate_report");
         assert_eq!(again.body["existing"], report["_id"]);
         server.ok("POST", "/api/reports", &admin.token, documented()).await;
+
+        filters_keep_some_and_leave_some_out(&server, &admin, &ann).await;
 
         // A report that was read can be sent back; a stale one is refused.
         let mut whole = server.get(&path, &ann.token).await["report"].clone();
@@ -250,6 +278,10 @@ async fn a_workbook_has_typed_cells_and_sums_and_no_formula_of_anybody() {
         server.ok("POST", "/api/reports", &ann.token, documented()).await;
         let one = export(&server, &admin.token, "daily?format=excel&dateFrom=2024-01-15&dateTo=2024-01-15").await;
         assert_eq!(one["filename"], "report_2024-01-15.xlsx");
+        for (user, rows) in [(&ann.id, 4), (&admin.id, 0)] {
+            let of_one = download(&server, &admin.token, &format!("calls?format=csv&{JANUARY}&userId={user}")).await;
+            assert_eq!(csv::Reader::from_reader(&*of_one).records().count(), rows, "of one person only");
+        }
 
         let bytes = download(&server, &admin.token, &format!("calls?format=excel&{JANUARY}")).await;
         let mut book: Xlsx<_> = open_workbook_from_rs(Cursor::new(bytes)).unwrap();

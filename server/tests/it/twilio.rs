@@ -236,6 +236,8 @@ async fn the_documented_call_is_placed_told_of_recorded_and_heard() {
         assert_eq!(kinds, expected);
         assert_eq!(shop.figures().await, (1, 1, 30));
 
+        its_notes_are_written(&shop, id).await;
+
         // The recording comes after two failures, once, and is heard in parts.
         let audio = wav(4_000);
         shop.twilio.serve(&[404, 503], "audio/x-wav", &audio);
@@ -283,6 +285,15 @@ async fn the_documented_call_is_placed_told_of_recorded_and_heard() {
         assert_problem(&shop.server.call("GET", path, &shop.admin.token, Value::Null).await, 404, "not_found");
         assert_eq!(files(), 0);
     }
+}
+
+/// What an agent says of a carried call beside its notes is passed over: it is known.
+async fn its_notes_are_written(shop: &Shop, id: &str) {
+    let said = json!({"status": "completed", "duration": 300, "notes": "Call completed successfully"});
+    let said = shop.server.ok("PUT", &format!("/api/calls/{id}"), &shop.agent.token, said).await["call"].clone();
+    let expected = json!(["completed", 30, "Call completed successfully"]);
+    assert_eq!(json!([said["status"], said["duration"], said["notes"]]), expected);
+    assert_eq!(json!([said["lead"]["name"], said["lead"]["phone"]]), json!(["John Doe", LEAD]));
 }
 
 fn walk(folder: &std::path::Path) -> usize {

@@ -46,3 +46,35 @@ async fn what_is_no_database_is_told_apart() {
     let nobody = PostgresStore::connect("postgres://postgres@127.0.0.1:1/postgres").await.unwrap_err();
     assert!(matches!(nobody, OpenError::Unreachable(_)), "{nobody:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_an_older_release_are_found_by_words() {
+    let database = Database::fresh().await;
+    let mut connection = database.connection().await;
+    // As they are when the migration has just gone over them.
+    let old = "
+        INSERT INTO users (id, company_id, name, email, password, initials, role, is_active, is_platform, availability, token_version,
+            version, created_at, updated_at) VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000009',
+            'Žofie', 'z@example.com', 'p', 'Z', 'agent', true, false, 'offline', 0, 1, now(), now());
+        INSERT INTO calls (id, company_id, direction, status, \"from\", \"to\", started_at, notes, legs, events, version, updated_at)
+            SELECT id, '00000000-0000-0000-0000-000000000009', 'inbound', 'completed', '+1', '+2', now(), notes, '[]', 0, 1, now()
+            FROM (VALUES ('00000000-0000-0000-0000-000000000002'::uuid, 'Asked for an offer'),
+                         ('00000000-0000-0000-0000-000000000003', NULL)) AS old (id, notes);
+        INSERT INTO leads (id, company_id, name, phone, source, status, priority, quality, score, needs, custom, origin, followup_count,
+            is_waiting, returns, version, created_at, updated_at) VALUES ('00000000-0000-0000-0000-000000000004',
+            '00000000-0000-0000-0000-000000000009', 'John Doe', '+12025550123', 'web', 'new', 'low', 'hot', 1, '{}', '{}', '{}', 0,
+            false, 0, 1, now(), now());
+        INSERT INTO wordless VALUES ('user'), ('call'), ('lead');";
+    sqlx::raw_sql(old).execute(&mut connection).await.expect("rows of before");
+    let (one, two) = tokio::join!(PostgresStore::connect(&database.url), PostgresStore::connect(&database.url));
+    drop((one.unwrap(), two.unwrap()));
+    for (table, words) in [
+        ("user_words", "nzofie tcom texample tz tzofie"),
+        ("call_words", "tan tasked tfor toffer"),
+        ("lead_words", "+12025550123 tdoe tjohn"),
+    ] {
+        let found = format!("SELECT string_agg(word, ' ' ORDER BY word) FROM {table}");
+        let row = sqlx::query(sqlx::AssertSqlSafe(found)).fetch_one(&mut connection).await.expect(table);
+        assert_eq!(sqlx::Row::get::<String, _>(&row, 0), words, "{table}");
+    }
+}

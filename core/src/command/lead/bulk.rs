@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::change::{apply, remove};
-use super::desk::{Desk, Ledger, own_lead};
+use super::desk::{Desk, own_lead};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::id::{LeadId, UserId};
@@ -56,18 +56,17 @@ impl Command for BulkLeads {
         if leads.is_empty() || leads.len() > BULK_MAX {
             return Err(LeadRefused::BadBulk.into());
         }
-        let desk = Desk::open(cx, repo).await?;
-        let mut ledger = Ledger::default();
+        let mut desk = Desk::open(cx, repo).await?;
         let mut done = Vec::with_capacity(leads.len());
         for lead in leads {
-            match self.one(cx, repo, &desk, &mut ledger, lead).await {
+            match self.one(cx, repo, &mut desk, lead).await {
                 Ok(()) => done.push((lead, Ok(()))),
                 // Every check comes before the first write: what was refused has left nothing.
                 Err(Failure::Refused(refused)) => done.push((lead, Err(refused))),
                 Err(failure) => return Err(failure),
             }
         }
-        ledger.close(repo).await?;
+        desk.close(repo).await?;
         Ok(done)
     }
 }
@@ -77,16 +76,15 @@ impl BulkLeads {
         &self,
         cx: &mut Context<'_>,
         repo: &mut dyn Repo,
-        desk: &Desk,
-        ledger: &mut Ledger,
+        desk: &mut Desk,
         id: LeadId,
     ) -> Result<(), Failure<LeadRefused>> {
         let (change, assign) = match &self.action {
-            BulkAction::Delete => return remove(cx, repo, ledger, id, None).await,
+            BulkAction::Delete => return remove(cx, repo, desk, id, None).await,
             BulkAction::Assign(user) => (LeadChange::default(), Some(*user)),
             BulkAction::Change(change) => (LeadChange::clone(change), None),
         };
         let before = own_lead(cx, repo, id).await?;
-        apply(cx, repo, desk, ledger, &before, change, assign).await.map(|_| ())
+        apply(cx, repo, desk, &before, change, assign).await.map(|_| ())
     }
 }

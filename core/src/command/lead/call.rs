@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use chrono::{DateTime, Utc};
 
-use super::desk::{Desk, Ledger};
+use super::desk::Desk;
 use crate::call::Call;
 use crate::engine::Context;
 use crate::id::{CompanyId, LeadId};
@@ -38,24 +38,19 @@ pub(in crate::command) async fn touch_leads(
     repo: &mut dyn Repo,
     contacts: Vec<Contact>,
 ) -> Result<(), StoreError> {
-    let mut by_lead: BTreeMap<LeadId, Vec<Contact>> = BTreeMap::new();
+    let (mut by_lead, mut desks) = (BTreeMap::<LeadId, Vec<Contact>>::new(), BTreeMap::new());
     for contact in contacts {
+        if let Entry::Vacant(place) = desks.entry(contact.company) {
+            place.insert(Desk::of(cx, repo, contact.company).await?);
+        }
         by_lead.entry(contact.lead).or_default().push(contact);
     }
-    let mut ledger = Ledger::default();
-    let mut desks = BTreeMap::new();
     for (id, contacts) in by_lead {
         // A lead may be gone while people talk.
         let Some(before) = repo.lead_for_update(id).await? else { continue };
-        let company = before.company;
-        if let Entry::Vacant(place) = desks.entry(company) {
-            let found = repo.company(company).await?.ok_or(StoreError::OutOfScope)?;
-            let routing = repo.lead_routing(company).await?;
-            place.insert(Desk::of(cx, &found, routing));
-        }
-        let Some(desk) = desks.get(&company) else { continue };
+        let Some(desk) = desks.get_mut(&before.company) else { continue };
         let mut after = before.clone();
-        for contact in contacts.into_iter().filter(|contact| contact.company == company) {
+        for contact in contacts.into_iter().filter(|contact| contact.company == before.company) {
             after.contacted(contact.at);
             if contact.talked && after.status == LeadStatus::New {
                 // Whatever is new can be contacted.
@@ -63,9 +58,12 @@ pub(in crate::command) async fn touch_leads(
             }
         }
         let after = after.next(cx.now(), &desk.routing.settings.score_weights);
-        ledger.replace(cx, repo, &before, &after).await?;
+        desk.replace(cx, repo, &before, &after).await?;
     }
-    ledger.close(repo).await
+    for desk in desks.into_values() {
+        desk.close(repo).await?;
+    }
+    Ok(())
 }
 
 /// Moves the lead of a call where the company's table says that this outcome leads. A lead that cannot go there stays: the word of
@@ -77,19 +75,16 @@ pub(in crate::command) async fn move_by_outcome(
 ) -> Result<(), StoreError> {
     let (Some(id), Some(outcome)) = (call.lead, &call.outcome) else { return Ok(()) };
     let Some(status) = leads_to(&repo.dispositions().await?, outcome) else { return Ok(()) };
+    let mut desk = Desk::of(cx, repo, call.company).await?;
     let Some(before) = repo.lead_for_update(id).await?.filter(|lead| lead.company == call.company) else {
         return Ok(());
     };
-    let company = repo.company(before.company).await?.ok_or(StoreError::OutOfScope)?;
-    let routing = repo.lead_routing(before.company).await?;
-    let desk = Desk::of(cx, &company, routing);
     let mut after = before.clone();
     let manages = cx.actor().may(Permission::ManageLeads);
     if before.status == status || after.move_to(status, desk.at, manages).is_err() {
         return Ok(());
     }
     let after = after.next(cx.now(), &desk.routing.settings.score_weights);
-    let mut ledger = Ledger::default();
-    ledger.replace(cx, repo, &before, &after).await?;
-    ledger.close(repo).await
+    desk.replace(cx, repo, &before, &after).await?;
+    desk.close(repo).await
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::desk::{Desk, Ledger, check_assignee, note_of, own, own_lead};
+use super::desk::{Desk, check_assignee, note_of, own, own_lead};
 use crate::client::ClientChange;
 use crate::command::client::CreateClient;
 use crate::command::fresh;
@@ -38,14 +38,13 @@ impl Command for UpdateLead {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
-        let desk = Desk::open(cx, repo).await?;
+        let mut desk = Desk::open(cx, repo).await?;
         let before = own_lead(cx, repo, self.lead).await?;
         if !fresh(self.expected_version, before.version) {
             return Err(LeadRefused::Stale.into());
         }
-        let mut ledger = Ledger::default();
-        let after = apply(cx, repo, &desk, &mut ledger, &before, self.change.clone(), self.assign).await?;
-        ledger.close(repo).await?;
+        let after = apply(cx, repo, &mut desk, &before, self.change.clone(), self.assign).await?;
+        desk.close(repo).await?;
         Ok(after)
     }
 }
@@ -54,8 +53,7 @@ impl Command for UpdateLead {
 pub(super) async fn apply(
     cx: &mut Context<'_>,
     repo: &mut dyn Repo,
-    desk: &Desk,
-    ledger: &mut Ledger,
+    desk: &mut Desk,
     before: &Lead,
     change: LeadChange,
     assign: Option<Option<UserId>>,
@@ -75,7 +73,7 @@ pub(super) async fn apply(
     if before.assigned_to.is_some() && before.assigned_to == cx.actor().user_id() {
         after.touched();
     }
-    ledger.replace(cx, repo, before, &after).await?;
+    desk.replace(cx, repo, before, &after).await?;
     if let Some(note) = note {
         repo.insert_lead_notes(&[note]).await?;
     }
@@ -143,13 +141,13 @@ impl Command for ConvertLead {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Lead, Failure<LeadRefused>> {
-        let desk = Desk::open(cx, repo).await?;
         let found = repo.lead(self.lead).await?.filter(|lead| own(cx, lead)).ok_or(LeadRefused::NotFound)?;
         // The client comes first: its calls are locked before leads are, as everywhere.
         let client = match found.client {
             Some(client) => client,
             None => client_of(cx, repo, &found).await?,
         };
+        let mut desk = Desk::open(cx, repo).await?;
         let before = own_lead(cx, repo, self.lead).await?;
         if !fresh(self.expected_version, before.version) {
             return Err(LeadRefused::Stale.into());
@@ -159,9 +157,8 @@ impl Command for ConvertLead {
         let manages = cx.actor().may(Permission::ManageLeads);
         let mut after = before.change(change, desk.at, manages, &desk.routing.settings.score_weights)?;
         after.became(client);
-        let mut ledger = Ledger::default();
-        ledger.replace(cx, repo, &before, &after).await?;
-        ledger.close(repo).await?;
+        desk.replace(cx, repo, &before, &after).await?;
+        desk.close(repo).await?;
         Ok(after)
     }
 }
@@ -207,9 +204,9 @@ impl Command for DeleteLead {
     }
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<LeadRefused>> {
-        let mut ledger = Ledger::default();
-        remove(cx, repo, &mut ledger, self.lead, None).await?;
-        ledger.close(repo).await?;
+        let mut desk = Desk::open(cx, repo).await?;
+        remove(cx, repo, &mut desk, self.lead, None).await?;
+        desk.close(repo).await?;
         Ok(())
     }
 }
@@ -218,13 +215,13 @@ impl Command for DeleteLead {
 pub(super) async fn remove(
     cx: &mut Context<'_>,
     repo: &mut dyn Repo,
-    ledger: &mut Ledger,
+    desk: &mut Desk,
     id: LeadId,
     merged_into: Option<LeadId>,
 ) -> Result<(), Failure<LeadRefused>> {
     let lead = repo.lead_for_update(id).await?.ok_or(LeadRefused::NotFound)?;
     repo.delete_lead(id).await?;
-    ledger.note(Some(&lead), None);
-    cx.emit(lead.company, Event::LeadDeleted { lead: id, merged_into });
+    desk.note(Some(&lead), None);
+    cx.emit(lead.company, Event::LeadDeleted { lead: id, merged_into, owner: lead.assigned_to });
     Ok(())
 }

@@ -1,18 +1,22 @@
 //! Taking leads in.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use async_trait::async_trait;
 
-use super::desk::{Before, Desk, Ledger, assigned, check_assignee, note_of, previous_owner};
+use super::desk::{Before, Desk, assigned, check_assignee, note_of};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::id::{LeadId, UserId};
 pub use crate::lead::OnDuplicate;
 use crate::lead::{
-    Candidate, Decision, Lead, LeadChange, LeadDecision, LeadNote, LeadOrigin, LeadRefused, LeadStatus, Needs, NewLead,
-    Owner, Strategy,
+    Candidate, Decision, KnownContacts, Lead, LeadChange, LeadDecision, LeadNote, LeadOrigin, LeadRefused, LeadStatus,
+    Needs, NewLead, Owner, Strategy,
 };
 use crate::people::RoleKind;
+use crate::phone::E164;
+use crate::pii::Pii;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -61,13 +65,23 @@ pub struct PreviewRoute {
     pub lead: NewLead,
 }
 
+/// A lead that was read and fits, before anybody looked whether it is known.
+struct Draft {
+    lead: Lead,
+    note: Option<LeadNote>,
+}
+
 /// Takes leads in one after another, and writes what belongs to all of them at the end.
 struct Intake {
     desk: Desk,
-    ledger: Ledger,
     /// As they stand now, the leads of this unit of work included.
     agents: Vec<Candidate>,
-    passes: std::collections::BTreeMap<UserId, u64>,
+    known: KnownContacts,
+    /// People whom leads can be given to, as far as was asked.
+    assignees: BTreeSet<UserId>,
+    passes: BTreeMap<UserId, u64>,
+    /// Leads that are to be written.
+    leads: Vec<Lead>,
     notes: Vec<LeadNote>,
     decisions: Vec<LeadDecision>,
 }
@@ -83,28 +97,56 @@ impl Intake {
         // The agents are read under the lock: what they have counts up to the lead before.
         let asks = routes && desk.routing.settings.strategy != Strategy::Manual;
         let agents = if asks { repo.lead_candidates().await? } else { Vec::new() };
-        Ok(Self {
+        Ok(Self::at(desk, agents))
+    }
+
+    fn at(desk: Desk, agents: Vec<Candidate>) -> Self {
+        Self {
             desk,
             agents,
-            ledger: Ledger::default(),
-            passes: std::collections::BTreeMap::new(),
+            known: KnownContacts::default(),
+            assignees: BTreeSet::new(),
+            passes: BTreeMap::new(),
+            leads: Vec::new(),
             notes: Vec::new(),
             decisions: Vec::new(),
-        })
+        }
+    }
+
+    fn draft(&self, cx: &Context<'_>, new: &NewLead) -> Result<Draft, LeadRefused> {
+        let weights = &self.desk.routing.settings.score_weights;
+        let lead = Lead::create(cx.id(), self.desk.company, new.clone(), self.desk.at, weights)?;
+        let note = note_of(cx, &lead, new.notes.as_deref())?;
+        Ok(Draft { lead, note })
+    }
+
+    /// Whether the routing asks who had somebody before.
+    fn is_sticky(&self) -> bool {
+        self.desk.routing.settings.sticky_owner && !self.agents.is_empty()
+    }
+
+    /// Looks up who of all of them is known, in one read.
+    async fn look_up<'d>(
+        &mut self,
+        repo: &mut dyn Repo,
+        drafts: impl Iterator<Item = &'d Draft> + Clone,
+    ) -> Result<(), StoreError> {
+        let phones: Vec<E164> = drafts.clone().filter_map(|draft| draft.lead.phone.clone()).collect();
+        let emails: Vec<Pii<String>> = drafts.filter_map(|draft| draft.lead.email.clone()).collect();
+        self.known = repo.known_contacts(self.desk.company, &phones, &emails).await?;
+        Ok(())
     }
 
     async fn take(
         &mut self,
         cx: &mut Context<'_>,
         repo: &mut dyn Repo,
-        new: &NewLead,
+        (new, draft): (&NewLead, Draft),
         on_duplicate: OnDuplicate,
     ) -> Result<Created, Failure<LeadRefused>> {
-        let weights = &self.desk.routing.settings.score_weights;
-        let mut lead = Lead::create(cx.id(), self.desk.company, new.clone(), self.desk.at, weights)?;
-        let note = note_of(cx, &lead, new.notes.as_deref())?;
+        let Draft { mut lead, note } = draft;
         if on_duplicate != OnDuplicate::Create
-            && let Some(known) = self.known(repo, &lead).await?
+            && let Some(known) = self.known.newest(&lead)
         {
             if on_duplicate == OnDuplicate::Skip {
                 return Ok(Created { outcome: Outcome::Skipped(known), decision: None });
@@ -113,26 +155,23 @@ impl Intake {
             return Ok(Created { outcome: Outcome::Updated(updated), decision: None });
         }
         let decision = self.settle(cx, repo, &mut lead, new).await?;
-        repo.insert_leads(std::slice::from_ref(&lead)).await?;
-        self.ledger.note(None, Some(&lead));
+        self.known.learn(&lead);
+        self.desk.note(None, Some(&lead));
         self.notes.extend(note);
-        cx.emit(lead.company, Event::LeadCreated { lead: lead.id, source: lead.source.clone() });
+        let (id, owner) = (lead.id, lead.assigned_to);
+        cx.emit(lead.company, Event::LeadCreated { lead: id, source: lead.source.clone(), owner });
         if lead.assigned_to.is_some() {
             assigned(cx, &lead, None);
         }
         if lead.status == LeadStatus::Converted {
-            cx.emit(lead.company, Event::LeadConverted { lead: lead.id, user: lead.converted_by, client: None });
+            cx.emit(lead.company, Event::LeadConverted { lead: id, user: lead.converted_by, client: None, owner });
         }
         if let Some(decision) = &decision {
             let (lead, company) = (lead.id, lead.company);
             self.decisions.push(LeadDecision { lead, company, decision: decision.clone() });
         }
+        self.leads.push(lead.clone());
         Ok(Created { outcome: Outcome::Created(lead), decision })
-    }
-
-    async fn known(&self, repo: &mut dyn Repo, lead: &Lead) -> Result<Option<LeadId>, StoreError> {
-        let email = lead.email.as_ref().map(|email| email.expose().as_str());
-        Ok(repo.leads_by_contact(lead.phone.as_ref(), email).await?.first().map(|known| known.id))
     }
 
     /// Finds somebody to work on a new lead.
@@ -152,10 +191,13 @@ impl Intake {
                 if cx.actor().user_id() != Some(user) {
                     cx.demand(Permission::ManageLeads)?;
                 }
-                check_assignee(repo, user).await?;
+                if !self.assignees.contains(&user) {
+                    check_assignee(repo, user).await?;
+                    self.assignees.insert(user);
+                }
                 Some(user)
             }
-            Owner::Routed if is_routed(cx, new) => return self.route(repo, lead).await.map(Some),
+            Owner::Routed if is_routed(cx, new) => return Ok(Some(self.route(lead))),
             Owner::Routed => cx.actor().user_id(),
         };
         lead.assign(user, cx.now(), None);
@@ -164,9 +206,8 @@ impl Intake {
     }
 
     /// Gives a new lead to whom the company's routing finds.
-    async fn route(&mut self, repo: &mut dyn Repo, lead: &mut Lead) -> Result<Decision, Failure<LeadRefused>> {
-        let sticky = self.desk.routing.settings.sticky_owner && !self.agents.is_empty();
-        let owner = if sticky { previous_owner(repo, lead).await? } else { None };
+    fn route(&mut self, lead: &mut Lead) -> Decision {
+        let owner = if self.is_sticky() { self.known.owner(lead) } else { None };
         let routed = self.desk.route(lead, Before { owner, returned_from: None }, &self.agents);
         let settings = &self.desk.routing.settings;
         match routed.decision.chosen.zip(routed.turns) {
@@ -184,7 +225,7 @@ impl Intake {
             None => {}
         }
         credit(lead);
-        Ok(routed.decision)
+        routed.decision
     }
 
     /// Writes what is said of a lead onto one that is known.
@@ -195,6 +236,9 @@ impl Intake {
         known: LeadId,
         new: &NewLead,
     ) -> Result<Lead, Failure<LeadRefused>> {
+        if self.leads.iter().any(|lead| lead.id == known) {
+            self.write(repo).await?;
+        }
         let before = repo.lead_for_update(known).await?.ok_or(StoreError::Contention)?;
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty()).map(Some);
         let change = LeadChange {
@@ -210,19 +254,38 @@ impl Intake {
         };
         let after = before.change(change, self.desk.at, false, &self.desk.routing.settings.score_weights)?;
         self.notes.extend(note_of(cx, &after, new.notes.as_deref())?);
-        self.ledger.replace(cx, repo, &before, &after).await?;
+        self.desk.replace(cx, repo, &before, &after).await?;
+        let lost = |before: bool, same: bool| before && !same;
+        if lost(before.phone.is_some(), before.phone == after.phone)
+            || lost(before.email.is_some(), before.email == after.email)
+        {
+            // What the lead was known by is another's now, or nobody's.
+            self.write(repo).await?;
+            let (phone, email) = (before.phone.as_slice(), before.email.as_slice());
+            let current = repo.known_contacts(self.desk.company, phone, email).await?;
+            self.known.correct(&before, current);
+        }
+        self.known.learn(&after);
         Ok(after)
     }
 
+    async fn write(&mut self, repo: &mut dyn Repo) -> Result<(), StoreError> {
+        if !self.leads.is_empty() {
+            repo.insert_leads(&std::mem::take(&mut self.leads)).await?;
+        }
+        Ok(())
+    }
+
     /// Writes what belongs to all leads.
-    async fn close(self, repo: &mut dyn Repo) -> Result<(), StoreError> {
+    async fn close(mut self, repo: &mut dyn Repo) -> Result<(), StoreError> {
+        self.write(repo).await?;
         repo.insert_lead_notes(&self.notes).await?;
         repo.insert_lead_decisions(&self.decisions).await?;
         if !self.passes.is_empty() {
             let passes: Vec<(UserId, u64)> = self.passes.into_iter().collect();
             repo.set_lead_turns(self.desk.company, self.desk.routing.turn, &passes).await?;
         }
-        self.ledger.close(repo).await
+        self.desk.close(repo).await
     }
 }
 
@@ -246,9 +309,17 @@ impl Command for CreateLeads {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Vec<Created>, Failure<LeadRefused>> {
         let routes = self.leads.iter().any(|new| is_routed(cx, new));
         let mut intake = Intake::open(cx, repo, routes).await?;
-        let mut made = Vec::with_capacity(self.leads.len());
-        for new in &self.leads {
-            made.push(match intake.take(cx, repo, new, self.on_duplicate).await {
+        let drafts: Vec<_> = self.leads.iter().map(|new| (new, intake.draft(cx, new))).collect();
+        if self.on_duplicate != OnDuplicate::Create || intake.is_sticky() {
+            intake.look_up(repo, drafts.iter().filter_map(|(_, draft)| draft.as_ref().ok())).await?;
+        }
+        let mut made = Vec::with_capacity(drafts.len());
+        for (new, draft) in drafts {
+            let taken = match draft {
+                Ok(draft) => intake.take(cx, repo, (new, draft), self.on_duplicate).await,
+                Err(refused) => Err(refused.into()),
+            };
+            made.push(match taken {
                 // Every check comes before the first write: what was refused has left nothing.
                 Err(Failure::Refused(refused)) => Created { outcome: Outcome::Refused(refused), decision: None },
                 other => other?,
@@ -272,7 +343,11 @@ impl Command for CreateLead {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Self::Output, Failure<LeadRefused>> {
         let mut intake = Intake::open(cx, repo, is_routed(cx, &self.lead)).await?;
-        let made = intake.take(cx, repo, &self.lead, OnDuplicate::Create).await?;
+        let draft = intake.draft(cx, &self.lead)?;
+        if intake.is_sticky() {
+            intake.look_up(repo, std::iter::once(&draft)).await?;
+        }
+        let made = intake.take(cx, repo, (&self.lead, draft), OnDuplicate::Create).await?;
         intake.close(repo).await?;
         match made.outcome {
             Outcome::Created(lead) | Outcome::Updated(lead) => Ok((lead, made.decision)),
@@ -296,17 +371,12 @@ impl Command for PreviewRoute {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Self::Output, Failure<LeadRefused>> {
         let desk = Desk::open(cx, repo).await?;
         let agents = if is_routed(cx, &self.lead) { repo.lead_candidates().await? } else { Vec::new() };
-        let weights = &desk.routing.settings.score_weights;
-        let mut lead = Lead::create(cx.id(), desk.company, self.lead.clone(), desk.at, weights)?;
-        note_of(cx, &lead, self.lead.notes.as_deref())?;
-        let mut intake = Intake {
-            desk,
-            agents,
-            ledger: Ledger::default(),
-            passes: std::collections::BTreeMap::new(),
-            notes: Vec::new(),
-            decisions: Vec::new(),
-        };
+        let mut intake = Intake::at(desk, agents);
+        let draft = intake.draft(cx, &self.lead)?;
+        if intake.is_sticky() {
+            intake.look_up(repo, std::iter::once(&draft)).await?;
+        }
+        let mut lead = draft.lead;
         let decision = intake.settle(cx, repo, &mut lead, &self.lead).await?;
         Ok((lead, decision))
     }

@@ -1,11 +1,8 @@
 //! What commands about leads share: the company as it is, and one way to write a lead with its figures and events.
 
-use std::collections::BTreeMap;
-
 use chrono_tz::Tz;
 
-use crate::command::own_company;
-use crate::company::{Company, local_day};
+use crate::command::company_of;
 use crate::engine::Context;
 use crate::error::Failure;
 use crate::event::Event;
@@ -16,48 +13,84 @@ use crate::pii::Pii;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
-/// The company in which leads are worked on, at one instant.
+/// The company in which leads are worked on, at one instant, and what the changes of its leads add up to.
+///
+/// Its time zone is held: the day that a lead counts for stays the same until the unit of work ends.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) company: CompanyId,
     pub(super) zone: Tz,
     pub(super) at: At,
     pub(super) routing: LeadRouting,
+    figures: LeadFigures,
 }
 
 impl Desk {
     /// The actor's company.
     pub(super) async fn open<R>(cx: &Context<'_>, repo: &mut dyn Repo) -> Result<Self, Failure<R>> {
-        let company = own_company(cx, repo).await?;
-        let routing = repo.lead_routing(company.id).await?;
-        Ok(Self::of(cx, &company, routing))
+        Ok(Self::of(cx, repo, company_of(cx)?).await?)
+    }
+
+    /// Any company: for what the engine itself does.
+    pub(super) async fn of(cx: &Context<'_>, repo: &mut dyn Repo, company: CompanyId) -> Result<Self, StoreError> {
+        let mut desk = Self::without_routing(cx, repo, company).await?;
+        if let Some(routing) = repo.lead_routing(company).await? {
+            desk.routing = routing;
+        }
+        Ok(desk)
     }
 
     /// The actor's company, with its routing locked.
     pub(super) async fn locked<R>(cx: &Context<'_>, repo: &mut dyn Repo) -> Result<Self, Failure<R>> {
-        let company = own_company(cx, repo).await?;
-        let mut routing = repo.lead_routing_for_update(company.id).await?;
-        if routing.is_none() {
-            let first = LeadRouting::first(company.id, cx.now());
-            match repo.insert_lead_routing(&first).await {
+        let mut desk = Self::without_routing(cx, repo, company_of(cx)?).await?;
+        match repo.lead_routing_for_update(desk.company).await? {
+            Some(routing) => desk.routing = routing,
+            None => match repo.insert_lead_routing(&desk.routing).await {
                 // Another unit of work made it in between: from the start, this one sees it.
                 Err(StoreError::Duplicate { .. }) => return Err(StoreError::Contention.into()),
                 other => other?,
-            }
-            routing = Some(first);
+            },
         }
-        Ok(Self::of(cx, &company, routing))
+        Ok(desk)
     }
 
-    /// Any company: for what the engine itself does.
-    pub(super) fn of(cx: &Context<'_>, company: &Company, routing: Option<LeadRouting>) -> Self {
-        let day = local_day(company.timezone, cx.now());
-        Self {
-            company: company.id,
-            zone: company.timezone,
-            at: At { now: cx.now(), day, home: company.default_country },
-            routing: routing.unwrap_or_else(|| LeadRouting::first(company.id, cx.now())),
+    async fn without_routing(cx: &Context<'_>, repo: &mut dyn Repo, id: CompanyId) -> Result<Self, StoreError> {
+        let company = repo.company(id).await?.ok_or(StoreError::OutOfScope)?;
+        Ok(Self {
+            company: id,
+            zone: repo.hold_timezone(id).await?.ok_or(StoreError::OutOfScope)?,
+            at: At { now: cx.now(), home: company.default_country },
+            routing: LeadRouting::first(id, cx.now()),
+            figures: LeadFigures::default(),
+        })
+    }
+
+    /// Notes a change for the figures. Absent before: it is new. Absent after: it is gone.
+    pub(super) fn note(&mut self, before: Option<&Lead>, after: Option<&Lead>) {
+        self.figures.change(self.zone, before, after);
+    }
+
+    /// Replaces a lead and says what happened to it.
+    pub(super) async fn replace(
+        &mut self,
+        cx: &mut Context<'_>,
+        repo: &mut dyn Repo,
+        before: &Lead,
+        after: &Lead,
+    ) -> Result<(), StoreError> {
+        repo.update_lead(after).await?;
+        self.note(Some(before), Some(after));
+        announce(cx, before, after);
+        Ok(())
+    }
+
+    /// Adds what was noted to the figures: the last that a command does with leads.
+    pub(super) async fn close(self, repo: &mut dyn Repo) -> Result<(), StoreError> {
+        let figures = self.figures.without_zeros();
+        if figures == LeadFigures::default() {
+            return Ok(());
         }
+        repo.add_lead_figures(self.company, &figures).await
     }
 
     /// Decides who gets a lead.
@@ -90,60 +123,20 @@ pub(super) async fn previous_owner(repo: &mut dyn Repo, lead: &Lead) -> Result<O
     Ok(same.into_iter().filter(|other| other.id != lead.id).find_map(|other| other.assigned_to))
 }
 
-/// Keeps the figures of what is written, and adds them at the end.
-#[derive(Debug, Default)]
-pub(super) struct Ledger {
-    figures: BTreeMap<CompanyId, LeadFigures>,
-}
-
-impl Ledger {
-    /// Notes a change. Absent before: it is new. Absent after: it is gone.
-    pub(super) fn note(&mut self, before: Option<&Lead>, after: Option<&Lead>) {
-        if let Some(company) = before.or(after).map(|lead| lead.company) {
-            self.figures.entry(company).or_default().change(before, after);
-        }
-    }
-
-    /// Replaces a lead and says what happened to it.
-    pub(super) async fn replace(
-        &mut self,
-        cx: &mut Context<'_>,
-        repo: &mut dyn Repo,
-        before: &Lead,
-        after: &Lead,
-    ) -> Result<(), StoreError> {
-        repo.update_lead(after).await?;
-        self.note(Some(before), Some(after));
-        announce(cx, before, after);
-        Ok(())
-    }
-
-    /// Adds all that was noted.
-    pub(super) async fn close(self, repo: &mut dyn Repo) -> Result<(), StoreError> {
-        for (company, figures) in self.figures {
-            let figures = figures.without_zeros();
-            if figures != LeadFigures::default() {
-                repo.add_lead_figures(company, &figures).await?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Says what happened to a lead.
 pub(super) fn announce(cx: &mut Context<'_>, before: &Lead, after: &Lead) {
-    let (company, lead) = (after.company, after.id);
+    let (company, lead, owner) = (after.company, after.id, after.assigned_to);
     let (from, to) = (before.status, after.status);
     if from != to {
-        cx.emit(company, Event::LeadStatusChanged { lead, from, to });
+        cx.emit(company, Event::LeadStatusChanged { lead, from, to, owner });
     }
     if from != to && to == LeadStatus::Converted {
-        cx.emit(company, Event::LeadConverted { lead, user: after.converted_by, client: after.client });
+        cx.emit(company, Event::LeadConverted { lead, user: after.converted_by, client: after.client, owner });
     }
     if before.assigned_to != after.assigned_to {
         assigned(cx, after, before.assigned_to);
     } else if from == to {
-        cx.emit(company, Event::LeadUpdated { lead });
+        cx.emit(company, Event::LeadUpdated { lead, owner });
     }
 }
 

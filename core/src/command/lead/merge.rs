@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::change::remove;
-use super::desk::{Desk, Ledger};
+use super::desk::Desk;
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::id::LeadId;
@@ -43,7 +43,7 @@ impl Command for MergeLeads {
         if ids.is_empty() || ids.len() > MERGE_MAX || ids.contains(&self.lead) {
             return Err(LeadRefused::BadMerge.into());
         }
-        let desk = Desk::open(cx, repo).await?;
+        let mut desk = Desk::open(cx, repo).await?;
         let mut all = BTreeMap::new();
         let mut wanted = ids.clone();
         wanted.push(self.lead);
@@ -62,13 +62,12 @@ impl Command for MergeLeads {
             }
         }
         let after = after.next(cx.now(), &desk.routing.settings.score_weights);
-        let mut ledger = Ledger::default();
         for id in ids {
             repo.move_lead_history(id, self.lead).await?;
-            remove(cx, repo, &mut ledger, id, Some(self.lead)).await?;
+            remove(cx, repo, &mut desk, id, Some(self.lead)).await?;
         }
-        ledger.replace(cx, repo, &before, &after).await?;
-        ledger.close(repo).await?;
+        desk.replace(cx, repo, &before, &after).await?;
+        desk.close(repo).await?;
         Ok(after)
     }
 }

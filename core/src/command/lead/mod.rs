@@ -1,7 +1,7 @@
 //! Leads: taking them in, giving them to people, working on them, merging and selling them.
 //!
-//! Everybody locks the company's routing first (an import its job before it), then leads in order of id, and adds to the figures last, in their order: nobody
-//! waits in a circle.
+//! Everybody holds the company's time zone first (an import its job before it), then locks its routing, then leads in order of id, and
+//! adds to the figures last, in their order: nobody waits in a circle.
 
 mod bulk;
 mod call;
@@ -9,6 +9,7 @@ mod change;
 mod create;
 mod desk;
 mod disposition;
+pub mod figures;
 mod import;
 mod merge;
 mod route;

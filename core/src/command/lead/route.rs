@@ -1,19 +1,20 @@
-//! Routing leads again: those that wait for somebody, and those that nobody touched in time.
+//! Routing leads again: those that wait for somebody, those that nobody touched in time, and those whose owner is gone.
 
 use async_trait::async_trait;
 
-use super::desk::{Before, Desk, Ledger, previous_owner};
+use super::desk::{Before, Desk, previous_owner};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
-use crate::lead::{Candidate, LeadDecision, LeadRefused, Strategy};
+use crate::lead::{Candidate, Lead, LeadDecision, LeadRefused, Strategy};
 use crate::scope::Permission;
-use crate::store::Repo;
+use crate::store::{Repo, StoreError};
 
 /// How often a lead goes on to somebody else before it stays where it is.
 pub const RETURNS_MAX: u32 = 10;
 
-/// Looks again at the leads of the actor's company that are due: gives those that wait to somebody, and those that were not touched
-/// in time to somebody else. One that nobody else can take stays with whom it is.
+/// Looks again at the leads of the actor's company that are due: gives those that wait to somebody, those that were not touched in
+/// time to somebody else, and takes those with work to do from who has left the company or was locked out. One that was not touched
+/// and that nobody else can take stays with whom it is.
 #[derive(Debug, Clone, Copy)]
 pub struct RouteLeads {
     /// Leads looked at, at most.
@@ -34,55 +35,79 @@ impl Command for RouteLeads {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<usize, Failure<LeadRefused>> {
         let mut desk = Desk::locked(cx, repo).await?;
         let mut agents = repo.lead_candidates().await?;
-        let (mut ledger, mut given) = (Ledger::default(), 0);
+        let mut given = 0;
         for (_, id) in repo.leads_to_route(cx.now(), self.limit).await? {
             let Some(before) = repo.lead_for_update(id).await? else { continue };
-            if before.route_at.is_none_or(|at| at > cx.now()) {
-                continue;
+            let deserted = is_deserted(repo, &before, &agents).await?;
+            if deserted || before.route_at.is_some_and(|at| at <= cx.now()) {
+                let found = look_at(cx, repo, &mut desk, &mut agents, &before, deserted).await?;
+                given += usize::from(found);
             }
-            let settings = desk.routing.settings.clone();
-            let mut after = before.clone();
-            let returned = before.assigned_to.filter(|_| !before.is_waiting);
-            let tired = returned.is_some() && before.returns >= RETURNS_MAX;
-            let off =
-                settings.strategy == Strategy::Manual || (returned.is_some() && settings.return_after().is_none());
-            let mut decision = None;
-            if tired || off || !before.status.is_open() {
-                // Nothing to do here any more; a lead that waits goes on waiting for a person.
-                after.route_at = None;
-            } else {
-                let owner = if settings.sticky_owner && returned.is_none() {
-                    previous_owner(repo, &before).await?
-                } else {
-                    None
-                };
-                let routed = desk.route(&before, Before { owner, returned_from: returned }, &agents);
-                match routed.decision.chosen.zip(routed.turns) {
-                    Some((chosen, (pass, turn))) => {
-                        after.assign(Some(chosen), cx.now(), settings.return_after());
-                        after.returns += u32::from(returned.is_some());
-                        desk.routing.turn = turn;
-                        repo.set_lead_turns(desk.company, turn, &[(chosen, pass)]).await?;
-                        moved(&mut agents, returned, chosen, pass);
-                        decision = Some(routed.decision);
-                        given += 1;
-                    }
-                    None if returned.is_some() => after.route_at = after_wait(cx, settings.return_after()),
-                    None => after.wait(cx.now()),
-                }
-            }
-            let after = after.next(cx.now(), &settings.score_weights);
-            let Some(decision) = decision else {
-                // That nobody was found again is no news.
-                repo.update_lead(&after).await?;
-                continue;
-            };
-            ledger.replace(cx, repo, &before, &after).await?;
-            repo.insert_lead_decisions(&[LeadDecision { lead: id, company: desk.company, decision }]).await?;
         }
-        ledger.close(repo).await?;
+        desk.close(repo).await?;
         Ok(given)
     }
+}
+
+/// Whether there is work to do, and whoever has the lead cannot do it: they are no active user.
+async fn is_deserted(repo: &mut dyn Repo, lead: &Lead, agents: &[Candidate]) -> Result<bool, StoreError> {
+    let Some(owner) = lead.assigned_to.filter(|_| lead.status.is_open()) else { return Ok(false) };
+    if agents.iter().any(|agent| agent.user == owner) {
+        return Ok(false);
+    }
+    Ok(repo.user(owner).await?.is_none_or(|user| !user.is_active))
+}
+
+/// Looks for somebody for a lead; whether one was found.
+async fn look_at(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    desk: &mut Desk,
+    agents: &mut [Candidate],
+    before: &Lead,
+    deserted: bool,
+) -> Result<bool, StoreError> {
+    let settings = desk.routing.settings.clone();
+    let by_hand = settings.strategy == Strategy::Manual;
+    let returned = before.assigned_to.filter(|_| !before.is_waiting);
+    let tired = returned.is_some() && (before.returns >= RETURNS_MAX || settings.return_after().is_none());
+    if !deserted && (by_hand || tired || !before.status.is_open()) {
+        // Nothing to do here any more; a lead that waits goes on waiting for a person.
+        repo.set_lead_route_at(before.id, None).await?;
+        return Ok(false);
+    }
+    let owner = if settings.sticky_owner && returned.is_none() { previous_owner(repo, before).await? } else { None };
+    let routed = desk.route(before, Before { owner, returned_from: returned }, agents);
+    let mut after = before.clone();
+    match routed.decision.chosen.zip(routed.turns) {
+        Some((chosen, (pass, turn))) => {
+            after.assign(Some(chosen), cx.now(), settings.return_after());
+            after.returns += u32::from(returned.is_some() && !deserted);
+            desk.routing.turn = turn;
+            repo.set_lead_turns(desk.company, turn, &[(chosen, pass)]).await?;
+            moved(agents, returned, chosen, pass);
+        }
+        None if deserted => {
+            after.assign(None, cx.now(), None);
+            if !by_hand {
+                after.wait(cx.now());
+            }
+        }
+        None => {
+            // That nobody was found again is no news.
+            match returned {
+                Some(_) => after.route_at = after_wait(cx, settings.return_after()),
+                None => after.wait(cx.now()),
+            }
+            repo.set_lead_route_at(before.id, after.route_at).await?;
+            return Ok(false);
+        }
+    }
+    let after = after.next(cx.now(), &settings.score_weights);
+    desk.replace(cx, repo, before, &after).await?;
+    repo.insert_lead_decisions(&[LeadDecision { lead: before.id, company: desk.company, decision: routed.decision }])
+        .await?;
+    Ok(after.assigned_to.is_some())
 }
 
 fn after_wait(cx: &Context<'_>, wait: Option<chrono::TimeDelta>) -> Option<chrono::DateTime<chrono::Utc>> {

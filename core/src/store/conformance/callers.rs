@@ -73,6 +73,28 @@ pub async fn users_with_a_record_are_listed_in_order_of_id(store: &dyn Store) {
     assert_eq!(listed, with_record.map(|user| user.id));
 }
 
+/// Records of several users come at once, in order of the users; who has none, or is another company's, is left out.
+pub async fn records_of_users_are_read_together(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (ann, bob) = (hired(store, &rows, &company).await, hired(store, &rows, &company).await);
+    let (bare, theirs) = (hired(store, &rows, &company).await, hired(store, &rows, &other).await);
+    let callers = [rows.caller(&ann), Caller { figures: huge(), ..rows.caller(&bob) }];
+    write!(store, Scope::System, tx => {
+        for caller in callers.iter().rev() {
+            tx.insert_caller(caller).await.unwrap();
+        }
+        tx.insert_caller(&rows.caller(&theirs)).await.unwrap();
+    });
+    read!(store, Scope::Company(company.id), tx => {
+        let asked = [theirs.id, bob.id, bare.id, ann.id, bob.id, rows.id()];
+        assert_eq!(tx.callers_of_users(&asked).await.unwrap(), callers);
+        assert_eq!(tx.callers_of_users(&[]).await.unwrap(), []);
+    });
+    let all = read!(store, Scope::System, tx => tx.callers_of_users(&[theirs.id, ann.id]).await.unwrap());
+    assert_eq!(all.iter().map(|caller| caller.user).collect::<Vec<_>>(), [ann.id, theirs.id]);
+}
+
 /// Figures are set to what is given, of one record.
 pub async fn figures_are_set_as_they_are_given(store: &dyn Store) {
     let rows = Rows::new();

@@ -300,7 +300,7 @@ impl Rows {
             email: Some(format!("john{}@example.com", self.count())),
             ..NewLead::default()
         };
-        let at = At { now: self.now(), day: self.now().date_naive(), home: country("US") };
+        let at = At { now: self.now(), home: country("US") };
         let lead = Lead::create(self.id(), company, new, at, &ScoreWeights::default()).expect("a fixture's lead");
         Lead { phone: Some(self.e164()), raw_phone: Some("202 555".into()), ..lead }
     }

@@ -1,11 +1,24 @@
 //! What leads add up to is kept.
 
+use std::sync::Arc;
+
+use chrono::TimeDelta;
 use futures::future::join_all;
 
-use super::fixtures::{Rows, UNICODE, assert_out_of_scope, day, founded, read, retried, write};
-use crate::lead::{AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadCount, LeadDay, LeadFigures, Source};
-use crate::scope::Scope;
-use crate::store::{Access, Store};
+use super::fixtures::{Rows, UNICODE, assert_out_of_scope, day, founded, hired, read, retried, write};
+use crate::clock::ManualClock;
+use crate::command::company::UpdateCompany;
+use crate::command::lead::{AssignLead, CreateLead, DeleteLead, RouteLeads, UpdateLead, figures};
+use crate::engine::{Command, Engine};
+use crate::error::Failure;
+use crate::id::{IdSource, LeadId, SeededIds};
+use crate::lead::{
+    AgentLeads, CampaignFigures, CampaignKey, CountBy, LeadChange, LeadCount, LeadDay, LeadFigures, LeadOrigin,
+    LeadStatus, NewLead, Owner, Quality, Source,
+};
+use crate::scope::{Actor, Scope};
+use crate::store::memory::MemoryStore;
+use crate::store::{Access, Repo, Store, StoreError};
 
 fn source(word: &str) -> Source {
     word.parse().expect("a source")
@@ -44,6 +57,16 @@ pub async fn figures_add_up(store: &dyn Store) {
         days: [((day("2026-03-01"), None, source("web")), [-1, 0, 0])].into(),
         ..LeadFigures::default()
     };
+    let kept = LeadFigures {
+        counts: [
+            ((CountBy::Quality, "hot".to_owned()), 2),
+            ((CountBy::Source, "straße".to_owned()), 2),
+            ((CountBy::Status, "lost".to_owned()), 1),
+        ]
+        .into(),
+        agents: [(users[0], [5, 2, 2])].into(),
+        ..LeadFigures::default()
+    };
     write!(store, scope, tx => {
         tx.add_lead_figures(company.id, &figures).await.unwrap();
         tx.add_lead_figures(company.id, &less).await.unwrap();
@@ -59,6 +82,8 @@ pub async fn figures_add_up(store: &dyn Store) {
         let own = (users[0], AgentLeads { total: 5, open: 2, converted: 2 });
         assert_eq!(tx.agent_leads(&[users[1], users[0], users[0], rows.id()]).await.unwrap(), [own, (users[1], AgentLeads::default())]);
         assert_eq!(tx.agent_leads(&[]).await.unwrap(), []);
+        let kept = LeadFigures { days: [((day("2026-03-01"), Some(users[0]), source("web")), [1, 1, 250])].into(), ..kept };
+        assert_eq!(tx.lead_figures().await.unwrap(), kept);
         let days = tx.lead_days(day("2026-03-01"), day("2026-03-01"), None).await.unwrap();
         let own = LeadDay { day: day("2026-03-01"), user: Some(users[0]), source: source("web"), created: 1, converted: 1, value: 250 };
         assert_eq!(days, [own]);
@@ -191,4 +216,150 @@ pub async fn campaigns_add_up_and_are_the_companys_own(store: &dyn Store) {
         row(&key("1", UNICODE), "2026-03-02", [5, 2, 10_000, 14]),
     ];
     assert_eq!(all, expected);
+}
+
+/// Figures are kept to the last one, also those below nothing; clearing takes the days of the scope's company, those of campaigns
+/// included, and no other scope has the right.
+pub async fn days_are_cleared_in_a_companys_scope(store: &dyn Store) {
+    let rows = Rows::new();
+    let (ours, theirs) = (founded(store, &rows).await.id, founded(store, &rows).await.id);
+    let user = rows.id();
+    let figures = |times: i64| LeadFigures {
+        counts: [((CountBy::Source, UNICODE.trim().to_lowercase()), times)].into(),
+        agents: [(user, [2 * times, -times, 0])].into(),
+        days: [((day("1970-01-01"), None, source("web")), [times, 0, 0])].into(),
+        campaigns: [((day("2999-12-31"), CampaignKey { id: "1".to_owned(), name: UNICODE.to_owned() }), [times; 4])]
+            .into(),
+    };
+    write!(store, Scope::System, tx => {
+        tx.add_lead_figures(ours, &figures(-3)).await.unwrap();
+        tx.add_lead_figures(theirs, &figures(5)).await.unwrap();
+        assert_out_of_scope(tx.clear_lead_days().await);
+        assert_out_of_scope(tx.lead_figures().await);
+    });
+    let kept = async |company| read!(store, Scope::Company(company), tx => tx.lead_figures().await.unwrap());
+    assert_eq!(kept(ours).await, figures(-3));
+    write!(store, Scope::Company(ours), tx => tx.clear_lead_days().await.unwrap());
+    let left = LeadFigures { days: [].into(), campaigns: [].into(), ..figures(-3) };
+    assert_eq!((kept(ours).await, kept(theirs).await), (left, figures(5)));
+    let mut reader = store.begin(Scope::Company(ours), Access::Read).await.unwrap();
+    assert!(matches!(reader.clear_lead_days().await, Err(StoreError::Backend(_))));
+}
+
+/// After 2,000 creations, edits, deletions, rounds of routing and changes of the time zone, figures are what a recount gives.
+pub async fn figures_equal_a_recount_after_a_random_history(store: &dyn Store) {
+    a_random_history_of_leads(store, 80).await;
+}
+
+/// Works on leads and changes the time zone at random, in units of work of 25 commands each; recounts four times. Not a case
+/// itself: how long it is to be is for the test that runs it to say.
+pub fn a_random_history_of_leads(store: &dyn Store, units: u32) -> impl Future<Output = ()> {
+    history(store, units)
+}
+
+/// Whether a command did something. Refusals are part of the history, and come before anything is written.
+async fn done<C: Command>(engine: &Engine, tx: &mut dyn Repo, host: &Actor, command: &C) -> bool
+where
+    C::Refused: std::fmt::Debug,
+{
+    match engine.execute_in(tx, host, command).await {
+        Ok(_) => true,
+        Err(Failure::Refused(_)) => false,
+        Err(failure) => panic!("{}: {failure:?}", C::NAME),
+    }
+}
+
+async fn history(store: &dyn Store, units: u32) {
+    let rows = Rows::new();
+    let company = founded(store, &rows).await;
+    let scope = Scope::Company(company.id);
+    let mut users = Vec::new();
+    for _ in 0..3 {
+        users.push(hired(store, &rows, &company).await.id);
+    }
+    let clock = Arc::new(ManualClock::at(rows.now()));
+    // The commands run in units of work of the store that is tested; the engine's own is not used.
+    let engine = Engine::new(MemoryStore::new()).with_clock(clock.clone()).with_ids(Arc::new(SeededIds::new(7)));
+    let host = Actor::host(company.id);
+    let dice = SeededIds::new(2_026);
+    let roll = |sides: u64| {
+        let mut bytes = [0u8; 8];
+        (&dice as &dyn IdSource).fill(&mut bytes);
+        (u64::from_le_bytes(bytes) % sides) as usize
+    };
+    let zones = ["Europe/Berlin", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia", "UTC"];
+    let (mut leads, mut changes, mut kinds): (Vec<LeadId>, u32, [u32; 6]) = (Vec::new(), 0, [0; 6]);
+    for unit in 0..units {
+        let mut tx = store.begin(scope, Access::Write).await.unwrap();
+        for _ in 0..25 {
+            clock.advance(TimeDelta::minutes(roll(120) as i64));
+            let place = roll(leads.len().max(1) as u64);
+            let kind = match roll(100) {
+                0 if unit % 4 == 0 => 0,
+                1..=45 if !leads.is_empty() => 1,
+                46..=55 if !leads.is_empty() => 2,
+                56..=70 if !leads.is_empty() => 3,
+                71..=75 => 4,
+                _ => 5,
+            };
+            let value = (roll(2) == 0).then(|| roll(100_000) as u64);
+            let source = (roll(3) == 0).then(|| source(["web", "fair"][roll(2)]));
+            let campaign = ["spring", "autumn"].get(roll(4)).map(|name| (*name).to_owned());
+            let origin = LeadOrigin { campaign_name: campaign, ..LeadOrigin::default() };
+            let worked = match kind {
+                0 => {
+                    let timezone = Some(zones[roll(5)].to_owned());
+                    let change = UpdateCompany { timezone, ..UpdateCompany::nothing(company.id) };
+                    done(&engine, &mut *tx, &host, &change).await
+                }
+                1 => {
+                    let change = LeadChange {
+                        status: Some(LeadStatus::ALL[roll(7)]),
+                        quality: Some(Quality::ALL[roll(3)]),
+                        origin: (roll(3) == 0).then_some(origin),
+                        value: value.map(Some),
+                        source,
+                        ..LeadChange::default()
+                    };
+                    let update = UpdateLead { lead: leads[place], change, assign: None, expected_version: None };
+                    done(&engine, &mut *tx, &host, &update).await
+                }
+                2 => {
+                    let user = users.get(roll(4)).copied();
+                    let assign = AssignLead { lead: leads[place], user, expected_version: None };
+                    done(&engine, &mut *tx, &host, &assign).await
+                }
+                3 => done(&engine, &mut *tx, &host, &DeleteLead { lead: leads.swap_remove(place) }).await,
+                4 => {
+                    let system = Actor::system_for(company.id);
+                    done(&engine, &mut *tx, &system, &RouteLeads { limit: 5 }).await
+                }
+                _ => {
+                    let lead = NewLead {
+                        name: "John Doe".to_owned(),
+                        email: Some(format!("john{}@example.com", roll(1_000))),
+                        status: if roll(4) == 0 { LeadStatus::Converted } else { LeadStatus::New },
+                        owner: [Owner::Routed, Owner::Nobody, Owner::User(users[roll(3)])][roll(3)],
+                        source: source.unwrap_or_default(),
+                        origin,
+                        value,
+                        ..NewLead::default()
+                    };
+                    leads.push(engine.execute_in(&mut *tx, &host, &CreateLead { lead }).await.unwrap().0.id);
+                    true
+                }
+            };
+            changes += u32::from(worked);
+            kinds[kind] += u32::from(worked);
+        }
+        tx.commit().await.unwrap();
+        if (unit + 1) % (units / 4) == 0 {
+            read!(store, scope, tx => {
+                let company = tx.company(company.id).await.unwrap().unwrap();
+                assert_eq!(figures::verify(&mut *tx, &company).await.unwrap(), LeadFigures::default());
+                assert!(!tx.lead_figures().await.unwrap().campaigns.is_empty());
+            });
+        }
+    }
+    assert!(changes > units * 15 && kinds.iter().all(|count| *count > 0), "{changes} {kinds:?}");
 }

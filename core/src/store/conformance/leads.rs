@@ -9,9 +9,13 @@ use super::fixtures::{
     read, retried, write,
 };
 use crate::call::Call;
-use crate::lead::{CustomFields, Lead, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality};
+use crate::lead::{
+    CustomFields, Known, KnownContacts, Lead, LeadFigures, LeadNote, LeadOrigin, LeadStatus, Needs, Priority, Quality,
+};
+use crate::people::User;
+use crate::phone::E164;
 use crate::scope::Scope;
-use crate::store::{Access, LeadFilter, Listing, Page, SharedContact, Store};
+use crate::store::{Access, LeadFilter, Listing, NumberLead, Page, SharedContact, Store};
 
 /// A lead with everything that can be known of one.
 fn full(rows: &Rows, company: crate::id::CompanyId) -> Lead {
@@ -43,8 +47,6 @@ fn full(rows: &Rows, company: crate::id::CompanyId) -> Lead {
         client: Some(rows.id()),
         converted_at: Some(first),
         converted_by: Some(rows.id()),
-        converted_day: Some(last.date_naive()),
-        created_day: first.date_naive(),
         version: u32::MAX,
         created_at: first,
         updated_at: last,
@@ -145,6 +147,7 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
     let leads: Vec<Lead> = (0..60usize)
         .map(|n| Lead {
             name: ["Ann 100%_\\", "ΑΝΝΑ Ñandú", "李小龍 🦜"][n % 3].into(),
+            requirements: (n % 5 == 0).then(|| "A boat for Acme".into()),
             status: LeadStatus::ALL[n % 7],
             source: ["facebook", "manual"][n % 2].parse().expect("a source"),
             priority: Priority::ALL[n % 4],
@@ -158,7 +161,7 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
     let all = LeadFilter::default;
     let sample = leads[13].clone();
     let (from, to) = (Some(rows.now() + TimeDelta::seconds(10)), Some(rows.now() + TimeDelta::seconds(40)));
-    let text = |text: &str| Some(text.to_owned());
+    let search = |text: &str| crate::search::Search::parse(text, company.default_country).expect("a search");
     let mut filters = vec![
         all(),
         LeadFilter { source: Some(sample.source.clone()), ..all() },
@@ -173,13 +176,15 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
         LeadFilter { from, to, ..all() },
         LeadFilter { from: to, to: from, ..all() },
         LeadFilter { before: Some(sample.id), ..all() },
-        LeadFilter { text: text("100%_\\"), ..all() },
-        LeadFilter { text: text("%"), ..all() },
-        LeadFilter { text: text("αννα"), ..all() },
-        LeadFilter { text: text("龍 🦜"), ..all() },
-        LeadFilter { text: text(&sample.email.as_ref().expect("an address").expose()[..6]), ..all() },
-        LeadFilter { text: text(sample.phone.as_ref().expect("a number").digits()), ..all() },
-        LeadFilter { text: text("nowhere"), ..all() },
+        LeadFilter { search: search("ann"), ..all() },
+        LeadFilter { search: search("αννα NANDU"), ..all() },
+        LeadFilter { search: search("李小龍"), ..all() },
+        LeadFilter { search: search("🦜"), ..all() },
+        LeadFilter { search: search("100 acme"), ..all() },
+        LeadFilter { search: search("%"), ..all() },
+        LeadFilter { search: search(&sample.email.as_ref().expect("an address").expose()[..6]), ..all() },
+        LeadFilter { search: search(sample.phone.as_ref().expect("a number").as_str()), ..all() },
+        LeadFilter { search: search("nowhere"), ..all() },
         LeadFilter {
             status: Some(sample.status),
             source: Some(sample.source.clone()),
@@ -189,7 +194,7 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
             assigned: Some(true),
             from: Some(sample.created_at),
             to: Some(sample.created_at + TimeDelta::microseconds(1)),
-            text: text("ñandú"),
+            search: search("ñandú"),
             before: Some(leads[14].id),
         },
     ];
@@ -204,7 +209,7 @@ pub async fn leads_are_narrowed_by_every_field(store: &dyn Store) {
                 && filter.assigned.is_none_or(|assigned| lead.assigned_to.is_some() == assigned)
                 && filter.from.is_none_or(|from| lead.created_at >= from)
                 && filter.to.is_none_or(|to| lead.created_at < to)
-                && filter.text.as_ref().is_none_or(|text| lead.search_text().contains(text))
+                && filter.search.as_ref().is_none_or(|search| search.finds(&lead.entries()))
                 && filter.before.is_none_or(|before| lead.id < before)
         };
         let expected: Vec<Lead> = leads.iter().rev().filter(fits).cloned().collect();
@@ -262,6 +267,43 @@ pub async fn leads_with_the_same_contact_are_found(store: &dyn Store) {
     });
 }
 
+/// Of many contacts at once, the newest lead and the newest that somebody has are told; of the company asked about alone.
+pub async fn who_is_known_by_many_contacts_is_told_at_once(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let owner = Some(rows.id());
+    let owned = Lead { assigned_to: owner, ..rows.lead(company.id) };
+    let same_phone = Lead { phone: owned.phone.clone(), assigned_to: None, ..rows.lead(company.id) };
+    let free = Lead { assigned_to: None, ..rows.lead(company.id) };
+    let theirs = Lead { phone: owned.phone.clone(), email: owned.email.clone(), ..rows.lead(other.id) };
+    let leads = [owned.clone(), same_phone.clone(), free.clone(), theirs.clone()];
+    write!(store, Scope::System, tx => tx.insert_leads(&leads).await.unwrap());
+    let phone = |lead: &Lead| lead.phone.clone().expect("a number");
+    let email = |lead: &Lead| lead.email.clone().expect("an address");
+    let phones = [phone(&owned), phone(&rows.lead(company.id)), phone(&owned)];
+    let emails = [email(&free), email(&owned), "nobody@example.com".into(), "'\"\\ñ@example.com".into()];
+    let owned_by = owner.map(|owner| (owned.id, owner));
+    for scope in [Scope::Company(company.id), Scope::System] {
+        read!(store, scope, tx => {
+            let known = tx.known_contacts(company.id, &phones, &emails).await.unwrap();
+            assert_eq!(known.phones.into_iter().collect::<Vec<_>>(), [
+                (phone(&owned), Known { newest: same_phone.id, owned: owned_by }),
+            ]);
+            let found = [
+                (email(&owned), Known { newest: owned.id, owned: owned_by }),
+                (email(&free), Known { newest: free.id, owned: None }),
+            ];
+            assert_eq!(known.emails, found.into_iter().collect());
+            let nothing = tx.known_contacts(company.id, &[], &[]).await.unwrap();
+            assert_eq!(nothing, KnownContacts::default());
+        });
+    }
+    read!(store, Scope::Company(other.id), tx => {
+        let known = tx.known_contacts(company.id, &phones, &emails).await.unwrap();
+        assert_eq!(known, KnownContacts::default(), "another company's leads are absent");
+    });
+}
+
 /// Leads that are due come in the order in which they became so, and then of their ids.
 pub async fn leads_to_route_are_found_in_the_order_they_are_due(store: &dyn Store) {
     let rows = Rows::new();
@@ -281,6 +323,68 @@ pub async fn leads_to_route_are_found_in_the_order_they_are_due(store: &dyn Stor
             assert_eq!(tx.leads_to_route(now, 2).await.unwrap(), due[..2]);
         });
     }
+}
+
+/// After the leads that are due come the open ones of who is no active user of the company, each once.
+pub async fn leads_of_who_is_gone_are_found(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let here = hired(store, &rows, &company).await;
+    let locked = User { is_active: false, ..rows.user(company.id) };
+    let (theirs, gone) = (hired(store, &rows, &other).await, rows.id());
+    let now = rows.now();
+    let lead = |owner, status| Lead { assigned_to: Some(owner), status, ..rows.lead(company.id) };
+    let mut leads = vec![
+        lead(here.id, LeadStatus::New),
+        lead(locked.id, LeadStatus::New),
+        lead(locked.id, LeadStatus::Lost),
+        lead(locked.id, LeadStatus::Interested),
+        Lead { route_at: Some(now), ..lead(gone, LeadStatus::Contacted) },
+        Lead { route_at: Some(now + TimeDelta::seconds(1)), ..lead(gone, LeadStatus::Qualified) },
+        lead(gone, LeadStatus::Converted),
+        lead(theirs.id, LeadStatus::New),
+        rows.lead(company.id),
+    ];
+    write!(store, Scope::System, tx => {
+        tx.insert_user(&locked).await.unwrap();
+        tx.insert_leads(&leads).await.unwrap();
+        let mut figures = LeadFigures::default();
+        leads.iter().for_each(|lead| figures.count(company.timezone, lead, 1));
+        tx.add_lead_figures(company.id, &figures).await.unwrap();
+    });
+    let due = (company.id, leads[4].id);
+    leads.retain(|lead| lead.assigned_to != Some(here.id) && lead.status.is_open() && lead.id != due.1);
+    let mut deserted: Vec<_> = leads.iter().filter_map(|lead| Some((lead.assigned_to?, lead.id))).collect();
+    deserted.sort_unstable();
+    let expected: Vec<_> = [due].into_iter().chain(deserted.iter().map(|(_, lead)| (company.id, *lead))).collect();
+    for scope in [Scope::Company(company.id), Scope::System] {
+        read!(store, scope, tx => {
+            assert_eq!(tx.leads_to_route(now, 9).await.unwrap(), expected);
+            assert_eq!(tx.leads_to_route(now, 3).await.unwrap(), expected[..3]);
+        });
+    }
+    assert_eq!(read!(store, Scope::Company(other.id), tx => tx.leads_to_route(now, 9).await.unwrap()), []);
+}
+
+/// When the routing looks again is set without a new version.
+pub async fn the_next_look_of_the_routing_is_no_new_version(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let scope = Scope::Company(company.id);
+    let (lead, theirs) = (Lead { is_waiting: true, ..rows.lead(company.id) }, rows.lead(other.id));
+    let at = Some(ends_of_time().1);
+    write!(store, Scope::System, tx => tx.insert_leads(&[lead.clone(), theirs.clone()]).await.unwrap());
+    write!(store, scope, tx => {
+        tx.set_lead_route_at(lead.id, at).await.unwrap();
+        assert_stale(tx.set_lead_route_at(theirs.id, at).await);
+        assert_stale(tx.set_lead_route_at(rows.id(), None).await);
+    });
+    let mut reader = store.begin(scope, Access::Read).await.unwrap();
+    assert_eq!(reader.lead(lead.id).await.unwrap(), Some(Lead { route_at: at, ..lead.clone() }));
+    assert!(reader.set_lead_route_at(lead.id, None).await.is_err(), "writing needs write access");
+    drop(reader);
+    write!(store, Scope::System, tx => tx.set_lead_route_at(lead.id, None).await.unwrap());
+    assert_eq!(read!(store, Scope::System, tx => tx.lead(lead.id).await.unwrap()), Some(lead));
 }
 
 /// Notes come newest first, as many as asked for, and only those of leads of the scope can be written.
@@ -332,6 +436,41 @@ pub async fn a_history_moves_to_another_lead(store: &dyn Store) {
         assert_eq!(tx.lead_notes(to.id, 9).await.unwrap(), [own, LeadNote { lead: to.id, ..old }]);
         assert_eq!(tx.call(call.id).await.unwrap().unwrap().lead, Some(to.id));
     });
+}
+
+/// Leads are read by their ids, and by the numbers that they have.
+pub async fn leads_are_read_by_ids_and_found_by_numbers(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let scope = Scope::Company(company.id);
+    let first = rows.lead(company.id);
+    let newest = Lead { phone: first.phone.clone(), ..rows.lead(company.id) };
+    let without = Lead { phone: None, raw_phone: None, ..rows.lead(company.id) };
+    let theirs = Lead { phone: first.phone.clone(), ..rows.lead(other.id) };
+    let several: Vec<Lead> = (0..40).map(|_| rows.lead(company.id)).collect();
+    let leads = [&several[..], &[newest.clone(), first.clone(), without.clone(), theirs.clone()]].concat();
+    write!(store, Scope::System, tx => tx.insert_leads(&leads).await.unwrap());
+    let asked = [without.id, theirs.id, first.id, rows.id(), first.id];
+    let found = read!(store, scope, tx => tx.leads_by_ids(&asked).await.unwrap());
+    assert_eq!(found, [first.clone(), without.clone()]);
+    assert_eq!(read!(store, scope, tx => tx.leads_by_ids(&[]).await.unwrap()), []);
+
+    let number = first.phone.clone().expect("a number");
+    let nobodys: E164 = E164::from_stored("+12025559999").expect("a number");
+    let row = |company, lead| NumberLead { company, number: number.clone(), lead };
+    let asked =
+        [(other.id, number.clone()), (company.id, nobodys), (company.id, number.clone()), (company.id, number.clone())];
+    let (own, foreign) = (row(company.id, newest.id), row(other.id, theirs.id));
+    let found = read!(store, scope, tx => tx.number_leads(&asked).await.unwrap());
+    assert_eq!(found, std::slice::from_ref(&own));
+    let all = read!(store, Scope::System, tx => tx.number_leads(&asked).await.unwrap());
+    assert_eq!(all, [own, foreign], "in order of company");
+    let asked: Vec<_> = several.iter().map(|lead| (company.id, lead.phone.clone().expect("a number"))).collect();
+    let mut expected: Vec<_> = several.iter().map(|lead| (lead.phone.clone().expect("a number"), lead.id)).collect();
+    expected.sort_unstable();
+    let found = read!(store, scope, tx => tx.number_leads(&asked).await.unwrap());
+    assert_eq!(found.into_iter().map(|found| (found.number, found.lead)).collect::<Vec<_>>(), expected);
+    assert_eq!(read!(store, scope, tx => tx.number_leads(&[]).await.unwrap()), []);
 }
 
 /// Another company's leads are absent, and nothing that a company does changes them.

@@ -106,6 +106,7 @@ macro_rules! conformance_suite {
                 a_record_reads_back_as_it_was_written,
                 an_id_and_a_user_are_taken_once,
                 users_with_a_record_are_listed_in_order_of_id,
+                records_of_users_are_read_together,
                 figures_are_set_as_they_are_given,
                 figures_need_a_record,
                 a_deleted_record_takes_its_figures_along,
@@ -213,6 +214,7 @@ macro_rules! conformance_suite {
             search {
                 users_are_found_by_name_and_address,
                 clients_are_found_by_everything_about_them,
+                leads_are_found_by_everything_about_them,
                 calls_are_found_by_people_numbers_and_notes,
                 the_total_of_a_search_has_an_end,
             }
@@ -224,7 +226,11 @@ macro_rules! conformance_suite {
                 leads_are_narrowed_by_every_field,
                 the_cursor_leads_through_all_leads,
                 leads_with_the_same_contact_are_found,
+                leads_are_read_by_ids_and_found_by_numbers,
+                who_is_known_by_many_contacts_is_told_at_once,
                 leads_to_route_are_found_in_the_order_they_are_due,
+                leads_of_who_is_gone_are_found,
+                the_next_look_of_the_routing_is_no_new_version,
                 notes_come_newest_first,
                 a_history_moves_to_another_lead,
                 another_companys_leads_are_absent_and_stay_as_they_are,
@@ -244,6 +250,8 @@ macro_rules! conformance_suite {
                 figures_of_several_units_of_work_add_up,
                 figures_are_the_companys_own,
                 campaigns_add_up_and_are_the_companys_own,
+                days_are_cleared_in_a_companys_scope,
+                figures_equal_a_recount_after_a_random_history,
             }
             meta {
                 a_connection_reads_back_as_it_was_written,

@@ -3,11 +3,12 @@
 use super::fixtures::{Rows, UNICODE, founded, read, write};
 use crate::call::{Call, CallStatus, Direction};
 use crate::client::{Client, ClientPhone};
+use crate::lead::{CustomFields, Lead};
 use crate::people::User;
 use crate::phone::E164;
 use crate::scope::Scope;
 use crate::search::{Search, TOTAL_MAX};
-use crate::store::{CallFilter, ClientFilter, Page, Repo, Store, UserFilter};
+use crate::store::{CallFilter, ClientFilter, LeadFilter, Page, Repo, Store, UserFilter};
 
 /// What somebody in Germany types.
 fn search(text: &str) -> Option<Search> {
@@ -43,6 +44,14 @@ async fn clients(tx: &mut dyn Repo, text: &str) -> Vec<Client> {
     let filter = ClientFilter { search: search(text), ..ClientFilter::default() };
     let listing = tx.clients(&filter, Page::FIRST).await.unwrap();
     assert_eq!(listing.total, listing.items.len() as u64, "{text}");
+    listing.items
+}
+
+async fn leads(tx: &mut dyn Repo, text: &str) -> Vec<Lead> {
+    let filter = LeadFilter { search: search(text), ..LeadFilter::default() };
+    let listing = tx.leads(&filter, Page::FIRST).await.unwrap();
+    assert_eq!(listing.total, listing.items.len() as u64, "{text}");
+    assert_eq!(tx.newest_leads(&filter, 50).await.unwrap(), listing.items, "{text}");
     listing.items
 }
 
@@ -151,6 +160,48 @@ pub async fn clients_are_found_by_everything_about_them(store: &dyn Store) {
     assert_eq!(read!(store, scope, tx => clients(&mut *tx, "cara").await), [next]);
     write!(store, scope, tx => tx.delete_client(client.id).await.unwrap());
     assert_eq!(read!(store, scope, tx => clients(&mut *tx, "cara").await), []);
+}
+
+/// Leads are found by all that is written of them, as it is now, and by their numbers in either form.
+pub async fn leads_are_found_by_everything_about_them(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let scope = Scope::Company(company.id);
+    let lead = Lead {
+        name: "Žofie Ñandú 🦜".into(),
+        email: Some("z@nord.example".into()),
+        phone: E164::from_stored("+491712345678"),
+        raw_phone: Some("after 5 o'clock".into()),
+        requirements: Some(format!("A boat\nfor {UNICODE}").into()),
+        custom: CustomFields([("size".to_owned(), "XXL".into()), ("seats".to_owned(), 3.into())].into_iter().collect()),
+        ..rows.lead(company.id)
+    };
+    let second = Lead { name: "\0 Ann".into(), ..rows.lead(company.id) };
+    let theirs = Lead { name: "Žofie".into(), ..rows.lead(other.id) };
+    write!(store, Scope::System, tx => tx.insert_leads(&[lead.clone(), second.clone(), theirs.clone()]).await.unwrap());
+    read!(store, scope, tx => {
+        let tx = &mut *tx;
+        for text in ["zofie", "NANDU 🦜", "nord.example", "+49 171 23", "0171/2345678", "o'clock", "BOAT žofie", "李小龍", "xxl"] {
+            assert_eq!(leads(tx, text).await, std::slice::from_ref(&lead), "{text}");
+        }
+        for text in ["ofie", "zofie ann", "+172", "3", "size", "!"] {
+            assert_eq!(leads(tx, text).await, [], "{text}");
+        }
+        assert_eq!(leads(tx, "ann").await, std::slice::from_ref(&second));
+        assert_eq!(leads(tx, " ").await, [second.clone(), lead.clone()]);
+        let older = LeadFilter { search: search("example"), before: Some(second.id), ..LeadFilter::default() };
+        assert_eq!(tx.newest_leads(&older, 9).await.unwrap(), std::slice::from_ref(&lead));
+        for text in HOSTILE {
+            leads(tx, text).await;
+        }
+    });
+    let renamed = Lead { name: "Bea".into(), requirements: None, version: 2, ..lead.clone() };
+    write!(store, scope, tx => tx.update_lead(&renamed).await.unwrap());
+    assert_eq!(read!(store, scope, tx => leads(&mut *tx, "zofie").await), []);
+    assert_eq!(read!(store, scope, tx => leads(&mut *tx, "bea").await), [renamed]);
+    write!(store, scope, tx => tx.delete_lead(lead.id).await.unwrap());
+    assert_eq!(read!(store, scope, tx => leads(&mut *tx, "bea").await), []);
+    assert_eq!(read!(store, Scope::System, tx => leads(&mut *tx, "zofie").await), [theirs]);
 }
 
 /// Calls are found by the names of their people, their numbers and what was written about them.

@@ -1,5 +1,6 @@
 //! Caller records and their figures in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,6 +33,11 @@ impl CallerStore for Unit<'_> {
 
     async fn caller(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {
         Ok(self.visible(self.state().callers.get(&user)))
+    }
+
+    async fn callers_of_users(&mut self, users: &[UserId]) -> Result<Vec<Caller>, StoreError> {
+        let users: BTreeSet<&UserId> = users.iter().collect();
+        Ok(users.into_iter().filter_map(|user| self.visible(self.state().callers.get(user))).collect())
     }
 
     async fn caller_for_update(&mut self, user: UserId) -> Result<Option<Caller>, StoreError> {

@@ -11,7 +11,7 @@ use crate::call::Call;
 use crate::client::{Client, ClientNote};
 use crate::id::{ClientId, CompanyId};
 use crate::phone::E164;
-use crate::search::{Entries, label};
+use crate::search::label;
 use crate::store::{ClientFilter, ClientStore, Listing, NumberOwner, Page, StoreError};
 
 /// Calls of [`ClientStore::link_calls`], at most.
@@ -33,10 +33,7 @@ fn forget_numbers(state: &mut State, client: &Client) {
 fn matches(filter: &ClientFilter, client: &Client) -> bool {
     filter.owner.is_none_or(|owner| client.profile.owner == Some(owner))
         && filter.tag.as_ref().is_none_or(|tag| client.profile.tags.iter().any(|own| label(own) == label(tag)))
-        && filter.search.as_ref().is_none_or(|search| {
-            let entries = client.entries();
-            search.matches(|word| entries.has_word(Entries::TEXT, word), |start| entries.begin(start))
-        })
+        && filter.search.as_ref().is_none_or(|search| search.finds(&client.entries()))
 }
 
 #[async_trait]

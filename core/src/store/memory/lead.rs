@@ -8,10 +8,11 @@ use chrono::{DateTime, Utc};
 
 use super::unit::{Unit, unless_taken};
 use crate::call::Call;
-use crate::id::{CallId, CompanyId, LeadId};
-use crate::lead::{Lead, LeadNote};
+use crate::id::{CallId, CompanyId, LeadId, UserId};
+use crate::lead::{KnownContacts, Lead, LeadNote};
 use crate::phone::E164;
-use crate::store::{LeadFilter, LeadStore, Listing, Page, SharedContact, StoreError};
+use crate::pii::Pii;
+use crate::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, SharedContact, StoreError};
 
 /// Rows of [`LeadStore::leads_by_contact`], at most.
 const SAME_CONTACT_MAX: usize = 100;
@@ -91,6 +92,21 @@ impl LeadStore for Unit<'_> {
         })
     }
 
+    async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
+        let ids: BTreeSet<&LeadId> = ids.iter().collect();
+        Ok(ids.into_iter().filter_map(|id| self.visible(self.state().leads.get(id))).collect())
+    }
+
+    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
+        let asked: BTreeSet<&(CompanyId, E164)> = numbers.iter().filter(|(company, _)| self.sees(*company)).collect();
+        let newest = |(company, number): &(CompanyId, E164)| {
+            let has = |lead: &&Arc<Lead>| lead.company == *company && lead.phone.as_ref() == Some(number);
+            let lead = self.state().leads.values().rev().find(has)?.id;
+            Some(NumberLead { company: *company, number: number.clone(), lead })
+        };
+        Ok(asked.into_iter().filter_map(newest).collect())
+    }
+
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
         let same = |lead: &&Arc<Lead>| {
             let own = lead.email.as_ref().map(|email| email.expose().as_str());
@@ -98,6 +114,20 @@ impl LeadStore for Unit<'_> {
         };
         let found = self.state().leads.values().rev().filter(|lead| self.sees(lead.company)).filter(same);
         Ok(found.take(SAME_CONTACT_MAX).map(|lead| Lead::clone(lead)).collect())
+    }
+
+    async fn known_contacts(
+        &mut self,
+        company: CompanyId,
+        phones: &[E164],
+        emails: &[Pii<String>],
+    ) -> Result<KnownContacts, StoreError> {
+        let mut known = KnownContacts::default();
+        let leads = self.state().leads.values().filter(|lead| lead.company == company && self.sees(company));
+        leads.for_each(|lead| known.learn(lead));
+        known.phones.retain(|phone, _| phones.contains(phone));
+        known.emails.retain(|email, _| emails.contains(email));
+        Ok(known)
     }
 
     async fn shared_contacts(&mut self, limit: u32) -> Result<Vec<SharedContact>, StoreError> {
@@ -122,7 +152,15 @@ impl LeadStore for Unit<'_> {
         let due = leads.filter_map(|lead| lead.route_at.filter(|at| *at <= now).map(|at| (at, lead.id, lead.company)));
         let mut due: Vec<_> = due.collect();
         due.sort_unstable();
-        Ok(due.into_iter().take(limit as usize).map(|(_, lead, company)| (company, lead)).collect())
+        let due = due.into_iter().map(|(_, lead, company)| (company, lead));
+        Ok(due.chain(self.deserted_leads(now)).take(limit as usize).collect())
+    }
+
+    async fn set_lead_route_at(&mut self, id: LeadId, at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        self.may_write()?;
+        let lead = self.visible(self.state().leads.get(&id)).ok_or(StoreError::Stale)?;
+        self.change()?.leads.insert(id, Arc::new(Lead { route_at: at, ..lead }));
+        Ok(())
     }
 
     async fn move_lead_history(&mut self, from: LeadId, to: LeadId) -> Result<(), StoreError> {
@@ -178,6 +216,21 @@ impl LeadStore for Unit<'_> {
 }
 
 impl Unit<'_> {
+    /// The open leads that are not due and whose owner is no active user.
+    fn deserted_leads(&self, now: DateTime<Utc>) -> Vec<(CompanyId, LeadId)> {
+        let state = self.state();
+        let is_gone = |user: UserId, company: CompanyId| {
+            let counted = state.agent_leads.get(&(user, company)).is_some_and(|[_, open, _]| *open > 0);
+            counted && state.users.get(&user).is_none_or(|user| !user.is_active || user.company != company)
+        };
+        let leads = state.leads.values().filter(|lead| self.sees(lead.company) && lead.status.is_open());
+        let leads = leads.filter(|lead| lead.route_at.is_none_or(|at| at > now));
+        let owned = leads.filter_map(|lead| Some((lead.assigned_to?, lead.company, lead.id)));
+        let mut gone: Vec<_> = owned.filter(|(user, company, _)| is_gone(*user, *company)).collect();
+        gone.sort_unstable();
+        gone.into_iter().map(|(_, company, lead)| (company, lead)).collect()
+    }
+
     /// The notes of a lead, oldest first.
     fn notes_of(&self, lead: LeadId) -> impl Iterator<Item = &LeadNote> {
         let first = (lead, crate::id::LeadNoteId::from_uuid(uuid::Uuid::nil()));
@@ -195,5 +248,5 @@ fn matches(filter: &LeadFilter, lead: &Lead) -> bool {
         && filter.assigned.is_none_or(|assigned| lead.assigned_to.is_some() == assigned)
         && filter.from.is_none_or(|from| lead.created_at >= from)
         && filter.to.is_none_or(|to| lead.created_at < to)
-        && filter.text.as_ref().is_none_or(|text| lead.search_text().contains(text))
+        && filter.search.as_ref().is_none_or(|search| search.finds(&lead.entries()))
 }

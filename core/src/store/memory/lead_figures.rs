@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::unit::Unit;
 use crate::id::{CompanyId, UserId};
 use crate::lead::{AgentLeads, CampaignFigures, CampaignKey, LeadCount, LeadDay, LeadFigures};
-use crate::store::{LeadFiguresStore, StoreError};
+use crate::store::{LeadFiguresStore, Repo as _, StoreError};
 
 /// Rows of [`LeadFiguresStore::lead_days`], at most.
 const DAYS_MAX: usize = 100_000;
@@ -131,5 +131,39 @@ impl LeadFiguresStore for Unit<'_> {
             points: count(points),
         });
         Ok(shown.take(CAMPAIGNS_MAX).collect())
+    }
+
+    async fn lead_figures(&mut self) -> Result<LeadFigures, StoreError> {
+        let company = self.scope().company().ok_or(StoreError::OutOfScope)?;
+        let state = self.state();
+        let mut figures = LeadFigures::default();
+        for ((_, by, word), leads) in state.lead_counts.iter().filter(|((own, ..), _)| *own == company) {
+            figures.counts.insert((*by, word.clone()), *leads);
+        }
+        for ((user, _), leads) in state.agent_leads.iter().filter(|((_, own), _)| *own == company) {
+            figures.agents.insert(*user, *leads);
+        }
+        for ((_, day, user, source), sums) in state.lead_days.iter().filter(|((own, ..), _)| *own == company) {
+            figures.days.insert((*day, *user, source.clone()), *sums);
+        }
+        for ((_, day, campaign), sums) in state.lead_campaigns.iter().filter(|((own, ..), _)| *own == company) {
+            figures.campaigns.insert((*day, campaign.clone()), *sums);
+        }
+        Ok(figures.without_zeros())
+    }
+
+    async fn clear_lead_days(&mut self) -> Result<(), StoreError> {
+        self.may_write()?;
+        let company = self.scope().company().ok_or(StoreError::OutOfScope)?;
+        let days: Vec<_> = self.state().lead_days.iter().map(|(key, _)| key.clone()).collect();
+        let campaigns: Vec<_> = self.state().lead_campaigns.iter().map(|(key, _)| key.clone()).collect();
+        let state = self.change()?;
+        for key in days.iter().filter(|(own, ..)| *own == company) {
+            state.lead_days.remove(key);
+        }
+        for key in campaigns.iter().filter(|(own, ..)| *own == company) {
+            state.lead_campaigns.remove(key);
+        }
+        Ok(())
     }
 }

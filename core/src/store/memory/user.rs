@@ -8,7 +8,6 @@ use async_trait::async_trait;
 use super::unit::{Unit, unless_taken};
 use crate::id::UserId;
 use crate::people::User;
-use crate::search::Entries;
 use crate::store::{Listing, Page, StoreError, UserFilter, UserStore};
 
 #[async_trait]
@@ -104,8 +103,5 @@ fn matches(filter: &UserFilter, user: &User) -> bool {
         && filter.department.as_ref().is_none_or(|department| user.department.as_ref() == Some(department))
         && filter.active.is_none_or(|active| user.is_active == active)
         && filter.reporting_to.is_none_or(|supervisor| user.reporting_to == Some(supervisor))
-        && filter.search.as_ref().is_none_or(|search| {
-            let entries = user.entries();
-            search.matches(|word| entries.has_word(Entries::TEXT, word), |start| entries.begin(start))
-        })
+        && filter.search.as_ref().is_none_or(|search| search.finds(&user.entries()))
 }

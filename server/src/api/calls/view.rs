@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use dialplane_core::call::recording::RecordingState;
 use dialplane_core::call::{Call, CallEvent, Direction, Hangup, Leg, LegKind, LegState, Origin, Side};
-use dialplane_core::id::{CallId, ClientId, RecordingId, UserId};
+use dialplane_core::id::{CallId, ClientId, LeadId, RecordingId, UserId};
+use dialplane_core::lead::Lead;
 use dialplane_core::store::Tx;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,11 +32,33 @@ impl Reference {
     }
 }
 
+/// A lead by name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(crate) struct LeadRef {
+    id: Uuid,
+    /// The same as `id`.
+    #[serde(rename = "_id")]
+    crm_id: Uuid,
+    /// Null when the lead is gone; the call stays.
+    name: Option<String>,
+    /// In international form.
+    phone: Option<String>,
+}
+
+impl LeadRef {
+    fn of(id: LeadId, lead: Option<&Lead>) -> Self {
+        let name = lead.map(|lead| lead.name.expose().clone());
+        let phone = lead.and_then(|lead| lead.phone.as_ref()).map(|phone| phone.as_str().to_owned());
+        Self { id: id.as_uuid(), crm_id: id.as_uuid(), name, phone }
+    }
+}
+
 /// The people of some calls by name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     pub(crate) people: BTreeMap<UserId, Person>,
     pub(crate) clients: BTreeMap<ClientId, ClientRef>,
+    leads: BTreeMap<LeadId, Lead>,
     /// What the service that carries a call names it.
     sids: BTreeMap<CallId, String>,
     /// What can be listened to.
@@ -43,10 +66,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Reads them, as far as they are still there: one read for the agents and one for the clients.
+    /// Reads them, as far as they are still there: one read for the agents, one for the clients and one for the leads.
     pub(crate) async fn of(tx: &mut dyn Tx, calls: &[Call]) -> Reply<Self> {
         let agents: Vec<UserId> = calls.iter().filter_map(|call| call.agent).collect();
         let clients: Vec<ClientId> = calls.iter().filter_map(|call| call.client).collect();
+        let leads: Vec<LeadId> = calls.iter().filter_map(|call| call.lead).collect();
         let mut names = Self::default();
         if !agents.is_empty() {
             let users = tx.users_by_ids(&agents).await?;
@@ -55,6 +79,9 @@ impl Names {
         if !clients.is_empty() {
             let clients = tx.clients_by_ids(&clients).await?;
             names.clients = clients.iter().map(|client| (client.id, ClientRef::of(client))).collect();
+        }
+        if !leads.is_empty() {
+            names.leads = tx.leads_by_ids(&leads).await?.into_iter().map(|lead| (lead.id, lead)).collect();
         }
         // Only calls that no process of ours carries can be a service's.
         let handed_over = |call: &&Call| {
@@ -127,7 +154,8 @@ pub(crate) struct CallView {
     to: String,
     /// The agent.
     telecaller: Option<Person>,
-    lead: Option<Reference>,
+    /// The lead it is about.
+    lead: Option<LeadRef>,
     /// The client at its other end.
     client: Option<ClientRef>,
     queue: Option<Reference>,
@@ -217,7 +245,7 @@ impl CallView {
             from: call.from.expose().clone(),
             to: call.to.expose().clone(),
             telecaller: call.agent.and_then(|id| names.people.get(&id).cloned()),
-            lead: call.lead.map(|id| Reference::to(id.as_uuid())),
+            lead: call.lead.map(|id| LeadRef::of(id, names.leads.get(&id))),
             client: call.client.and_then(|id| names.clients.get(&id).cloned()),
             queue: call.queue.map(|id| Reference::to(id.as_uuid())),
             phone_number_id: call.number.map(|id| id.as_uuid()),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::view::{LeadAnswer, LeadsAnswer, detail, views};
+use crate::api::clients::searched;
 use crate::http::dates::{self, Span};
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
@@ -17,9 +18,6 @@ use crate::http::input::{Params, PathId};
 use crate::http::paging::Paging;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
-
-/// The most characters of a search.
-const SEARCH_MAX: usize = 200;
 
 /// What a list of leads can be narrowed by.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -50,7 +48,7 @@ pub(crate) struct LeadQuery {
     /// Created up to the end of this local day, or before this instant.
     #[serde(alias = "date_to")]
     date_to: Option<String>,
-    /// A part of their name, address, number or requirements.
+    /// Words and numbers: how words of their name, address, requirements or own fields begin, or their number. All of them must be met.
     #[serde(alias = "search")]
     q: Option<String>,
     /// The `nextCursor` of the page before, instead of a page number.
@@ -71,10 +69,6 @@ impl LeadQuery {
     }
 
     fn filter(self, authed: &Authed) -> Reply<LeadFilter> {
-        let text = self.q.map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty());
-        if text.as_ref().is_some_and(|text| text.chars().count() > SEARCH_MAX) {
-            return Err(Problem::field("q", "a search has at most 200 characters"));
-        }
         let Span { from, to } =
             dates::span(self.date_from.as_deref(), self.date_to.as_deref(), authed.company.timezone)?;
         Ok(LeadFilter {
@@ -86,7 +80,7 @@ impl LeadQuery {
             assigned: self.assigned,
             from,
             to,
-            text,
+            search: searched(self.q.as_deref(), authed.company.default_country)?,
             before: self.cursor,
         })
     }

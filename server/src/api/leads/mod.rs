@@ -9,6 +9,8 @@ mod routing;
 mod settings;
 mod view;
 
+pub(crate) use view::{LeadView, views};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -85,9 +85,13 @@ pub(crate) async fn listed(app: &App, actor: &Actor, query: UserQuery, paging: P
     let listing = tx.users(&query.filter(home)?, paging.page()).await?;
     let ids: Vec<UserId> = listing.items.iter().map(|user| user.id).collect();
     let leads: BTreeMap<UserId, AgentLeads> = tx.agent_leads(&ids).await?.into_iter().collect();
+    let records = recorded(&mut tx, &ids).await?;
     let mut users = Vec::with_capacity(listing.items.len());
     for user in &listing.items {
-        let calls = calls_of(&mut tx, user).await?;
+        let calls = match records.get(&user.id) {
+            Some(figures) => *figures,
+            None => figures::of_agent(&mut *tx, user.id).await?,
+        };
         let leads = leads.get(&user.id).copied().unwrap_or_default();
         users.push(UserView::with(user, Performance::of(&calls, &leads)));
     }
@@ -145,6 +149,12 @@ pub(crate) async fn get_user(
         performance: Performance::of(&calls, &leads),
     };
     Ok(versioned(user.version, UserDetailAnswer::new(detail)))
+}
+
+/// What the calls of those with a caller record add up to.
+pub(crate) async fn recorded(tx: &mut Box<dyn Tx + '_>, users: &[UserId]) -> Reply<BTreeMap<UserId, Figures>> {
+    let callers = tx.callers_of_users(users).await?;
+    Ok(callers.into_iter().map(|caller| (caller.user, caller.figures)).collect())
 }
 
 /// What somebody's calls add up to: agents have it in their caller record, the calls of others are summed up by day.

@@ -8,7 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) use change::UserPatch;
-pub(crate) use list::{UserQuery, listed};
+pub(crate) use list::{UserQuery, listed, recorded};
 pub(crate) use view::{Person, UserView, UsersAnswer, percentage};
 
 use crate::state::Shared;

@@ -12,7 +12,7 @@ mod webhook;
 use std::sync::OnceLock;
 
 use dialplane_core::id::CompanyId;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -22,19 +22,29 @@ use self::graph::Graph;
 use crate::settings::MetaServer;
 use crate::state::Shared;
 
+/// Deliveries that are handled at once: a part of the connections to the database.
+const DELIVERIES_MAX: usize = 8;
+
 /// What the handlers and the job share.
 #[derive(Debug)]
 pub(crate) struct Meta {
     graph: Graph,
     /// Wakes the job.
     wake: Notify,
+    /// Lets deliveries in: a burst waits here, and not for the database's connections, which everybody needs.
+    turns: Semaphore,
     /// The company that the server's own settings are for, once it is there.
     first: OnceLock<CompanyId>,
 }
 
 impl Meta {
     pub(crate) fn new(settings: &MetaServer) -> Self {
-        Self { graph: Graph::new(&settings.graph_url), wake: Notify::new(), first: OnceLock::new() }
+        Self {
+            graph: Graph::new(&settings.graph_url),
+            wake: Notify::new(),
+            turns: Semaphore::new(DELIVERIES_MAX),
+            first: OnceLock::new(),
+        }
     }
 }
 

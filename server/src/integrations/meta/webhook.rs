@@ -171,6 +171,8 @@ async fn receive(
     };
     let Some(signature) = Signature::of(headers) else { return refused() };
     let bytes = read_body(body, JSON_MAX).await?;
+    // It is never closed.
+    let _turn = app.meta.turns.acquire().await.ok();
     let Some(tenant) = Tenant::at(app, company).await? else { return refused() };
     let Some(signed_by) = tenant.signer(signature, &bytes) else { return refused() };
     match body::read(&bytes, signed_by)? {
