@@ -149,7 +149,7 @@ fn bind<'q>(sql: &'static str, client: &'q Client) -> Result<Statement<'q>, Stor
 
 impl<L: Link> PgRepo<L> {
     /// The companies and the numbers of those that are asked for, as far as the scope sees them.
-    pub(crate) fn asked<'n>(&self, numbers: &'n [(CompanyId, E164)]) -> (Vec<Uuid>, Vec<&'n str>) {
+    fn asked<'n>(&self, numbers: &'n [(CompanyId, E164)]) -> (Vec<Uuid>, Vec<&'n str>) {
         let seen = numbers.iter().filter(|(company, _)| self.scoped_to().sees(*company));
         seen.map(|(company, number)| (company.as_uuid(), number.as_str())).unzip()
     }

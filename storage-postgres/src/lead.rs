@@ -9,7 +9,7 @@ use dialplane_core::lead::{
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
-use dialplane_core::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, SharedContact, StoreError};
+use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, SharedContact, StoreError};
 use serde::Serialize;
 use sqlx::postgres::PgRow;
 use sqlx::{QueryBuilder, query};
@@ -63,13 +63,6 @@ const UPDATE: &str = concat!(
 );
 const BY_IDS: &str =
     concat!("SELECT ", columns!(), " FROM leads WHERE id = ANY($2) AND ", within!("company_id"), " ORDER BY id");
-/// Goes by the index for each of the numbers that are asked for.
-const OF_NUMBERS: &str = "SELECT a.company_id, a.phone, newest.id \
-     FROM (SELECT DISTINCT company_id, phone COLLATE \"C\" AS phone \
-     FROM UNNEST($1::uuid[], $2::text[]) AS a (company_id, phone)) AS a \
-     CROSS JOIN LATERAL (SELECT id FROM leads l \
-     WHERE l.company_id = a.company_id AND l.phone = a.phone ORDER BY id DESC LIMIT 1) AS newest \
-     ORDER BY a.company_id, a.phone";
 /// Notes and decisions go by their foreign keys.
 const DELETE: &str = concat!(
     "WITH gone AS (DELETE FROM leads WHERE id = $2 AND ",
@@ -234,15 +227,6 @@ impl<'l> Row<'l> {
     }
 }
 
-fn read_number(row: &PgRow) -> Result<NumberLead, StoreError> {
-    let mut fields = Fields::of(row, TABLE);
-    Ok(NumberLead {
-        company: fields.id("company_id")?,
-        number: fields.word("phone", E164::from_stored)?,
-        lead: fields.id("id")?,
-    })
-}
-
 fn read(row: &PgRow) -> Result<Lead, StoreError> {
     let mut fields = Fields::of(row, TABLE);
     Ok(Lead {
@@ -401,14 +385,6 @@ impl<L: Link> LeadStore for PgRepo<L> {
         }
         let ids: Vec<Uuid> = ids.iter().map(|id| id.as_uuid()).collect();
         self.all(query(BY_IDS).bind(self.company_filter()).bind(ids)).await?.iter().map(read).collect()
-    }
-
-    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
-        let (companies, numbers) = self.asked(numbers);
-        if numbers.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.all(query(OF_NUMBERS).bind(companies).bind(numbers)).await?.iter().map(read_number).collect()
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

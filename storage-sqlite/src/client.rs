@@ -151,30 +151,6 @@ pub(crate) fn owners(pairs: &str) -> String {
     )
 }
 
-impl SqliteRepo<'_> {
-    /// What a statement finds for pairs of a company and a number, as far as the scope sees them.
-    pub(crate) async fn of_numbers<T>(
-        &mut self,
-        numbers: &[(CompanyId, E164)],
-        text: fn(&str) -> String,
-        table: &'static str,
-        read: fn(&mut Fields<'_>) -> Result<T, StoreError>,
-    ) -> Result<Vec<T>, StoreError> {
-        let mut asked: Vec<_> = numbers.iter().filter(|(company, _)| self.scope().sees(*company)).collect();
-        asked.sort_unstable();
-        asked.dedup();
-        let mut found = Vec::new();
-        for some in asked.chunks(NUMBERS_MAX) {
-            let text = text(&placeholders(1, 2, some.len()));
-            let query = some.iter().fold(sqlx::query(AssertSqlSafe(text)), |query, (company, number)| {
-                query.bind(company.as_uuid()).bind(number.as_str())
-            });
-            found.extend(self.fetch(query).await?.all(table, read)?);
-        }
-        Ok(found)
-    }
-}
-
 #[async_trait]
 impl ClientStore for SqliteRepo<'_> {
     async fn insert_client(&mut self, client: &Client) -> Result<(), StoreError> {
@@ -219,7 +195,18 @@ impl ClientStore for SqliteRepo<'_> {
     }
 
     async fn number_owners(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberOwner>, StoreError> {
-        self.of_numbers(numbers, owners, "client_numbers", read_owner).await
+        let mut asked: Vec<_> = numbers.iter().filter(|(company, _)| self.scope().sees(*company)).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut found = Vec::new();
+        for some in asked.chunks(NUMBERS_MAX) {
+            let text = AssertSqlSafe(owners(&placeholders(1, 2, some.len())));
+            let query = some.iter().fold(sqlx::query(text), |query, (company, number)| {
+                query.bind(company.as_uuid()).bind(number.as_str())
+            });
+            found.extend(self.fetch(query).await?.all("client_numbers", read_owner)?);
+        }
+        Ok(found)
     }
 
     async fn number_owners_for_update(

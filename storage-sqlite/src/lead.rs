@@ -7,7 +7,7 @@ use dialplane_core::lead::{Known, KnownContacts, Lead, LeadNote, LeadStatus};
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::scope::Scope;
-use dialplane_core::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, Repo as _, SharedContact, StoreError};
+use dialplane_core::store::{LeadFilter, LeadStore, Listing, Page, Repo as _, SharedContact, StoreError};
 use sqlx::AssertSqlSafe;
 
 use crate::backfill::Wordless;
@@ -204,23 +204,6 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
     })
 }
 
-/// Goes by the index for each of the numbers that are asked for.
-pub(crate) fn newest_of(pairs: &str) -> String {
-    format!(
-        "WITH asked (company_id, phone) AS (VALUES {pairs}) SELECT a.company_id, a.phone, max(l.id) AS id FROM asked a \
-         CROSS JOIN leads l ON l.company_id = a.company_id AND l.phone = a.phone \
-         GROUP BY a.company_id, a.phone ORDER BY a.company_id, a.phone"
-    )
-}
-
-fn read_number(row: &mut Fields<'_>) -> Result<NumberLead, StoreError> {
-    Ok(NumberLead {
-        company: row.id("company_id")?,
-        number: row.word("phone", E164::from_stored)?,
-        lead: row.id("id")?,
-    })
-}
-
 /// The conditions of a list.
 pub(crate) fn narrowed(scope: Scope, filter: &LeadFilter) -> Filter {
     // The sign keeps SQLite from going through all leads of the company for the few that are found.
@@ -380,10 +363,6 @@ impl LeadStore for SqliteRepo<'_> {
             return Ok(Vec::new());
         }
         self.fetch(self.scoped(&BY_IDS).bind(id_list(ids))).await?.all(TABLE, read)
-    }
-
-    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
-        self.of_numbers(numbers, newest_of, TABLE, read_number).await
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {

@@ -17,7 +17,7 @@ use crate::call::{
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::id::{CallId, LeadId, NodeId, UserId};
+use crate::id::{CallId, CompanyId, LeadId, NodeId, UserId};
 use crate::lead::LeadStatus;
 use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
@@ -260,12 +260,19 @@ pub(super) async fn find_parties(repo: &mut dyn Repo, calls: &mut [Call]) -> Res
     }
     let clients = repo.number_owners(&asked).await?.into_iter();
     let clients: BTreeMap<_, _> = clients.map(|found| ((found.company, found.number), found.client)).collect();
-    let leads = repo.number_leads(&asked).await?.into_iter();
-    let leads: BTreeMap<_, _> = leads.map(|found| ((found.company, found.number), found.lead)).collect();
+    let mut numbers: BTreeMap<CompanyId, Vec<E164>> = BTreeMap::new();
+    for (company, number) in asked {
+        numbers.entry(company).or_default().push(number);
+    }
+    let mut leads = BTreeMap::new();
+    for (company, numbers) in numbers {
+        leads.insert(company, repo.known_contacts(company, &numbers, &[]).await?.phones);
+    }
     for call in calls {
         let party = call.outside().map(|number| (call.company, number));
         call.client = party.as_ref().and_then(|party| clients.get(party).copied());
-        call.lead = call.lead.or_else(|| leads.get(party.as_ref()?).copied());
+        let lead = party.and_then(|(company, number)| leads.get(&company)?.get(&number));
+        call.lead = call.lead.or(lead.map(|lead| lead.newest));
     }
     Ok(())
 }

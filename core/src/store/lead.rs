@@ -21,17 +21,6 @@ pub enum SharedContact {
     Email(Pii<String>),
 }
 
-/// Which lead has a number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NumberLead {
-    /// The company that works on the lead.
-    pub company: CompanyId,
-    /// The number.
-    pub number: E164,
-    /// The newest lead that has it, by id.
-    pub lead: LeadId,
-}
-
 /// Leads and their notes.
 #[async_trait]
 pub trait LeadStore: Send {
@@ -52,8 +41,6 @@ pub trait LeadStore: Send {
     async fn newest_leads(&mut self, filter: &LeadFilter, limit: u32) -> Result<Vec<Lead>, StoreError>;
     /// Reads leads, in order of id; those that do not exist are left out.
     async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError>;
-    /// Which leads have these numbers, in order of company and number; numbers that no lead has are left out.
-    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError>;
     /// Leads with this number or this e-mail address, which is in lower case; newest first, at most 100.
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError>;
     /// Which of these numbers, and of these addresses in lower case, leads of the company have. One read, however many are asked for.

@@ -51,7 +51,7 @@ pub use filter::{
     CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter,
 };
 pub use job::{JobFilter, JobStore};
-pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, NumberLead, SharedContact};
+pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use report::ReportStore;

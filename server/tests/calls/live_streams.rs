@@ -98,7 +98,7 @@ fn an_agent_hears_what_becomes_of_their_leads_and_gets_those_of_who_has_left() {
         own.expect("cursor");
         let body = json!({"name": "Carla Customer", "phone": "+12025550188", "assignedTo": bob.id});
         let made = company.post("/api/leads", &body).expect(201);
-        let lead = text(&made["lead"]["id"]).to_owned();
+        let lead = text(&made["lead"]["id"]);
         let path = format!("/api/leads/{lead}");
         company.put(&path, &json!({"name": "Carla"})).expect(200);
         company.send("DELETE", &format!("/api/users/{}", bob.id), None).expect("an answer").expect(200);
@@ -116,7 +116,7 @@ fn an_agent_hears_what_becomes_of_their_leads_and_gets_those_of_who_has_left() {
         company.put(&path, &json!({"assignedTo": ann.id})).expect(200);
         own.expect("lead.assigned");
         company.send("DELETE", &path, None).expect("an answer").expect(200);
-        assert_eq!(own.expect("lead.deleted").data["data"]["lead"], lead.as_str());
+        assert_eq!(own.expect("lead.deleted").data["data"]["lead"], lead);
     });
 }
 

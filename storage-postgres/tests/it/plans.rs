@@ -41,7 +41,7 @@ async fn fill(connection: &mut PgConnection, company: CompanyId, others: Company
     let events = "INSERT INTO outbox (id, company_id, at, actor, version, event, delivered_at) \
          SELECT gen_random_uuid(), CASE WHEN i % 100 = 0 THEN $1 ELSE $2 END, $4::timestamptz + i * interval '1 minute', \
          CASE WHEN i % 2000 = 100 THEN 'user:' || $5::uuid ELSE 'system' END, 1, \
-         jsonb_build_object('type', CASE WHEN i % 2000 = 200 THEN 'user.created' ELSE 'company.updated' END), \
+         jsonb_build_object('type', CASE WHEN i % 2000 = 200 THEN 'company.created' ELSE 'company.updated' END), \
          CASE WHEN i % 1000 > 0 THEN now() END FROM generate_series(1, $3) AS i";
     let events = sqlx::query(events).bind(company.as_uuid()).bind(others.as_uuid()).bind(CALLS).bind(now()).bind(agent);
     events.execute(&mut *connection).await.expect("events are stored");
@@ -140,7 +140,7 @@ async fn lists_and_claims_go_by_their_index_and_touch_little_more_than_they_give
 
     // What the audit log is narrowed by.
     let none = EventFilter::default();
-    let named = EventFilter { name: Some("user.created".to_owned()), ..none.clone() };
+    let named = EventFilter { name: Some("company.created".to_owned()), ..none.clone() };
     expect_index!(connection, scope, "outbox_by_type", 10, |repo| repo.find_events(&named, 50));
     let by_agent = EventFilter { actor: Some(ActorName::User(Id::from_uuid(agent))), ..none.clone() };
     expect_index!(connection, scope, "outbox_by_actor", 10, |repo| repo.find_events(&by_agent, 50));

@@ -226,7 +226,7 @@ macro_rules! conformance_suite {
                 leads_are_narrowed_by_every_field,
                 the_cursor_leads_through_all_leads,
                 leads_with_the_same_contact_are_found,
-                leads_are_read_by_ids_and_found_by_numbers,
+                leads_are_read_by_their_ids,
                 who_is_known_by_many_contacts_is_told_at_once,
                 leads_to_route_are_found_in_the_order_they_are_due,
                 leads_of_who_is_gone_are_found,

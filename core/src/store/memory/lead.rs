@@ -12,7 +12,7 @@ use crate::id::{CallId, CompanyId, LeadId, UserId};
 use crate::lead::{KnownContacts, Lead, LeadNote};
 use crate::phone::E164;
 use crate::pii::Pii;
-use crate::store::{LeadFilter, LeadStore, Listing, NumberLead, Page, SharedContact, StoreError};
+use crate::store::{LeadFilter, LeadStore, Listing, Page, SharedContact, StoreError};
 
 /// Rows of [`LeadStore::leads_by_contact`], at most.
 const SAME_CONTACT_MAX: usize = 100;
@@ -95,16 +95,6 @@ impl LeadStore for Unit<'_> {
     async fn leads_by_ids(&mut self, ids: &[LeadId]) -> Result<Vec<Lead>, StoreError> {
         let ids: BTreeSet<&LeadId> = ids.iter().collect();
         Ok(ids.into_iter().filter_map(|id| self.visible(self.state().leads.get(id))).collect())
-    }
-
-    async fn number_leads(&mut self, numbers: &[(CompanyId, E164)]) -> Result<Vec<NumberLead>, StoreError> {
-        let asked: BTreeSet<&(CompanyId, E164)> = numbers.iter().filter(|(company, _)| self.sees(*company)).collect();
-        let newest = |(company, number): &(CompanyId, E164)| {
-            let has = |lead: &&Arc<Lead>| lead.company == *company && lead.phone.as_ref() == Some(number);
-            let lead = self.state().leads.values().rev().find(has)?.id;
-            Some(NumberLead { company: *company, number: number.clone(), lead })
-        };
-        Ok(asked.into_iter().filter_map(newest).collect())
     }
 
     async fn leads_by_contact(&mut self, phone: Option<&E164>, email: Option<&str>) -> Result<Vec<Lead>, StoreError> {
