@@ -21,6 +21,12 @@ impl Clock for SystemClock {
     }
 }
 
+/// How long to wait after `attempts` in vain: twice as long after each, from `first` before any to `max`.
+#[must_use]
+pub fn doubled(first: TimeDelta, attempts: u32, max: TimeDelta) -> TimeDelta {
+    first.checked_mul(1 << attempts.min(30)).map_or(max, |pause| pause.min(max))
+}
+
 /// A clock that moves only when told to. For tests, examples and simulations.
 #[derive(Debug)]
 pub struct ManualClock {

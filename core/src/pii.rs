@@ -53,6 +53,11 @@ impl<T: AsRef<str>> fmt::Display for Pii<T> {
     }
 }
 
+/// The fewest characters of a secret of another service.
+pub const SECRET_MIN: usize = 8;
+/// The most characters of a secret of another service.
+pub const SECRET_MAX: usize = 1_000;
+
 /// A text that opens something: a password or a token of another service. Printing shows nothing of it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -69,6 +74,12 @@ impl Secret {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it can be one that another service gave out: [`SECRET_MIN`] to [`SECRET_MAX`] characters without blanks.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        (SECRET_MIN..=SECRET_MAX).contains(&self.0.len()) && self.0.bytes().all(|b| b.is_ascii_graphic())
     }
 
     /// What whoever knows it recognises it by: its last four characters, when it is long enough to hide the rest.

@@ -47,7 +47,7 @@ pub(crate) struct App {
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
-    /// Twilio as a carrier, where there is an account.
+    /// Twilio as a carrier, where there is an address that it can report to.
     pub(crate) twilio: OnceLock<Twilio>,
     /// The audio of recorded calls.
     pub(crate) recordings: Recordings,

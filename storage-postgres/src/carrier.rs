@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::call::carrier::{CarrierCall, Service};
 use dialplane_core::id::CallId;
+use dialplane_core::phone::E164;
 use dialplane_core::store::{CarrierCallStore, StoreError};
 use sqlx::postgres::PgRow;
 use sqlx::query;
@@ -16,13 +17,13 @@ const TABLE: &str = "carrier_calls";
 
 macro_rules! columns {
     () => {
-        "call_id, company_id, service, sid, due_at, attempts, version, created_at, updated_at"
+        "call_id, company_id, service, account, caller, sid, due_at, attempts, version, created_at, updated_at"
     };
 }
 macro_rules! update {
     () => {
-        "UPDATE carrier_calls SET service = $3, sid = $4, due_at = $5, attempts = $6, version = $7, created_at = $8, \
-         updated_at = $9 WHERE call_id = $1 AND company_id = $2 AND version = $10"
+        "UPDATE carrier_calls SET service = $3, account = $4, caller = $5, sid = $6, due_at = $7, attempts = $8, version = $9, \
+         created_at = $10, updated_at = $11 WHERE call_id = $1 AND company_id = $2 AND version = $12"
     };
 }
 
@@ -30,12 +31,12 @@ macro_rules! update {
 const INSERT: &str = concat!(
     "INSERT INTO carrier_calls (",
     columns!(),
-    ") SELECT id, company_id, $3, $4, $5, $6, $7, $8, $9 FROM calls WHERE id = $1 AND company_id = $2 ON CONFLICT DO NOTHING"
+    ") SELECT id, company_id, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM calls WHERE id = $1 AND company_id = $2 ON CONFLICT DO NOTHING"
 );
-const CLASH: &str = "SELECT bool_or(call_id = $1), bool_or(service = $2 AND sid = $3) FROM carrier_calls \
-     WHERE call_id = $1 OR (service = $2 AND sid = $3)";
+const CLASH: &str = "SELECT bool_or(call_id = $1), bool_or(company_id = $2 AND service = $3 AND sid = $4) FROM carrier_calls \
+     WHERE call_id = $1 OR (company_id = $2 AND service = $3 AND sid = $4)";
 const UPDATE: &str = update!();
-const UPDATE_SAME_SID: &str = concat!(update!(), " AND service = $3 AND sid IS NOT DISTINCT FROM $4");
+const UPDATE_SAME_SID: &str = concat!(update!(), " AND service = $3 AND sid IS NOT DISTINCT FROM $6");
 const OF_CALLS: &str = concat!(
     "SELECT ",
     columns!(),
@@ -50,6 +51,8 @@ fn read(row: &PgRow) -> Result<CarrierCall, StoreError> {
         call: fields.id("call_id")?,
         company: fields.id("company_id")?,
         service: fields.word("service", Service::from_word)?,
+        account: fields.maybe_text("account")?,
+        caller: fields.maybe_word("caller", E164::from_stored)?,
         sid: fields.maybe_text("sid")?,
         due_at: fields.get("due_at")?,
         attempts: fields.count("attempts")?,
@@ -64,6 +67,8 @@ fn bind<'q>(sql: &'static str, row: &'q CarrierCall) -> Statement<'q> {
         .bind(row.call.as_uuid())
         .bind(row.company.as_uuid())
         .bind(row.service.as_str())
+        .bind(maybe(row.account.as_deref()))
+        .bind(row.caller.as_ref().map(E164::as_str))
         .bind(maybe(row.sid.as_deref()))
         .bind(row.due_at)
         .bind(i64::from(row.attempts))
@@ -80,7 +85,8 @@ impl<L: Link> CarrierCallStore for PgRepo<L> {
         if rows == 0 && !self.has_call(row.call, row.company).await? {
             return Err(StoreError::OutOfScope);
         }
-        let clash = query(CLASH).bind(row.call.as_uuid()).bind(row.service.as_str()).bind(maybe(row.sid.as_deref()));
+        let clash = query(CLASH).bind(row.call.as_uuid()).bind(row.company.as_uuid());
+        let clash = clash.bind(row.service.as_str()).bind(maybe(row.sid.as_deref()));
         self.inserted(rows, "carrier_call", &["call", "sid"], clash).await
     }
 

@@ -33,7 +33,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 40] = [
+const IDENTITIES: [(&str, &str, &str); 41] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -70,6 +70,7 @@ const IDENTITIES: [(&str, &str, &str); 40] = [
     ("jobs_running", "job", "company"),
     ("carrier_calls_pkey", "carrier_call", "call"),
     ("carrier_calls_sid", "carrier_call", "sid"),
+    ("twilio_settings_pkey", "twilio_settings", "company"),
     ("recordings_pkey", "recording", "id"),
     ("recordings_sid", "recording", "sid"),
     ("reports_pkey", "report", "id"),

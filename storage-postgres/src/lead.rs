@@ -234,7 +234,7 @@ fn read(row: &PgRow) -> Result<Lead, StoreError> {
         company: fields.id("company_id")?,
         name: Pii::new(fields.text("name")?),
         email: fields.maybe_text("email")?.map(Pii::new),
-        phone: phone(&mut fields)?,
+        phone: fields.maybe_word("phone", E164::from_stored)?,
         raw_phone: fields.maybe_text("raw_phone")?.map(Pii::new),
         source: fields.word("source", |word| word.parse().ok())?,
         status: fields.word("status", |word| word.parse().ok())?,
@@ -260,13 +260,6 @@ fn read(row: &PgRow) -> Result<Lead, StoreError> {
         created_at: fields.get("created_at")?,
         updated_at: fields.get("updated_at")?,
     })
-}
-
-fn phone(fields: &mut Fields<'_>) -> Result<Option<E164>, StoreError> {
-    match fields.get::<Option<&str>>("phone")? {
-        Some(text) => E164::from_stored(text).map(Some).ok_or_else(|| fields.corrupt("phone")),
-        None => Ok(None),
-    }
 }
 
 fn read_note(row: &PgRow) -> Result<LeadNote, StoreError> {

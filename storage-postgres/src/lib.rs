@@ -54,6 +54,7 @@ mod search;
 mod session;
 mod text;
 mod trunk;
+mod twilio;
 mod tx;
 mod user;
 

@@ -12,4 +12,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "carriers", include_str!("../migrations/0009_carriers.sql")),
     (10, "meta", include_str!("../migrations/0010_meta.sql")),
     (11, "lead_words", include_str!("../migrations/0011_lead_words.sql")),
+    (12, "twilio", include_str!("../migrations/0012_twilio.sql")),
 ];

@@ -28,8 +28,8 @@ const INSERT: &str = concat!(
     ") SELECT $1, company_id, id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM calls \
      WHERE id = $3 AND company_id = $2 ON CONFLICT DO NOTHING"
 );
-const CLASH: &str = "SELECT bool_or(id = $1), bool_or(service = $2 AND sid = $3) FROM recordings \
-     WHERE id = $1 OR (service = $2 AND sid = $3)";
+const CLASH: &str = "SELECT bool_or(id = $1), bool_or(company_id = $2 AND service = $3 AND sid = $4) FROM recordings \
+     WHERE id = $1 OR (company_id = $2 AND service = $3 AND sid = $4)";
 const UPDATE: &str = "UPDATE recordings SET state = $3, media_type = $4, bytes = $5, seconds = $6, due_at = $7, attempts = $8, \
      version = $9, created_at = $10, updated_at = $11 WHERE id = $1 AND company_id = $2 AND version = $12";
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM recordings WHERE id = $2 AND ", within!("company_id"));
@@ -90,8 +90,8 @@ impl<L: Link> RecordingStore for PgRepo<L> {
         if rows == 0 && !self.has_call(recording.call, recording.company).await? {
             return Err(StoreError::OutOfScope);
         }
-        let clash =
-            query(CLASH).bind(recording.id.as_uuid()).bind(recording.service.as_str()).bind(text(&recording.sid));
+        let clash = query(CLASH).bind(recording.id.as_uuid()).bind(recording.company.as_uuid());
+        let clash = clash.bind(recording.service.as_str()).bind(text(&recording.sid));
         self.inserted(rows, "recording", &["id", "sid"], clash).await
     }
 

@@ -609,6 +609,16 @@ impl<'r> Fields<'r> {
         read(text).ok_or_else(|| self.corrupt(column))
     }
 
+    /// A word or another text with a form, or none.
+    pub(crate) fn maybe_word<T>(
+        &mut self,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let text = self.get::<Option<&str>>(column)?;
+        text.map(|text| read(text).ok_or_else(|| self.corrupt(column))).transpose()
+    }
+
     /// A document.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&mut self, column: &'static str) -> Result<T, StoreError> {
         let Json(value) = self.get::<Json<Value>>(column)?;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::call::carrier::{CarrierCall, Service};
 use dialplane_core::id::CallId;
+use dialplane_core::phone::E164;
 use dialplane_core::store::{CarrierCallStore, StoreError};
 
 use crate::client::id_list;
@@ -14,7 +15,7 @@ const TABLE: &str = "carrier_calls";
 
 macro_rules! columns {
     () => {
-        "call_id, company_id, service, sid, due_at, attempts, version, created_at, updated_at"
+        "call_id, company_id, service, account, caller, sid, due_at, attempts, version, created_at, updated_at"
     };
 }
 
@@ -22,10 +23,10 @@ macro_rules! columns {
 const INSERT: &str = concat!(
     "INSERT INTO carrier_calls (",
     columns!(),
-    ") SELECT id, company_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM calls WHERE id = ?1 AND company_id = ?2"
+    ") SELECT id, company_id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 FROM calls WHERE id = ?1 AND company_id = ?2"
 );
-const UPDATE: &str = "UPDATE carrier_calls SET service = ?3, sid = ?4, due_at = ?5, attempts = ?6, version = ?7, created_at = ?8, \
-    updated_at = ?9 WHERE call_id = ?1 AND company_id = ?2 AND version = ?10";
+const UPDATE: &str = "UPDATE carrier_calls SET service = ?3, account = ?4, caller = ?5, sid = ?6, due_at = ?7, attempts = ?8, version = ?9, \
+    created_at = ?10, updated_at = ?11 WHERE call_id = ?1 AND company_id = ?2 AND version = ?12";
 const OF_CALLS: Scoped = scoped!(
     ["SELECT ", columns!(), " FROM carrier_calls WHERE call_id IN (SELECT unhex(value) FROM json_each(?2))"][" ORDER BY call_id"]
 );
@@ -40,6 +41,8 @@ fn read(row: &mut Fields<'_>) -> Result<CarrierCall, StoreError> {
         call: row.id("call_id")?,
         company: row.id("company_id")?,
         service: row.word("service", Service::from_word)?,
+        account: row.text_opt("account")?,
+        caller: row.word_opt("caller", E164::from_stored)?,
         sid: row.text_opt("sid")?,
         due_at: row.time_opt("due_at")?,
         attempts: row.count("attempts")?,
@@ -55,6 +58,8 @@ fn bind(text: &'static str, row: &CarrierCall) -> Query<'static> {
         .bind(row.call.as_uuid())
         .bind(row.company.as_uuid())
         .bind(row.service.as_str())
+        .bind(row.account.clone())
+        .bind(row.caller.as_ref().map(|number| number.as_str().to_owned()))
         .bind(row.sid.clone())
         .bind(row.due_at.map(|at| at.timestamp_micros()))
         .bind(row.attempts)

@@ -197,6 +197,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "job_faults" => "job_fault",
         "carrier_calls" => "carrier_call",
         "recordings" => "recording",
+        "twilio_settings" => "twilio_settings",
         "reports" => "report",
         _ => return None,
     };

@@ -176,7 +176,7 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
         company: row.id("company_id")?,
         name: row.text("name")?.into(),
         email: row.text_opt("email")?.map(Into::into),
-        phone: phone(row)?,
+        phone: row.word_opt("phone", E164::from_stored)?,
         raw_phone: row.text_opt("raw_phone")?.map(Into::into),
         source: row.word("source", |word| word.parse().ok())?,
         status: row.word("status", |word| word.parse().ok())?,
@@ -202,13 +202,6 @@ fn read(row: &mut Fields<'_>) -> Result<Lead, StoreError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
     })
-}
-
-fn phone(row: &mut Fields<'_>) -> Result<Option<E164>, StoreError> {
-    if row.is_null() {
-        return row.text_opt("phone").map(|_| None);
-    }
-    row.word("phone", E164::from_stored).map(Some)
 }
 
 /// The conditions of a list.

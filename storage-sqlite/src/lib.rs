@@ -44,6 +44,7 @@ mod search;
 mod session;
 mod statement;
 mod trunk;
+mod twilio;
 mod tx;
 mod user;
 mod writer;

@@ -13,7 +13,7 @@ use crate::pool::{Options, open_writer};
 use crate::statement::{Filter, Scoped, placeholders};
 use crate::{
     assignment, call, caller, carrier, client, job, lead, lead_figures, lead_routing, meta, number, outbox, recording,
-    report, session, user,
+    report, session, twilio, user,
 };
 
 /// The steps of the plans of a text.
@@ -44,7 +44,7 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 28] = [
+    let scoped: [(&str, &Scoped); 29] = [
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),
@@ -66,6 +66,7 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
         ("open calls of a node", &call::OPEN_OF),
         ("timeline", &call::EVENTS),
         ("calls to ask about", &carrier::DUE),
+        ("accounts to forget", &twilio::DUE),
         ("recordings to fetch", &recording::DUE),
         ("delivery of Meta's", &meta::LEAD),
         ("whose page it is", &meta::PAGE_OWNER),

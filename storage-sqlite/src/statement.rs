@@ -275,6 +275,19 @@ impl<'r> Fields<'r> {
         read(word).ok_or_else(|| self.corrupt(column))
     }
 
+    /// A word that `read` knows, if there is one.
+    pub(crate) fn word_opt<T>(
+        &mut self,
+        column: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        if self.is_null() {
+            self.next += 1;
+            return Ok(None);
+        }
+        self.word(column, read).map(Some)
+    }
+
     /// A document.
     pub(crate) fn document<T: for<'d> serde::Deserialize<'d>>(
         &mut self,

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Change, Hangup, HangupCause, LegKind, LegState, Side};
 use crate::id::{CallId, CompanyId};
+use crate::phone::E164;
+use crate::phone::inventory::{BY_HAND, PhoneNumber};
 
 /// The leg of the agent, which the carrier rings first.
 const AGENT: u32 = 0;
@@ -39,11 +41,39 @@ impl Service {
     pub fn from_word(word: &str) -> Option<Self> {
         [Self::Twilio].into_iter().find(|service| service.as_str() == word)
     }
+
+    /// Whether it has the numbers of a provider. Of numbers that were added by hand nobody said whose they are: they are tried.
+    #[must_use]
+    pub fn has_numbers_of(self, provider: &str) -> bool {
+        provider == self.as_str() || provider == BY_HAND
+    }
 }
 
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What a call is handed over to: an account at a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandOver {
+    /// The service.
+    pub service: Service,
+    /// The name of the company's own account; `None` for the server's.
+    pub account: Option<String>,
+    /// Shown in place of numbers that the service does not have.
+    pub caller: Option<E164>,
+}
+
+impl HandOver {
+    /// What is shown in place of a number; `None` when the number itself is. A service refuses calls from numbers that it does not
+    /// have, and agents may have those of another carrier.
+    #[must_use]
+    pub fn caller_for(&self, number: &PhoneNumber) -> Option<&E164> {
+        self.caller
+            .as_ref()
+            .filter(|caller| **caller != number.number && !self.service.has_numbers_of(&number.provider))
     }
 }
 
@@ -56,6 +86,10 @@ pub struct CarrierCall {
     pub company: CompanyId,
     /// Who carries it.
     pub service: Service,
+    /// The name of the company's own account that carries it; `None` for the server's.
+    pub account: Option<String>,
+    /// The number that is shown, when it is not the one that the call is from.
+    pub caller: Option<E164>,
     /// The service's own name for it, once it is known.
     pub sid: Option<String>,
     /// When the service is to be asked how the call stands; `None` when it is over.

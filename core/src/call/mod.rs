@@ -1,6 +1,7 @@
 //! Calls: the record, its legs and its timeline. The record is a fold over what happened: [`Call::apply`] takes one
 //! [`Change`] after another and refuses those that cannot follow.
 
+pub mod account;
 pub mod carrier;
 mod change;
 pub mod entry;

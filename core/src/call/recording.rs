@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::carrier::Service;
+use crate::clock::doubled;
 use crate::id::{CallId, CompanyId, RecordingId};
 
 /// After how many failed attempts a recording is given up: about nine hours with the pauses of [`Recording::failed`].
 pub const ATTEMPTS_MAX: u32 = 20;
-/// The longest pause between two attempts, in seconds.
-const PAUSE_SECONDS_MAX: i64 = 3_600;
+/// The longest pause between two attempts.
+const PAUSE_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// Where a recording stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -87,10 +88,9 @@ impl Recording {
     #[must_use]
     pub fn failed(self, now: DateTime<Utc>, is_lost: bool) -> Self {
         let over = is_lost || self.attempts >= ATTEMPTS_MAX;
-        let pause = 1_i64.checked_shl(self.attempts.saturating_sub(1)).unwrap_or(PAUSE_SECONDS_MAX);
-        let pause = if self.attempts > 12 { PAUSE_SECONDS_MAX } else { pause.min(PAUSE_SECONDS_MAX) };
+        let pause = doubled(TimeDelta::seconds(1), self.attempts.saturating_sub(1), PAUSE_MAX);
         let state = if over { RecordingState::Failed } else { RecordingState::Waiting };
-        let due_at = (!over).then(|| now + TimeDelta::seconds(pause));
+        let due_at = (!over).then(|| now + pause);
         Self { state, due_at, ..self }.changed(now)
     }
 

@@ -9,7 +9,7 @@ use super::figures::{self, Share};
 use super::lead::{Contact, move_by_outcome, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
-use crate::call::carrier::{CarrierCall, Service};
+use crate::call::carrier::{CarrierCall, HandOver};
 use crate::call::{
     Call, CallEntry, CallEvent, CallRefused, CallStatus, Change, Direction, EVENTS_MAX, Hangup, HangupCause, LegKind,
     NewCall, Origin, Side,
@@ -44,13 +44,13 @@ pub struct InitiateCall {
 }
 
 /// Which way a call leaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Via {
     /// By the company's default trunk.
     #[default]
     Trunk,
     /// Handed over to a carrier's service, which rings the agent's own telephone first.
-    Service(Service),
+    Service(HandOver),
 }
 
 /// How long after a call was handed over to a service the service is asked about it, when nothing was heard of it.
@@ -67,6 +67,8 @@ pub struct Initiated {
     pub trunk: Option<Trunk>,
     /// The agent's own telephone, when a service rings it.
     pub telephone: Option<E164>,
+    /// The number that is shown: the agent's, or what the service shows in its place.
+    pub caller: E164,
 }
 
 #[async_trait]
@@ -83,7 +85,7 @@ impl Command for InitiateCall {
         let to = self.destination(cx, repo).await?;
         let allowance = ConsumeAllowance { agent: self.agent, to, rotation: self.rotation };
         let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
-        let (trunk, telephone) = match self.via {
+        let (trunk, telephone) = match &self.via {
             Via::Trunk => (repo.trunks().await?.into_iter().find(|trunk| trunk.is_default), None),
             Via::Service(_) => (None, Some(self.telephone(cx, repo).await?)),
         };
@@ -103,12 +105,15 @@ impl Command for InitiateCall {
         find_parties(repo, std::slice::from_mut(&mut call)).await?;
         let rung = telephone.as_ref().map(|telephone| agent_rung(&mut call, telephone)).transpose()?.flatten();
         repo.insert_calls(std::slice::from_ref(&call)).await?;
-        if let Via::Service(service) = self.via {
+        let mut caller = allowed.number.number.clone();
+        if let Via::Service(to) = &self.via {
+            let shown = to.caller_for(&allowed.number).cloned();
             repo.append_call_events(rung.as_slice()).await?;
-            repo.insert_carrier_call(&handed_over(&call, service)).await?;
+            repo.insert_carrier_call(&handed_over(&call, to, shown.clone())).await?;
+            caller = shown.unwrap_or(caller);
         }
         cx.emit(call.company, started(&call));
-        Ok(Initiated { call, allowed, trunk, telephone })
+        Ok(Initiated { call, allowed, trunk, telephone, caller })
     }
 }
 
@@ -143,11 +148,13 @@ fn agent_rung(call: &mut Call, telephone: &E164) -> Result<Option<CallEvent>, Ca
     call.apply(call.started_at, &change).map_err(CallRefused::from)
 }
 
-fn handed_over(call: &Call, service: Service) -> CarrierCall {
+fn handed_over(call: &Call, to: &HandOver, caller: Option<E164>) -> CarrierCall {
     CarrierCall {
         call: call.id,
         company: call.company,
-        service,
+        service: to.service,
+        account: to.account.clone(),
+        caller,
         sid: None,
         due_at: Some(call.started_at + TimeDelta::seconds(SILENCE_SECONDS_MAX)),
         attempts: 0,

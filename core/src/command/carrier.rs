@@ -7,6 +7,7 @@ use super::call::{CallReport, RecordCalls};
 use crate::call::carrier::{CarrierCall, End, EndReport, EndStatus, SID_MAX, changes};
 use crate::call::recording::{Recording, RecordingState};
 use crate::call::{Call, CallRefused, Change};
+use crate::clock::doubled;
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::id::{CallId, RecordingId};
@@ -120,7 +121,7 @@ impl Command for ClaimCarrierCalls {
             let Some((call, row)) = held(repo, id).await?.filter(|(_, row)| is_due(row.due_at, now)) else { continue };
             let is_over = call.status.is_final();
             let attempts = row.attempts.saturating_add(1);
-            let pause = (FAREWELL * i32::try_from(1_u32 << attempts.min(10)).unwrap_or(1)).min(PAUSE_MAX);
+            let pause = doubled(FAREWELL, attempts, PAUSE_MAX);
             let next = CarrierCall {
                 due_at: (!is_over).then(|| now + pause),
                 attempts,

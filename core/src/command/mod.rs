@@ -16,6 +16,7 @@ pub mod report;
 pub mod session;
 pub mod setup;
 pub mod telephony;
+pub mod twilio;
 
 use crate::company::Company;
 use crate::engine::Context;

@@ -103,7 +103,8 @@ impl Event {
             | Self::NumberUpdated { .. }
             | Self::NumberDeleted { .. }
             | Self::AllowanceReset { .. }
-            | Self::TelephonyUpdated { .. } => Audience::default(),
+            | Self::TelephonyUpdated { .. }
+            | Self::TwilioSettingsUpdated { .. } => Audience::default(),
         }
     }
 }
@@ -193,6 +194,7 @@ mod tests {
                 counts: JobCounts::default(),
             },
             Event::MetaSettingsUpdated {},
+            Event::TwilioSettingsUpdated { connected: true },
         ]
     }
 

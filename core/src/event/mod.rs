@@ -409,6 +409,12 @@ pub enum Event {
     /// How the company is connected to Meta changed.
     #[serde(rename = "meta_settings.updated")]
     MetaSettingsUpdated {},
+    /// The company's own account at Twilio was set, changed or removed.
+    #[serde(rename = "twilio_settings.updated")]
+    TwilioSettingsUpdated {
+        /// Whether there is one now.
+        connected: bool,
+    },
 }
 
 /// A part of the telephone set-up.
@@ -430,7 +436,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 45] = [
+    pub const NAMES: [&str; 46] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -476,6 +482,7 @@ impl Event {
         "job.progress",
         "job.finished",
         "meta_settings.updated",
+        "twilio_settings.updated",
     ];
 
     /// The event's name, such as `call.ended`.
@@ -527,6 +534,7 @@ impl Event {
             Self::JobProgress { .. } => "job.progress",
             Self::JobFinished { .. } => "job.finished",
             Self::MetaSettingsUpdated {} => "meta_settings.updated",
+            Self::TwilioSettingsUpdated { .. } => "twilio_settings.updated",
         }
     }
 }

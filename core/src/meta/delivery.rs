@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::MetaRefused;
+use crate::clock::doubled;
 use crate::id::{CompanyId, LeadId};
 
 /// The most characters of an id of Meta's.
@@ -114,8 +115,8 @@ impl MetaLead {
 /// (0 to 1), and no shorter than `asked`, which is what Meta asked for (an hour of it at most).
 #[must_use]
 pub fn retry_after(attempts: u32, chance: f64, asked: Option<TimeDelta>) -> TimeDelta {
-    let seconds = 1_i64.checked_shl(attempts.min(20)).unwrap_or(i64::MAX).min(PAUSE_MAX.num_seconds());
-    let millis = seconds as f64 * 1_000.0 * (0.75 + chance.clamp(0.0, 1.0) / 2.0);
+    let pause = doubled(TimeDelta::seconds(1), attempts, PAUSE_MAX);
+    let millis = pause.num_milliseconds() as f64 * (0.75 + chance.clamp(0.0, 1.0) / 2.0);
     TimeDelta::milliseconds(millis as i64).max(asked.unwrap_or_default().min(PAUSE_MAX))
 }
 

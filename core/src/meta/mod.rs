@@ -11,7 +11,7 @@ mod settings;
 
 pub use answers::MetaAnswers;
 pub use delivery::{Arrival, GIVE_UP_AFTER, MetaLead, REF_MAX, SignedBy, meta_ref, retry_after};
-pub use settings::{MetaConnection, MetaSettings, PAGES_MAX, SECRET_MAX, SECRET_MIN};
+pub use settings::{MetaConnection, MetaSettings, PAGES_MAX};
 
 use crate::error::{Kind, Refusal};
 

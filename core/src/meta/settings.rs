@@ -11,10 +11,6 @@ use crate::pii::Secret;
 
 /// The most pages of a company.
 pub const PAGES_MAX: usize = 100;
-/// The fewest characters of a secret.
-pub const SECRET_MIN: usize = 8;
-/// The most characters of a secret.
-pub const SECRET_MAX: usize = 1_000;
 
 /// The connection of a company, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +42,7 @@ pub struct MetaConnection {
 }
 
 fn secret(field: &'static str, secret: &Secret) -> Result<(), MetaRefused> {
-    let text = secret.expose();
-    let fits = (SECRET_MIN..=SECRET_MAX).contains(&text.len()) && text.chars().all(|c| c.is_ascii_graphic());
-    if fits { Ok(()) } else { Err(MetaRefused::BadSecret(field)) }
+    if secret.is_usable() { Ok(()) } else { Err(MetaRefused::BadSecret(field)) }
 }
 
 impl MetaConnection {

@@ -164,6 +164,9 @@ impl Refusal for NumberRefused {
     }
 }
 
+/// The provider of a number when nobody said whose it is.
+pub const BY_HAND: &str = "manual";
+
 /// Reads a provider's name; the carriers of document 001 are examples, not limits.
 ///
 /// # Errors
@@ -219,7 +222,7 @@ pub fn country(text: &str) -> Result<Country, NumberRefused> {
 }
 
 fn given_provider(text: Option<&str>) -> Result<String, NumberRefused> {
-    provider(text.filter(|text| !text.trim().is_empty()).unwrap_or("manual"))
+    provider(text.filter(|text| !text.trim().is_empty()).unwrap_or(BY_HAND))
 }
 
 impl PhoneNumber {

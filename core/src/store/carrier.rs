@@ -11,8 +11,8 @@ use crate::id::{CallId, RecordingId};
 /// How calls are known to the service that carries them. A row goes with its call.
 #[async_trait]
 pub trait CarrierCallStore: Send {
-    /// Adds a row. Duplicate: `call`, `sid` (of one service, over all companies). [`StoreError::OutOfScope`] when the call is not of
-    /// the row's company.
+    /// Adds a row. Duplicate: `call`, `sid` (of one service and company: the names come from the companies' own accounts).
+    /// [`StoreError::OutOfScope`] when the call is not of the row's company.
     async fn insert_carrier_call(&mut self, row: &CarrierCall) -> Result<(), StoreError>;
     /// Replaces a row. Duplicate: `sid`.
     async fn update_carrier_call(&mut self, row: &CarrierCall) -> Result<(), StoreError>;
@@ -25,8 +25,8 @@ pub trait CarrierCallStore: Send {
 /// Recordings. One goes with its call.
 #[async_trait]
 pub trait RecordingStore: Send {
-    /// Adds a recording. Duplicate: `id`, `sid` (of one service, over all companies). [`StoreError::OutOfScope`] when the call is not
-    /// of the recording's company.
+    /// Adds a recording. Duplicate: `id`, `sid` (of one service and company). [`StoreError::OutOfScope`] when the call is not of the
+    /// recording's company.
     async fn insert_recording(&mut self, recording: &Recording) -> Result<(), StoreError>;
     /// Replaces a recording; its name at the service stays.
     async fn update_recording(&mut self, recording: &Recording) -> Result<(), StoreError>;

@@ -39,6 +39,7 @@ mod people;
 mod report;
 mod request;
 mod telephony;
+mod twilio;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -58,6 +59,7 @@ pub use request::RequestStore;
 pub use telephony::{
     AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
 };
+pub use twilio::TwilioStore;
 
 use crate::event::Envelope;
 use crate::id::EventId;
@@ -156,6 +158,7 @@ pub trait Repo:
     + CallFigureStore
     + CarrierCallStore
     + RecordingStore
+    + TwilioStore
     + ClientStore
     + LeadStore
     + LeadRoutingStore

@@ -1,5 +1,6 @@
 //! The core as its users have it: commands through the engine, on the store in memory.
 
+mod accounts;
 mod calls;
 mod conformance;
 mod leads;

@@ -38,7 +38,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub(crate) use openapi::document;
 
 use crate::http::{etag, guard, headers, idempotency, load, measure, methods, request_id};
-use crate::integrations::meta;
+use crate::integrations::{meta, twilio};
 use crate::live;
 use crate::problem::Problem;
 use crate::state::Shared;
@@ -70,6 +70,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(officers::routes())
         .merge(analytics::routes())
         .merge(meta::routes())
+        .merge(twilio::routes())
         .merge(reports::routes())
         .merge(dashboard::routes())
         .merge(live::routes())

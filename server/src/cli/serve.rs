@@ -43,11 +43,13 @@ pub(super) async fn serve(settings: Settings, unused: Vec<&'static str>, json: b
     if app.calls.set(telephony).is_err() {
         tracing::error!("call control was started twice");
     }
-    if let Some(settings) = &app.settings.twilio {
-        let twilio = Twilio::new(app.engine.clone(), settings).map_err(|error| CliError::Io {
-            what: "the client for Twilio cannot be made".to_owned(),
-            source: std::io::Error::other(error),
-        })?;
+    // Companies may have accounts of their own; without an address nobody could report to us.
+    if let Some(public_url) = app.settings.public_url.clone() {
+        let twilio =
+            Twilio::new(app.engine.clone(), &app.settings.twilio, public_url).map_err(|error| CliError::Io {
+                what: "the client for Twilio cannot be made".to_owned(),
+                source: std::io::Error::other(error),
+            })?;
         app.twilio.set(twilio).ok();
     }
     let mut jobs = jobs::start(&app, &stop);

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 pub(crate) use sources::Sources;
 
+use dialplane_core::call::account::TwilioAccount;
 use dialplane_core::phone::Country;
+use dialplane_core::pii;
 
 /// A setting cannot be used. Names the setting and where its value came from, never the value of a secret.
 #[derive(Debug, thiserror::Error)]
@@ -94,19 +96,15 @@ pub(crate) struct FirstAdmin {
 
 /// Twilio as a carrier.
 #[derive(Debug, Clone)]
-pub(crate) struct TwilioSettings {
-    /// The account.
-    pub(crate) account: String,
-    /// What proves that we are the account, and that a callback is Twilio's.
-    pub(crate) auth_token: Secret,
-    /// The base of its REST API.
+pub(crate) struct TwilioServer {
+    /// The server's own account, for companies that have none.
+    pub(crate) account: Option<TwilioAccount>,
+    /// The base of its REST API. The operator's alone: a company that could change it could make the server ask any address.
     pub(crate) api_url: String,
     /// Whether calls are recorded.
     pub(crate) records: bool,
     /// Whether calls go to Twilio even from a company that has a trunk.
     pub(crate) is_first: bool,
-    /// Where Twilio reaches us.
-    pub(crate) public_url: String,
 }
 
 /// The server's own app at Meta.
@@ -154,7 +152,7 @@ pub(crate) struct Settings {
     pub(crate) timezone: String,
     pub(crate) country: Country,
     pub(crate) first_admin: Option<FirstAdmin>,
-    pub(crate) twilio: Option<TwilioSettings>,
+    pub(crate) twilio: TwilioServer,
     pub(crate) meta: MetaServer,
     pub(crate) open_registration: bool,
     pub(crate) jwt_secret: Option<Secret>,
@@ -257,25 +255,26 @@ fn first_admin(sources: &Sources) -> Result<Option<FirstAdmin>, SettingsError> {
     }
 }
 
-/// Twilio, when there is an account.
-fn twilio(sources: &Sources) -> Result<Option<TwilioSettings>, SettingsError> {
-    let account = sources.optional("twilio_account_sid", value::account_sid)?;
-    let auth_token = sources.optional("twilio_auth_token", |text| Ok(Secret::new(text.to_owned())))?;
+/// Twilio. The server's account is worth something with a token and with an address that Twilio reports to.
+fn twilio(sources: &Sources) -> Result<TwilioServer, SettingsError> {
+    let home = sources.parse("country", value::country)?;
+    let sid = sources.optional("twilio_account_sid", value::account_sid)?;
+    let token = sources.optional("twilio_auth_token", |text| Ok(pii::Secret::new(text.to_owned())))?;
+    let number = sources.optional("twilio_phone_number", |text| value::phone_number(text, home))?;
     let public_url = sources.optional("public_url", value::base_url)?;
     let is_first = sources.parse("carrier", |text| value::word(text, &[("auto", false), ("twilio", true)]))?;
     let api_url = sources.parse("twilio_api_url", value::api_url)?;
     let records = sources.parse("twilio_record", value::switch)?;
     let needed = |key, beside: &str| Err(sources.invalid(key, format!("is needed beside {beside}")));
-    match (account, auth_token, public_url) {
-        (Some(account), Some(auth_token), Some(public_url)) => {
-            Ok(Some(TwilioSettings { account, auth_token, api_url, records, is_first, public_url }))
-        }
+    let account = match (sid, token, public_url) {
+        (Some(sid), Some(token), Some(_)) => Ok(Some(TwilioAccount { sid, token, number })),
         (Some(_), None, _) => needed("twilio_auth_token", "twilio_account_sid"),
         (None, Some(_), _) => needed("twilio_account_sid", "twilio_auth_token"),
         (Some(_), Some(_), None) => needed("public_url", "twilio_account_sid: Twilio reports to it"),
         (None, None, _) if is_first => needed("twilio_account_sid", "carrier = twilio"),
         (None, None, _) => Ok(None),
-    }
+    }?;
+    Ok(TwilioServer { account, api_url, records, is_first })
 }
 
 #[cfg(test)]
@@ -337,11 +336,12 @@ mod tests {
         let token = ("TWILIO_AUTH_TOKEN", "very-secret");
         let account = ("TWILIO_ACCOUNT_SID", "AC0123");
         let public = ("DIALPLANE_PUBLIC_URL", "https://calls.example.com");
-        assert!(read(&[], &[], "").unwrap().twilio.is_none());
+        assert!(read(&[], &[], "").unwrap().twilio.account.is_none());
         let settings = read(&[], &[token, account, public], "").unwrap();
         assert!(!format!("{settings:?}").contains("very-secret"));
-        let twilio = settings.twilio.unwrap();
-        assert_eq!((&*twilio.account, &*twilio.api_url), ("AC0123", "https://api.twilio.com"));
+        let twilio = settings.twilio;
+        let own = twilio.account.unwrap();
+        assert_eq!((&*own.sid, own.number, &*twilio.api_url), ("AC0123", None, "https://api.twilio.com"));
         assert!(!twilio.records && !twilio.is_first);
         let choice = ("DIALPLANE_CARRIER", "twilio");
         for few in
@@ -353,6 +353,10 @@ mod tests {
         let plain = ("DIALPLANE_TWILIO_API_URL", "http://api.twilio.com");
         assert!(read(&[], &[token, account, public, plain], "").is_err(), "a token is not sent in the clear");
         let local = ("DIALPLANE_TWILIO_API_URL", "http://127.0.0.1:4010");
-        assert_eq!(read(&[], &[token, account, public, local], "").unwrap().twilio.unwrap().api_url, local.1);
+        assert_eq!(read(&[], &[token, account, public, local], "").unwrap().twilio.api_url, local.1);
+        let number = ("TWILIO_PHONE_NUMBER", "(202) 555-0123");
+        let shown = read(&[], &[token, account, public, number], "").unwrap().twilio.account.unwrap().number;
+        assert_eq!(shown.unwrap().as_str(), "+12025550123");
+        assert!(read(&[], &[token, account, public, ("TWILIO_PHONE_NUMBER", "x")], "").is_err());
     }
 }

@@ -70,7 +70,7 @@ pub(crate) const TABLE: &[Spec] = &[
     plain("carrier", "auto", &[]),
     plain("twilio_account_sid", "", &["TWILIO_ACCOUNT_SID"]),
     secret("twilio_auth_token", &["TWILIO_AUTH_TOKEN"]),
-    later("twilio_phone_number", &["TWILIO_PHONE_NUMBER"]),
+    plain("twilio_phone_number", "", &["TWILIO_PHONE_NUMBER"]),
     plain("twilio_api_url", "https://api.twilio.com", &["TWILIO_API_URL"]),
     plain("twilio_record", "off", &[]),
     later("stun_server", &["STUN_SERVER"]),

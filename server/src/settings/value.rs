@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dialplane_core::call::account;
 use dialplane_core::company;
 use dialplane_core::people::{password::check_password, user};
-use dialplane_core::phone::Country;
+use dialplane_core::phone::{Country, E164};
 
 use super::{Database, Secret};
 
@@ -71,8 +72,11 @@ pub(super) fn api_url(text: &str) -> Read<String> {
 }
 
 pub(super) fn account_sid(text: &str) -> Read<String> {
-    let fits = text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits { Ok(text.to_owned()) } else { Err("expected an account such as AC0123456789abcdef".to_owned()) }
+    account::account_sid(text).map_err(|refused| refused.to_string())
+}
+
+pub(super) fn phone_number(text: &str, home: Country) -> Read<E164> {
+    E164::parse(text, home).map_err(|refused| refused.to_string())
 }
 
 pub(super) fn database(text: &str) -> Read<Database> {

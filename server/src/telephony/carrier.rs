@@ -72,7 +72,8 @@ fn is_up(app: &App) -> Reply<()> {
     if app.is_draining() { Err(ControlError::Stopping.into()) } else { Ok(()) }
 }
 
-/// What carries the calls that a company places: its default trunk. Twilio does when the company has none, or when the settings prefer it.
+/// What carries the calls that a company places: its default trunk. Twilio does when the company has none, or when the settings prefer it,
+/// with the company's own account or else the server's.
 ///
 /// # Errors
 /// 503 when there is nothing that could.
@@ -81,7 +82,16 @@ pub(crate) async fn carrier_for(app: &App, authed: &Authed) -> Reply<Arc<dyn Car
     let Some(twilio) = app.twilio.get() else { return own(app) };
     let mut tx = app.engine.read(&authed.actor).await?;
     let has_trunk = !twilio.is_first() && tx.trunks().await?.iter().any(|trunk| trunk.is_default);
-    if has_trunk { own(app) } else { Ok(Arc::new(twilio.clone())) }
+    if has_trunk {
+        return own(app);
+    }
+    let company = authed.company_id();
+    let settings = tx.twilio_settings(company).await?;
+    drop(tx);
+    match twilio.line_for(company, settings).await {
+        Some(line) => Ok(Arc::new(line)),
+        None => own(app),
+    }
 }
 
 /// What carries a call.
@@ -91,9 +101,9 @@ pub(crate) async fn carrier_for(app: &App, authed: &Authed) -> Reply<Arc<dyn Car
 pub(crate) async fn carrier_of(app: &App, authed: &Authed, call: CallId) -> Reply<Arc<dyn Carrier>> {
     is_up(app)?;
     let mut tx = app.engine.read(&authed.actor).await?;
-    if tx.carrier_calls(&[call]).await?.is_empty() {
-        return own(app);
-    }
+    let Some(row) = tx.carrier_calls(&[call]).await?.pop() else { return own(app) };
+    drop(tx);
     let twilio = app.twilio.get().ok_or(ControlError::NoSuchCall)?;
-    Ok(Arc::new(twilio.clone()))
+    let line = twilio.line_of(&row).await?.ok_or(ControlError::NoSuchCall)?;
+    Ok(Arc::new(line))
 }

@@ -1,6 +1,6 @@
 //! A small server that answers as Twilio's REST API does, as far as calls need it, and sends signed callbacks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -43,6 +43,8 @@ pub(crate) enum Mood {
 /// A call at Twilio.
 #[derive(Debug, Clone)]
 pub(crate) struct TwilioCall {
+    /// Whose it is.
+    pub(crate) account: String,
     pub(crate) sid: String,
     pub(crate) parent: Option<String>,
     pub(crate) form: Vec<(String, String)>,
@@ -53,6 +55,8 @@ pub(crate) struct TwilioCall {
 }
 
 struct Inner {
+    /// Tokens by their accounts.
+    accounts: BTreeMap<String, String>,
     mood: Mood,
     calls: Vec<TwilioCall>,
     /// Requests for calls, whatever became of them.
@@ -61,7 +65,8 @@ struct Inner {
     failures: Vec<u16>,
     media: Vec<u8>,
     media_type: &'static str,
-    fetched: usize,
+    /// The accounts that asked for a recording.
+    fetched: Vec<String>,
 }
 
 /// The server.
@@ -85,10 +90,10 @@ impl TwilioCall {
 
     fn shown(&self) -> Value {
         json!({
-            "sid": self.sid, "account_sid": ACCOUNT, "status": self.status, "parent_call_sid": self.parent,
+            "sid": self.sid, "account_sid": self.account, "status": self.status, "parent_call_sid": self.parent,
             "from": self.field("From"), "to": self.field("To"), "duration": self.duration.map(|n| n.to_string()),
             "date_created": self.made.to_rfc2822(), "end_time": self.ended.map(|at| at.to_rfc2822()),
-            "direction": "outbound-api", "price": null, "uri": format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{}.json", self.sid),
+            "direction": "outbound-api", "price": null, "uri": format!("/2010-04-01/Accounts/{}/Calls/{}.json", self.account, self.sid),
         })
     }
 }
@@ -99,13 +104,14 @@ impl FakeTwilio {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         let inner = Inner {
+            accounts: [(ACCOUNT.to_owned(), TOKEN.to_owned())].into(),
             mood: Mood::Working,
             calls: Vec::new(),
             requests: 0,
             failures: Vec::new(),
             media: wav(8_000),
             media_type: "audio/x-wav",
-            fetched: 0,
+            fetched: Vec::new(),
         };
         let twilio = Self { url: format!("http://{address}"), inner: Arc::new(Mutex::new(inner)) };
         let router = Router::new()
@@ -133,7 +139,17 @@ impl FakeTwilio {
     }
 
     pub(crate) fn fetched(&self) -> usize {
-        self.lock().fetched
+        self.lock().fetched.len()
+    }
+
+    /// The accounts that asked for a recording, in order.
+    pub(crate) fn fetchers(&self) -> Vec<String> {
+        self.lock().fetched.clone()
+    }
+
+    /// Another account, or another token of one.
+    pub(crate) fn open(&self, account: &str, token: &str) {
+        self.lock().accounts.insert(account.to_owned(), token.to_owned());
     }
 
     pub(crate) fn requests(&self) -> usize {
@@ -161,7 +177,9 @@ impl FakeTwilio {
     pub(crate) fn dial(&self, parent: &str) -> String {
         let mut inner = self.lock();
         let sid = sid_of(inner.calls.len());
+        let account = inner.calls.iter().find(|call| call.sid == parent).unwrap().account.clone();
         let child = TwilioCall {
+            account,
             sid: sid.clone(),
             parent: Some(parent.to_owned()),
             form: Vec::new(),
@@ -174,9 +192,10 @@ impl FakeTwilio {
         sid
     }
 
-    fn make(&self, form: Vec<(String, String)>) -> Value {
+    fn make(&self, account: String, form: Vec<(String, String)>) -> Value {
         let mut inner = self.lock();
         let call = TwilioCall {
+            account,
             sid: sid_of(inner.calls.len()),
             parent: None,
             form,
@@ -201,7 +220,12 @@ fn sid_of(number: usize) -> String {
 
 /// The signature of a form that is sent to a URL.
 pub(crate) fn signature(url: &str, form: &[(String, String)]) -> String {
-    let mut hash = Hmac::<Sha1>::new_from_slice(TOKEN.as_bytes()).unwrap();
+    signed(TOKEN, url, form)
+}
+
+/// The same by an account with another token.
+pub(crate) fn signed(token: &str, url: &str, form: &[(String, String)]) -> String {
+    let mut hash = Hmac::<Sha1>::new_from_slice(token.as_bytes()).unwrap();
     hash.update(url.as_bytes());
     for (name, value) in form.iter().collect::<BTreeSet<_>>() {
         hash.update(name.as_bytes());
@@ -255,10 +279,11 @@ pub(crate) fn wav(samples: u32) -> Vec<u8> {
     file
 }
 
-fn denied(headers: &HeaderMap) -> Option<Response> {
-    let wanted = format!("Basic {}", STANDARD.encode(format!("{ACCOUNT}:{TOKEN}")));
+fn denied(twilio: &FakeTwilio, account: &str, headers: &HeaderMap) -> Option<Response> {
+    let token = twilio.lock().accounts.get(account).cloned();
+    let wanted = token.map(|token| format!("Basic {}", STANDARD.encode(format!("{account}:{token}"))));
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    (given != Some(&*wanted)).then(|| refusal(401, 20_003, "Authenticate"))
+    (wanted.is_none() || given != wanted.as_deref()).then(|| refusal(401, 20_003, "Authenticate"))
 }
 
 fn refusal(status: u16, code: u32, message: &str) -> Response {
@@ -267,8 +292,13 @@ fn refusal(status: u16, code: u32, message: &str) -> Response {
     (StatusCode::from_u16(status).unwrap(), axum::Json(body)).into_response()
 }
 
-async fn create(State(twilio): State<FakeTwilio>, headers: HeaderMap, body: Bytes) -> Response {
-    if let Some(denied) = denied(&headers) {
+async fn create(
+    State(twilio): State<FakeTwilio>,
+    Path(account): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if let Some(denied) = denied(&twilio, &account, &headers) {
         return denied;
     }
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
@@ -278,7 +308,7 @@ async fn create(State(twilio): State<FakeTwilio>, headers: HeaderMap, body: Byte
         inner.mood.clone()
     };
     match mood {
-        Mood::Working => (StatusCode::CREATED, axum::Json(twilio.make(form))).into_response(),
+        Mood::Working => (StatusCode::CREATED, axum::Json(twilio.make(account, form))).into_response(),
         Mood::Refusing(status, code, message) => refusal(status, code, message),
         Mood::Busy(seconds) => {
             let mut response = refusal(429, 20_429, "Too Many Requests");
@@ -286,11 +316,11 @@ async fn create(State(twilio): State<FakeTwilio>, headers: HeaderMap, body: Byte
             response
         }
         Mood::Garbled => {
-            twilio.make(form);
+            twilio.make(account, form);
             (StatusCode::INTERNAL_SERVER_ERROR, "<html>").into_response()
         }
         Mood::Silent => {
-            twilio.make(form);
+            twilio.make(account, form);
             std::future::pending().await
         }
         Mood::Dead => std::future::pending().await,
@@ -299,14 +329,16 @@ async fn create(State(twilio): State<FakeTwilio>, headers: HeaderMap, body: Byte
 
 async fn list(
     State(twilio): State<FakeTwilio>,
+    Path(account): Path<String>,
     headers: HeaderMap,
     Query(query): Query<std::collections::BTreeMap<String, String>>,
 ) -> Response {
-    if let Some(denied) = denied(&headers) {
+    if let Some(denied) = denied(&twilio, &account, &headers) {
         return denied;
     }
     let fits = |call: &TwilioCall| {
-        query.get("ParentCallSid").is_none_or(|parent| call.parent.as_ref() == Some(parent))
+        call.account == account
+            && query.get("ParentCallSid").is_none_or(|parent| call.parent.as_ref() == Some(parent))
             && query.get("To").is_none_or(|to| call.field("To") == to)
             && query.get("From").is_none_or(|from| call.field("From") == from)
     };
@@ -316,11 +348,12 @@ async fn list(
 
 async fn show(
     State(twilio): State<FakeTwilio>,
-    Path((_, name)): Path<(String, String)>,
+    Path((account, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let call = twilio.calls().into_iter().find(|call| format!("{}.json", call.sid) == name);
-    match (denied(&headers), call) {
+    let is_it = |call: &TwilioCall| call.account == account && format!("{}.json", call.sid) == name;
+    let call = twilio.calls().into_iter().find(is_it);
+    match (denied(&twilio, &account, &headers), call) {
         (Some(denied), _) => denied,
         (None, Some(call)) => axum::Json(call.shown()).into_response(),
         (None, None) => refusal(404, 20_404, "The requested resource was not found"),
@@ -333,7 +366,8 @@ async fn change(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Some(sid) = name.strip_suffix(".json").filter(|_| denied(&headers).is_none())
+    if let Some(sid) = name.strip_suffix(".json").filter(|_| denied(&twilio, &account, &headers).is_none())
+        && twilio.calls().iter().any(|call| call.sid == sid && call.account == account)
         && form_urlencoded::parse(&body).any(|(name, value)| name == "Status" && value == "completed")
     {
         twilio.set(sid, "completed", None);
@@ -341,12 +375,16 @@ async fn change(
     show(State(twilio), Path((account, name)), headers).await
 }
 
-async fn record(State(twilio): State<FakeTwilio>, headers: HeaderMap) -> Response {
-    if let Some(denied) = denied(&headers) {
+async fn record(
+    State(twilio): State<FakeTwilio>,
+    Path((account, _)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    if let Some(denied) = denied(&twilio, &account, &headers) {
         return denied;
     }
     let mut inner = twilio.lock();
-    inner.fetched += 1;
+    inner.fetched.push(account);
     match inner.failures.pop() {
         Some(301) => (StatusCode::FOUND, [(header::LOCATION, "http://127.0.0.1:1/elsewhere")]).into_response(),
         Some(status) => refusal(status, 20_404, "not there"),

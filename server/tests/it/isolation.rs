@@ -41,7 +41,8 @@ struct World {
 
 impl World {
     async fn new() -> (Self, [(&'static str, Option<Person>); 5]) {
-        let server = Server::start();
+        let server =
+            Server::start_with(&[("DIALPLANE_RATE_LIMITS", "off"), ("DIALPLANE_PUBLIC_URL", "https://alpha.example")]);
         let root = server.set_up().await;
         let admin = server.join(&root.token, "admin", "admin@alpha.example").await;
         let manager = server.join(&root.token, "manager", "manager@alpha.example").await;
@@ -262,6 +263,7 @@ impl World {
             ("POST", "/api/setup") => {
                 json!({"token": "none", "companyName": "X", "name": "X", "email": "x@x.example", "password": PASSWORD})
             }
+            ("PUT", "/api/settings/twilio") => json!({"accountSid": "AC1", "authToken": "a-token-of-twilio"}),
             ("PUT", _) => json!({}),
             _ => Value::Null,
         }

@@ -28,3 +28,4 @@ mod resources;
 mod settings;
 mod support;
 mod twilio;
+mod twilio_companies;

@@ -7,7 +7,7 @@ use crate::meta::{SECRET, WEBHOOK, borrowed, connected, deliver_to, leadgen, lea
 use crate::support::{PASSWORD, Person, Server, answer, assert_problem};
 
 /// A second company with an admin of its own.
-async fn beta(server: &Server, root: &Person) -> (String, Person) {
+pub(crate) async fn beta(server: &Server, root: &Person) -> (String, Person) {
     let made = server.ok("POST", "/api/companies", &root.token, json!({"name": "Beta"})).await;
     let id = made["company"]["id"].as_str().unwrap().to_owned();
     let body = json!({"name": "Bea", "email": "bea@beta.example", "password": PASSWORD, "role": "admin"});

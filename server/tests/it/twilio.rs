@@ -27,18 +27,18 @@ const LEAD: &str = "+12025550199";
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A company that calls by Twilio, with an agent who has a number and a lead.
-struct Shop {
-    server: Server,
-    twilio: FakeTwilio,
-    admin: Person,
-    agent: Person,
+pub(crate) struct Shop {
+    pub(crate) server: Server,
+    pub(crate) twilio: FakeTwilio,
+    pub(crate) admin: Person,
+    pub(crate) agent: Person,
     lead: String,
     /// Dropped after the server.
     database: Option<Database>,
 }
 
 impl Shop {
-    async fn open(database: Option<Database>) -> Self {
+    pub(crate) async fn open(database: Option<Database>) -> Self {
         let twilio = FakeTwilio::start().await;
         let mut settings = settings(&twilio);
         settings.extend(database.iter().map(|database| ("DIALPLANE_DATABASE", database.url.clone())));
@@ -46,7 +46,7 @@ impl Shop {
         Self::of(Server::start_with(&settings), twilio, database).await
     }
 
-    async fn of(server: Server, twilio: FakeTwilio, database: Option<Database>) -> Self {
+    pub(crate) async fn of(server: Server, twilio: FakeTwilio, database: Option<Database>) -> Self {
         let admin = server.set_up().await;
         let body = json!({"name": "Alice Johnson", "email": "alice@alpha.example", "password": PASSWORD, "role": "telecaller",
             "phone": TELEPHONE});
@@ -63,7 +63,7 @@ impl Shop {
     }
 
     /// One on each kind of database.
-    async fn on_each_store() -> [Self; 2] {
+    pub(crate) async fn on_each_store() -> [Self; 2] {
         [Self::open(None).await, Self::open(Some(Database::create())).await]
     }
 
@@ -91,24 +91,24 @@ impl Shop {
     }
 
     /// The request of document 003.
-    async fn initiate(&self) -> Answer {
+    pub(crate) async fn initiate(&self) -> Answer {
         let body = json!({"leadId": self.lead, "callType": "outbound"});
         self.server.call("POST", "/api/calls/initiate", &self.agent.token, body).await
     }
 
     /// A call that Twilio has taken.
-    async fn placed(&self) -> (String, TwilioCall) {
+    pub(crate) async fn placed(&self) -> (String, TwilioCall) {
         let placed = self.initiate().await;
         assert_eq!(placed.status, 201, "{}", placed.text);
         (placed.body["call"]["id"].as_str().unwrap().to_owned(), self.twilio.last())
     }
 
-    async fn call(&self, id: &str) -> Value {
+    pub(crate) async fn call(&self, id: &str) -> Value {
         self.server.get(&format!("/api/calls/{id}"), &self.agent.token).await["call"].clone()
     }
 
     /// Sends what Twilio sends to one of the addresses it was given, through the proxy that is in front of us.
-    async fn send(&self, url: &str, form: &[(String, String)], signature: Option<&str>) -> Answer {
+    pub(crate) async fn send(&self, url: &str, form: &[(String, String)], signature: Option<&str>) -> Answer {
         let path = url.strip_prefix(PUBLIC).expect("an address of ours");
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let mut request = self.server.request("POST", path, "").body(body);
@@ -119,13 +119,13 @@ impl Shop {
         answer(request).await
     }
 
-    async fn tell(&self, url: &str, form: &[(String, String)]) {
+    pub(crate) async fn tell(&self, url: &str, form: &[(String, String)]) {
         let told = self.send(url, form, Some(&signature(url, form))).await;
         assert_eq!(told.status, 200, "{}", told.text);
     }
 
     /// Waits until a call is as wanted.
-    async fn until(&self, id: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&self, id: &str, what: &str, is: impl Fn(&Value) -> bool) -> Value {
         let waiting = async {
             loop {
                 let call = self.call(id).await;
@@ -163,7 +163,7 @@ impl Shop {
     }
 }
 
-fn settings(twilio: &FakeTwilio) -> Vec<(&'static str, String)> {
+pub(crate) fn settings(twilio: &FakeTwilio) -> Vec<(&'static str, String)> {
     vec![
         ("DIALPLANE_RATE_LIMITS", "off".to_owned()),
         ("DIALPLANE_LOG", "debug".to_owned()),

@@ -9,6 +9,7 @@ use crate::call::carrier::{CarrierCall, SID_MAX, Service};
 use crate::call::recording::{Recording, RecordingState};
 use crate::call::{Call, CallStatus};
 use crate::company::Company;
+use crate::phone::E164;
 use crate::scope::Scope;
 use crate::store::{Access, Store, StoreError};
 
@@ -32,6 +33,8 @@ pub async fn a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only(
     let (early, late) = ends_of_time();
     let row = rows.carrier_call(&first);
     let odd = CarrierCall {
+        account: Some("a".repeat(SID_MAX)),
+        caller: E164::from_stored("+12025550123"),
         sid: Some("x".repeat(SID_MAX)),
         due_at: None,
         attempts: u32::MAX,
@@ -57,7 +60,7 @@ pub async fn a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only(
     });
 }
 
-/// A call is handed over once, and a name at a service is one call's.
+/// A call is handed over once, and a name at a service is one call's of the company.
 pub async fn a_call_and_a_name_at_a_service_are_taken_once(store: &dyn Store) {
     let rows = Rows::new();
     let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
@@ -68,11 +71,17 @@ pub async fn a_call_and_a_name_at_a_service_are_taken_once(store: &dyn Store) {
         tx.insert_carrier_call(&row).await.unwrap();
         tx.insert_carrier_call(&unnamed).await.unwrap();
         assert_duplicate(tx.insert_carrier_call(&named(row.clone(), "CA2")).await, "carrier_call", "call");
-        assert_duplicate(tx.insert_carrier_call(&named(rows.carrier_call(&foreign), "CA1")).await, "carrier_call", "sid");
+        let third = rows.call(company.id);
+        tx.insert_calls(std::slice::from_ref(&third)).await.unwrap();
+        assert_duplicate(tx.insert_carrier_call(&named(rows.carrier_call(&third), "CA1")).await, "carrier_call", "sid");
         let renamed = CarrierCall { version: 2, ..named(unnamed.clone(), "CA1") };
         assert_duplicate(tx.update_carrier_call(&renamed).await, "carrier_call", "sid");
         assert_out_of_scope(tx.insert_carrier_call(&CarrierCall { company: company.id, ..rows.carrier_call(&foreign) }).await);
-        tx.insert_carrier_call(&rows.carrier_call(&foreign)).await.unwrap();
+        // What another company calls a call of its own keeps nobody from theirs.
+        tx.insert_carrier_call(&named(rows.carrier_call(&foreign), "CA1")).await.unwrap();
+        let recording = rows.recording(&first);
+        tx.insert_recording(&recording).await.unwrap();
+        tx.insert_recording(&Recording { sid: recording.sid.clone(), ..rows.recording(&foreign) }).await.unwrap();
         tx.update_carrier_call(&CarrierCall { version: 2, ..named(unnamed, "CA2") }).await.unwrap();
         tx.update_carrier_call(&CarrierCall { version: 2, sid: None, ..row.clone() }).await.unwrap();
         tx.update_carrier_call(&CarrierCall { version: 3, ..row }).await.unwrap();

@@ -245,6 +245,8 @@ impl Rows {
             call: call.id,
             company: call.company,
             service: Service::Twilio,
+            account: None,
+            caller: None,
             sid: None,
             due_at: Some(self.now()),
             attempts: 0,

@@ -66,6 +66,7 @@ pub mod search;
 pub mod sessions;
 pub mod time;
 pub mod trunks;
+pub mod twilio;
 pub mod users;
 
 use std::time::Duration;
@@ -178,6 +179,11 @@ macro_rules! conformance_suite {
                 a_recording_reads_back_and_is_replaced_by_its_next_version_only,
                 a_deleted_call_takes_its_carrier_call_and_recordings_along,
                 another_companys_carrier_calls_and_recordings_are_absent,
+            }
+            twilio {
+                accounts_read_back_and_are_replaced_by_their_next_version_only,
+                accounts_to_forget_come_in_order,
+                another_companys_accounts_are_absent,
             }
             figures {
                 sums_of_days_add_up_and_come_back,

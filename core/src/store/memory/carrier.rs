@@ -28,7 +28,7 @@ impl CarrierCallStore for Unit<'_> {
         self.has_free_sid(row)?;
         let state = self.change()?;
         if let Some(sid) = &stored.sid {
-            state.carrier_sids.remove(&(stored.service, sid.clone()));
+            state.carrier_sids.remove(&(stored.company, stored.service, sid.clone()));
         }
         put(state, row);
         Ok(())
@@ -56,14 +56,15 @@ impl Unit<'_> {
     }
 
     fn has_free_sid(&self, row: &CarrierCall) -> Result<(), StoreError> {
-        let owner = row.sid.as_ref().and_then(|sid| self.state().carrier_sids.get(&(row.service, sid.clone())));
+        let owner =
+            row.sid.as_ref().and_then(|sid| self.state().carrier_sids.get(&(row.company, row.service, sid.clone())));
         unless_taken::<CarrierCall>(owner.is_some_and(|owner| *owner != row.call), "sid")
     }
 }
 
 fn put(state: &mut State, row: &CarrierCall) {
     if let Some(sid) = &row.sid {
-        state.carrier_sids.insert((row.service, sid.clone()), row.call);
+        state.carrier_sids.insert((row.company, row.service, sid.clone()), row.call);
     }
     state.carrier_calls.insert(row.call, Arc::new(row.clone()));
 }
@@ -72,6 +73,6 @@ fn put(state: &mut State, row: &CarrierCall) {
 pub(super) fn forget(state: &mut State, call: CallId) {
     let Some(row) = state.carrier_calls.remove(&call) else { return };
     if let Some(sid) = &row.sid {
-        state.carrier_sids.remove(&(row.service, sid.clone()));
+        state.carrier_sids.remove(&(row.company, row.service, sid.clone()));
     }
 }

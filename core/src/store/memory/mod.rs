@@ -29,6 +29,7 @@ mod request;
 mod session;
 mod state;
 mod trunk;
+mod twilio;
 mod unit;
 mod user;
 

@@ -18,7 +18,7 @@ impl RecordingStore for Unit<'_> {
         self.admits(recording)?;
         self.has_call(recording.company, recording.call)?;
         unless_taken::<Recording>(self.state().recordings.contains(&recording.id), "id")?;
-        let sid = (recording.service, recording.sid.clone());
+        let sid = (recording.company, recording.service, recording.sid.clone());
         unless_taken::<Recording>(self.state().recording_sids.contains(&sid), "sid")?;
         let state = self.change()?;
         state.recording_sids.insert(sid, recording.id);
@@ -59,6 +59,6 @@ pub(super) fn forget(state: &mut State, call: CallId) {
     let own: Vec<Arc<Recording>> = state.recordings.values().filter(|row| row.call == call).map(Arc::clone).collect();
     for recording in own {
         state.recordings.remove(&recording.id);
-        state.recording_sids.remove(&(recording.service, recording.sid.clone()));
+        state.recording_sids.remove(&(recording.company, recording.service, recording.sid.clone()));
     }
 }

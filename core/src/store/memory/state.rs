@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::map::Map;
+use crate::call::account::TwilioSettings;
 use crate::call::carrier::{CarrierCall, Service};
 use crate::call::recording::Recording;
 use crate::call::{Call, CallEvent, CallSums};
@@ -68,9 +69,10 @@ pub(super) struct State {
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
 
     pub(super) carrier_calls: Map<CallId, Arc<CarrierCall>>,
-    pub(super) carrier_sids: Map<(Service, String), CallId>,
+    pub(super) carrier_sids: Map<(CompanyId, Service, String), CallId>,
     pub(super) recordings: Map<RecordingId, Arc<Recording>>,
-    pub(super) recording_sids: Map<(Service, String), RecordingId>,
+    pub(super) recording_sids: Map<(CompanyId, Service, String), RecordingId>,
+    pub(super) twilio_settings: Map<CompanyId, Arc<TwilioSettings>>,
 
     pub(super) clients: Map<ClientId, Arc<Client>>,
     pub(super) client_numbers: Map<(CompanyId, E164, ClientId), ()>,
@@ -155,6 +157,7 @@ rows! {
     Call: "call", company, version;
     CarrierCall: "carrier_call", company, version;
     Recording: "recording", company, version;
+    TwilioSettings: "twilio_settings", company, version;
     Client: "client", company, version;
     ClientNote: "client_note", company;
     Lead: "lead", company, version;

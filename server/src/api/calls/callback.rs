@@ -22,9 +22,9 @@ async fn verified<'a>(
 ) -> Reply<(&'a Twilio, Callback)> {
     let (parts, body) = request.into_parts();
     let read = async {
-        let twilio = app.twilio.get().ok_or_else(|| Problem::untrusted("there is no account at Twilio"))?;
+        let twilio = app.twilio.get().ok_or_else(|| Problem::untrusted("Twilio is not set up"))?;
         let body = read_body(body, BODY_MAX).await?;
-        Ok((twilio, twilio.verified(uri, &parts.headers, &body)?))
+        Ok((twilio, twilio.verified(uri, &parts.headers, &body).await?))
     };
     let verified = read.await;
     if verified.is_err() {

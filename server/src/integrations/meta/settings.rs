@@ -16,6 +16,7 @@ use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::Draft;
 use crate::http::guard::Authed;
 use crate::http::input::nullable;
+use crate::integrations::changed;
 use crate::problem::Reply;
 use crate::state::{App, Shared};
 
@@ -61,18 +62,6 @@ pub(crate) struct MetaSettingsInput {
     /// Tokens of single pages by their ids; null removes one, the others stay.
     #[serde(default, alias = "page_tokens")]
     page_tokens: BTreeMap<String, Option<String>>,
-}
-
-/// A secret after a change.
-fn changed(old: Option<Secret>, change: Option<Option<String>>) -> Option<Secret> {
-    match change {
-        None => old,
-        Some(text) => {
-            let text = text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())?;
-            // A form sends back what it was shown.
-            if old.as_ref().is_some_and(|old| old.hint() == text) { old } else { Some(Secret::new(text)) }
-        }
-    }
 }
 
 impl MetaSettingsInput {

@@ -3,9 +3,11 @@
 use axum::http::{HeaderMap, Uri};
 use chrono::TimeDelta;
 use dialplane_core::Actor;
+use dialplane_core::call::account::TwilioAccount;
 use dialplane_core::call::carrier::{End, EndReport};
 use dialplane_core::command::carrier::{NoteRecording, RecordCarrierReport, Reported};
 use dialplane_core::id::CallId;
+use dialplane_core::store::StoreError;
 
 use super::signature::{Sent, is_genuine};
 use super::{Twilio, twiml, words};
@@ -40,11 +42,12 @@ impl Callback {
 }
 
 impl Twilio {
-    /// Reads a callback that is Twilio's.
+    /// Reads a callback that is Twilio's: signed by the account that carries the call which the address names. The address only says
+    /// whose signature it takes, as it is signed itself: who signs with another account is not believed, whatever the body says.
     ///
     /// # Errors
-    /// 403 when its signature is missing or wrong.
-    pub(crate) fn verified(&self, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Reply<Callback> {
+    /// 403 when its signature is missing or wrong. Those of the store.
+    pub(crate) async fn verified(&self, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Reply<Callback> {
         let forged = || Problem::untrusted("the signature is not right");
         let signature = headers.get("x-twilio-signature").and_then(|value| value.to_str().ok()).ok_or_else(forged)?;
         let path = uri.path_and_query().map_or("", |path| path.as_str());
@@ -53,17 +56,32 @@ impl Twilio {
         let form: Vec<(String, String)> =
             if is_form { form_urlencoded::parse(body).into_owned().collect() } else { Vec::new() };
         let sent = if is_form { Sent::Form(&form) } else { Sent::Body(body) };
-        if !is_genuine(self.0.token.expose(), signature, &url, sent) {
-            metrics::counter!("dialplane_carrier_forgeries_total", "carrier" => "twilio").increment(1);
-            return Err(forged());
-        }
         let query = |name: &str| {
             let query = uri.query().unwrap_or_default().as_bytes();
             form_urlencoded::parse(query).find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
         };
+        let call = query("call").and_then(|id| id.parse().ok());
+        let signer = self.signer(call).await?;
+        if !signer.is_some_and(|account| is_genuine(account.token.expose(), signature, &url, sent)) {
+            metrics::counter!("dialplane_carrier_forgeries_total", "carrier" => "twilio").increment(1);
+            return Err(forged());
+        }
         let end = if query("end").as_deref() == Some(twiml::DESTINATION) { End::Destination } else { End::Agent };
         let fields = if is_form { form } else { of_json(body)? };
-        Ok(Callback { call: query("call").and_then(|id| id.parse().ok()), end, fields })
+        Ok(Callback { call, end, fields })
+    }
+
+    /// The account that signs callbacks about a call: that which carries it. About what we do not know only the server's own is heard,
+    /// as it may have carried a call that was deleted.
+    async fn signer(&self, call: Option<CallId>) -> Result<Option<TwilioAccount>, StoreError> {
+        let row = match call {
+            Some(call) => self.carried(call).await?,
+            None => None,
+        };
+        match row {
+            Some(row) => self.account_of(&row).await,
+            None => Ok(self.0.own.clone()),
+        }
     }
 
     /// Takes note of how one end of a call stands. What is repeated, late, or about a call that is not there changes nothing.

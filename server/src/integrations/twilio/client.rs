@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use dialplane_core::call::account::TwilioAccount;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-
-use crate::settings::{Secret, TwilioSettings};
 
 /// The version of the API, which is the first part of its paths.
 const VERSION: &str = "2010-04-01";
@@ -66,31 +65,40 @@ struct Refusal {
 }
 
 /// The API of one account.
+#[derive(Clone)]
 pub(super) struct Client {
     http: reqwest::Client,
     /// The base of the account's resources.
     base: String,
-    account: String,
-    token: Secret,
+    account: TwilioAccount,
+}
+
+/// What sends the requests of all accounts. It follows no redirect: credentials go to the configured host and nowhere else.
+///
+/// # Errors
+/// When the system's certificates cannot be read.
+pub(super) fn http() -> Result<reqwest::Client, reqwest::Error> {
+    // An error says that it has been installed before.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT)
+        .timeout(ANSWER)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("Dialplane/", env!("CARGO_PKG_VERSION")))
+        .build()
 }
 
 impl Client {
-    /// A client that follows no redirect: the credentials go to the configured host and nowhere else.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be read.
-    pub(super) fn new(settings: &TwilioSettings) -> Result<Self, reqwest::Error> {
-        // An error says that it has been installed before.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("Dialplane/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        let base = format!("{}/{VERSION}/Accounts/{}", settings.api_url, settings.account);
-        Ok(Self { http, base, account: settings.account.clone(), token: settings.auth_token.clone() })
+    /// The API at `api_url` for an account.
+    pub(super) fn new(http: reqwest::Client, api_url: &str, account: TwilioAccount) -> Self {
+        let base = format!("{api_url}/{VERSION}/Accounts/{}", escaped(&account.sid));
+        Self { http, base, account }
+    }
+
+    /// Whose requests these are.
+    pub(super) const fn account(&self) -> &TwilioAccount {
+        &self.account
     }
 
     /// Places a call. Sent a second time only when the first has certainly not arrived: Twilio would place another call.
@@ -134,7 +142,9 @@ impl Client {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base)).basic_auth(&self.account, Some(self.token.expose()))
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .basic_auth(&self.account.sid, Some(self.account.token.expose()))
     }
 
     async fn send<T: DeserializeOwned>(

@@ -77,6 +77,10 @@ async fn one(twilio: &Twilio, recordings: &Recordings, recording: &Recording) ->
 /// Why a recording was not fetched.
 #[derive(Debug, thiserror::Error)]
 enum FetchFailed {
+    #[error("the store does not say which account has it")]
+    Unknown,
+    #[error("there is no account that could open it")]
+    NoAccount,
     #[error("twilio cannot be reached")]
     Unreachable,
     #[error("twilio answered {0}")]
@@ -99,7 +103,12 @@ impl FetchFailed {
 }
 
 async fn fetch(twilio: &Twilio, recordings: &Recordings, recording: &Recording) -> Result<Fetched, FetchFailed> {
-    let asked = twilio.0.client.recording(&recording.sid).await;
+    let row = twilio.carried(recording.call).await.map_err(|_| FetchFailed::Unknown)?;
+    let line = match row {
+        Some(row) => twilio.line_of(&row).await.map_err(|_| FetchFailed::Unknown)?,
+        None => None,
+    };
+    let asked = line.ok_or(FetchFailed::NoAccount)?.client.recording(&recording.sid).await;
     let mut response = asked.map_err(|_| FetchFailed::Unreachable)?;
     if response.status() != StatusCode::OK {
         return Err(FetchFailed::Status(response.status().as_u16()));

@@ -7,10 +7,11 @@ use dialplane_core::Actor;
 use dialplane_core::call::carrier::{CarrierCall, End, EndReport, EndStatus};
 use dialplane_core::call::{Call, HangupCause};
 use dialplane_core::command::carrier::{ClaimCarrierCalls, RecordCarrierReport, Reported};
+use dialplane_core::phone::E164;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{ApiError, CallResource};
-use super::{Twilio, words};
+use super::{Line, Twilio, words};
 use crate::problem::Reply;
 
 /// Calls asked about in one turn.
@@ -58,9 +59,13 @@ async fn follow(twilio: &Twilio, call: &Call, row: &CarrierCall) -> Reply<()> {
     if twilio.0.engine.now() - row.created_at > LIFE {
         return over(twilio, call, HangupCause::TimerExpired).await;
     }
+    let Some(line) = twilio.line_of(row).await? else {
+        tracing::warn!(call = %call.id, "there is no account at twilio any more that a call could be asked about with");
+        return Ok(());
+    };
     let asked = match &row.sid {
-        Some(sid) => ask(twilio, call, sid).await,
-        None => find(twilio, call, row).await,
+        Some(sid) => ask(&line, call, sid).await,
+        None => find(&line, call, row).await,
     };
     match asked {
         Ok(()) => Ok(()),
@@ -90,14 +95,15 @@ impl From<crate::problem::Problem> for Failed {
 }
 
 /// Asks about a call whose name is known.
-async fn ask(twilio: &Twilio, call: &Call, sid: &str) -> Result<(), Failed> {
-    let Some(parent) = twilio.0.client.call(sid).await? else {
+async fn ask(line: &Line, call: &Call, sid: &str) -> Result<(), Failed> {
+    let twilio = &line.twilio;
+    let Some(parent) = line.client.call(sid).await? else {
         return Ok(over(twilio, call, HangupCause::TimerExpired).await?);
     };
     let Some(status) = words::status(&parent.status, None) else { return Ok(()) };
     let is_over = matches!(status, EndStatus::Completed | EndStatus::Unanswered(_));
     let answered = matches!(status, EndStatus::Completed | EndStatus::InProgress);
-    let child = if answered { twilio.0.client.children(sid).await?.into_iter().next() } else { None };
+    let child = if answered { line.client.children(sid).await?.into_iter().next() } else { None };
     tell(twilio, call, End::Agent, &parent).await?;
     match child {
         Some(child) => tell(twilio, call, End::Destination, &child).await?,
@@ -109,9 +115,11 @@ async fn ask(twilio: &Twilio, call: &Call, sid: &str) -> Result<(), Failed> {
 }
 
 /// Looks for a call that Twilio may have placed without our hearing of it.
-async fn find(twilio: &Twilio, call: &Call, row: &CarrierCall) -> Result<(), Failed> {
+async fn find(line: &Line, call: &Call, row: &CarrierCall) -> Result<(), Failed> {
+    let twilio = &line.twilio;
     let Some(telephone) = call.legs.first().map(|leg| leg.party.as_str()) else { return Ok(()) };
-    let mut found = twilio.0.client.calls_between(call.from.expose(), telephone).await?;
+    let caller = row.caller.as_ref().map_or(call.from.expose().as_str(), E164::as_str);
+    let mut found = line.client.calls_between(caller, telephone).await?;
     let made = row.created_at - SKEW..row.created_at + ABSENCE;
     found.retain(|candidate| made_at(candidate).is_some_and(|at| made.contains(&at)));
     found.sort_by_key(made_at);
@@ -121,7 +129,7 @@ async fn find(twilio: &Twilio, call: &Call, row: &CarrierCall) -> Result<(), Fai
         let told = twilio.0.engine.execute(&Actor::system(), &command).await;
         // One that is another call of ours is not this one.
         if told.map_err(crate::problem::Problem::from)? != Reported::Foreign {
-            return ask(twilio, call, &candidate.sid).await;
+            return ask(line, call, &candidate.sid).await;
         }
     }
     if twilio.0.engine.now() - row.created_at < ABSENCE {

@@ -12,6 +12,7 @@ mod circuit;
 mod client;
 pub(crate) mod fetch;
 pub(crate) mod follow;
+mod settings;
 mod signature;
 mod twiml;
 mod words;
@@ -21,56 +22,93 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use dialplane_core::call::HangupCause;
-use dialplane_core::call::carrier::{End, EndReport, EndStatus, Service};
+use dialplane_core::call::account::{TwilioAccount, TwilioSettings};
+use dialplane_core::call::carrier::{CarrierCall, End, EndReport, EndStatus, HandOver, Service};
 use dialplane_core::command::call::{Initiated, Via};
 use dialplane_core::command::carrier::RecordCarrierReport;
 use dialplane_core::id::{CallId, CompanyId, NodeId};
+use dialplane_core::store::StoreError;
 use dialplane_core::{Actor, Engine};
+use moka::future::Cache;
 use tokio::sync::{Notify, Semaphore};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use self::circuit::Circuit;
 use self::client::{ApiError, CallResource, Client};
 use crate::problem::{Problem, Reply};
-use crate::settings::{Secret, TwilioSettings};
+use crate::settings::TwilioServer;
+use crate::state::Shared;
 use crate::telephony::{Carrier, External, Place};
 
-/// Requests for calls at once; Twilio itself limits how many it takes a second.
+/// Requests for calls at once with one account; Twilio itself limits how many it takes a second.
 const REQUESTS_MAX: usize = 32;
+/// Accounts of which it is known how they stand with Twilio, at most.
+const STANDINGS_MAX: u64 = 10_000;
+/// How long that is remembered of an account that is not used.
+const STANDING_LIFE: Duration = Duration::from_secs(600);
 /// Seconds that either end rings.
 const RING_SECONDS: u32 = 45;
 
-/// Twilio, as a carrier of calls.
+/// The routes for people.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::new().routes(routes!(
+        settings::get_twilio_settings,
+        settings::update_twilio_settings,
+        settings::remove_twilio_settings
+    ))
+}
+
+/// Twilio, with the accounts of the server and of companies.
 #[derive(Clone)]
 pub(crate) struct Twilio(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    client: Client,
-    circuit: Circuit,
-    places: Arc<Semaphore>,
-    token: Secret,
+    http: reqwest::Client,
+    api_url: String,
+    /// Where Twilio reaches us.
     public_url: String,
     records: bool,
     is_first: bool,
+    /// The server's own account.
+    own: Option<TwilioAccount>,
+    standings: Cache<(Option<CompanyId>, String), Arc<Standing>>,
     /// Wakes the fetching of recordings.
     recorded: Notify,
 }
 
+/// How an account stands with Twilio. Each has its own: what becomes of one company's calls keeps no other from calling.
+struct Standing {
+    circuit: Circuit,
+    places: Arc<Semaphore>,
+}
+
+/// Twilio with one account: the carrier of calls.
+#[derive(Clone)]
+pub(crate) struct Line {
+    twilio: Twilio,
+    client: Client,
+    /// Whether the account is the company's own.
+    is_companys: bool,
+    standing: Arc<Standing>,
+}
+
 impl Twilio {
-    /// The carrier of these settings.
+    /// The carrier of these settings, which Twilio reaches at `public_url`.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
-    pub(crate) fn new(engine: Engine, settings: &TwilioSettings) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(engine: Engine, settings: &TwilioServer, public_url: String) -> Result<Self, reqwest::Error> {
         Ok(Self(Arc::new(Inner {
             engine,
-            client: Client::new(settings)?,
-            circuit: Circuit::default(),
-            places: Arc::new(Semaphore::new(REQUESTS_MAX)),
-            token: settings.auth_token.clone(),
-            public_url: settings.public_url.clone(),
+            http: client::http()?,
+            api_url: settings.api_url.clone(),
+            public_url,
             records: settings.records,
             is_first: settings.is_first,
+            own: settings.account.clone(),
+            standings: Cache::builder().max_capacity(STANDINGS_MAX).time_to_idle(STANDING_LIFE).build(),
             recorded: Notify::new(),
         })))
     }
@@ -79,12 +117,56 @@ impl Twilio {
     pub(crate) fn is_first(&self) -> bool {
         self.0.is_first
     }
+
+    /// What carries new calls of a company: its own account, or else the server's. `None` when there is neither.
+    pub(crate) async fn line_for(&self, company: CompanyId, settings: Option<TwilioSettings>) -> Option<Line> {
+        match settings.and_then(|settings| settings.accounts.current) {
+            Some(account) => Some(self.line(Some(company), account).await),
+            None => Some(self.line(None, self.0.own.clone()?).await),
+        }
+    }
+
+    /// What carries a call: the account that placed it. `None` when nobody has that any more.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn line_of(&self, row: &CarrierCall) -> Result<Option<Line>, StoreError> {
+        let Some(account) = self.account_of(row).await? else { return Ok(None) };
+        Ok(Some(self.line(row.account.as_ref().map(|_| row.company), account).await))
+    }
+
+    async fn line(&self, company: Option<CompanyId>, account: TwilioAccount) -> Line {
+        let fresh = async {
+            Arc::new(Standing { circuit: Circuit::default(), places: Arc::new(Semaphore::new(REQUESTS_MAX)) })
+        };
+        let standing = self.0.standings.get_with((company, account.sid.clone()), fresh).await;
+        let client = Client::new(self.0.http.clone(), &self.0.api_url, account);
+        Line { twilio: self.clone(), client, is_companys: company.is_some(), standing }
+    }
+
+    /// The account that placed a call, also when the company has another one for new calls by now.
+    async fn account_of(&self, row: &CarrierCall) -> Result<Option<TwilioAccount>, StoreError> {
+        let Some(sid) = &row.account else { return Ok(self.0.own.clone()) };
+        let mut tx = self.0.engine.read(&Actor::system_for(row.company)).await?;
+        let settings = tx.twilio_settings(row.company).await?;
+        Ok(settings.and_then(|settings| settings.accounts.named(sid).cloned()))
+    }
+
+    /// How a call is known to Twilio.
+    async fn carried(&self, call: CallId) -> Result<Option<CarrierCall>, StoreError> {
+        Ok(self.0.engine.read(&Actor::system()).await?.carrier_calls(&[call]).await?.pop())
+    }
 }
 
 #[async_trait]
-impl Carrier for Twilio {
+impl Carrier for Line {
     fn via(&self) -> Via {
-        Via::Service(Service::Twilio)
+        let account = self.client.account();
+        Via::Service(HandOver {
+            service: Service::Twilio,
+            account: self.is_companys.then(|| account.sid.clone()),
+            caller: account.number.clone(),
+        })
     }
 
     fn node(&self) -> Option<NodeId> {
@@ -97,17 +179,17 @@ impl Carrier for Twilio {
             let seconds = wait.as_secs().max(1);
             Problem::unavailable("carrier_unavailable", "the carrier cannot be reached at the moment", seconds)
         };
-        let place = Arc::clone(&self.0.places).try_acquire_owned();
+        let place = Arc::clone(&self.standing.places).try_acquire_owned();
         let place = place.map_err(|_| Problem::unavailable("carrier_busy", "too many calls are being placed", 1))?;
-        self.0.circuit.admit(Instant::now()).map_err(down)?;
+        self.standing.circuit.admit(Instant::now()).map_err(down)?;
         Ok(Place::of(place))
     }
 
     async fn place(&self, initiated: &Initiated, place: Place) -> Reply<Option<External>> {
         // It goes on when the client leaves: what was sent must be written down.
-        let (inner, initiated) = (Arc::clone(&self.0), initiated.clone());
+        let (line, initiated) = (self.clone(), initiated.clone());
         let placing = tokio::spawn(async move {
-            let placed = inner.place(&initiated).await;
+            let placed = line.create(&initiated).await;
             drop(place);
             placed
         });
@@ -116,10 +198,9 @@ impl Carrier for Twilio {
 
     async fn hang_up(&self, _company: CompanyId, call: CallId) -> Reply<()> {
         let unknown = || Problem::conflict("call_not_in_progress", "the carrier has not confirmed this call yet");
-        let mut tx = self.0.engine.read(&Actor::system()).await?;
-        let sid = tx.carrier_calls(&[call]).await?.pop().and_then(|row| row.sid).ok_or_else(unknown)?;
-        drop(tx);
-        match self.0.client.end_call(&sid).await {
+        let sid = self.twilio.carried(call).await?.and_then(|row| row.sid).ok_or_else(unknown)?;
+        match self.client.end_call(&sid).await {
+            Err(ApiError::Refused { status: 401, .. }) => Err(not_accepted()),
             // Its callbacks tell how it ended. What Twilio does not let us end has ended.
             Ok(_) | Err(ApiError::Refused { .. }) => Ok(()),
             Err(ApiError::Unavailable(seconds)) => Err(unavailable(seconds)),
@@ -128,17 +209,21 @@ impl Carrier for Twilio {
     }
 }
 
+fn not_accepted() -> Problem {
+    Problem::refused("carrier_refused", "the carrier refused the call: our credentials are not accepted")
+}
+
 fn unavailable(seconds: u64) -> Problem {
     Problem::unavailable("carrier_unavailable", "the carrier cannot be reached at the moment", seconds)
 }
 
-impl Inner {
-    async fn place(&self, initiated: &Initiated) -> Reply<External> {
-        let call = initiated.call.id;
-        let (caller, destination) = (&initiated.allowed.number.number, &initiated.allowed.destination);
+impl Line {
+    async fn create(&self, initiated: &Initiated) -> Reply<External> {
+        let (call, inner) = (initiated.call.id, &self.twilio.0);
+        let (caller, destination) = (&initiated.caller, &initiated.allowed.destination);
         let telephone = initiated.telephone.as_ref().ok_or_else(|| Problem::internal(&"a call without a telephone"))?;
-        let status = twiml::status_callback(&self.public_url, call, twiml::AGENT);
-        let then = twiml::dial(&self.public_url, call, caller, destination, RING_SECONDS, self.records);
+        let status = twiml::status_callback(&inner.public_url, call, twiml::AGENT);
+        let then = twiml::dial(&inner.public_url, call, caller, destination, RING_SECONDS, inner.records);
         let ring = RING_SECONDS.to_string();
         let form = [
             ("To", telephone.as_str()),
@@ -158,31 +243,33 @@ impl Inner {
         match sent {
             Ok(created) => self.placed(call, created).await,
             Err(ApiError::Unclear) => {
-                self.circuit.failed(Instant::now());
+                self.standing.circuit.failed(Instant::now());
                 tracing::warn!(%call, "it is not known whether twilio has placed a call");
                 Ok(External { sid: None, status: "unconfirmed".to_owned() })
             }
             Err(ApiError::Unavailable(seconds)) => {
-                self.circuit.failed(Instant::now());
+                self.standing.circuit.failed(Instant::now());
                 self.refused(call, HangupCause::NetworkOutOfOrder).await?;
                 Err(unavailable(seconds))
             }
             Err(ApiError::Refused { status, code, message }) => {
-                self.circuit.worked();
+                self.standing.circuit.worked();
                 // The message may name numbers: it is for whoever called, and not for the log.
                 tracing::warn!(%call, status, code, "twilio refused a call");
                 self.refused(call, words::refusal(code, status)).await?;
+                if status == 401 {
+                    return Err(not_accepted());
+                }
                 let said: String = message.chars().take(200).collect();
-                let said = if status == 401 { "our credentials are not accepted".to_owned() } else { said };
                 Err(Problem::refused("carrier_refused", format!("the carrier refused the call: {said}")))
             }
         }
     }
 
     async fn placed(&self, call: CallId, created: CallResource) -> Reply<External> {
-        self.circuit.worked();
+        self.standing.circuit.worked();
         let command = RecordCarrierReport { call, sid: Some(created.sid.clone()), report: None };
-        self.engine.execute(&Actor::system(), &command).await?;
+        self.twilio.0.engine.execute(&Actor::system(), &command).await?;
         // What Twilio calls queued has begun and rings nobody yet.
         let status = if created.status == "queued" { "initiated".to_owned() } else { created.status };
         Ok(External { sid: Some(created.sid), status })
@@ -191,10 +278,10 @@ impl Inner {
     /// Ends a call that will not be.
     async fn refused(&self, call: CallId, cause: HangupCause) -> Reply<()> {
         let status = EndStatus::Unanswered(cause);
-        let at = self.engine.now();
+        let at = self.twilio.0.engine.now();
         let report = EndReport { end: End::Agent, status, at, talk_seconds: None, sip_status: None };
         let command = RecordCarrierReport { call, sid: None, report: Some(report) };
-        self.engine.execute(&Actor::system(), &command).await?;
+        self.twilio.0.engine.execute(&Actor::system(), &command).await?;
         Ok(())
     }
 }
