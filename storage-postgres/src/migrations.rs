@@ -13,4 +13,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "meta", include_str!("../migrations/0010_meta.sql")),
     (11, "lead_words", include_str!("../migrations/0011_lead_words.sql")),
     (12, "twilio", include_str!("../migrations/0012_twilio.sql")),
+    (13, "call_spans", include_str!("../migrations/0013_call_spans.sql")),
 ];

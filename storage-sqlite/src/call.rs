@@ -310,11 +310,15 @@ impl CallStore for SqliteRepo<'_> {
         if let Some(search) = &filter.search {
             return self.search(filter, search, rows, page).await;
         }
-        let table = match &filter.party {
-            Some(number) => Sources::of_number(&mut rows, number).table(),
-            None => TABLE.to_owned(),
+        let query = match &filter.party {
+            Some(number) => {
+                let table = Sources::of_number(&mut rows, number).table();
+                rows.listing(&table, columns!(), "id", page)
+            }
+            None if filter.from.is_some() || filter.to.is_some() => rows.listing_by_ids(TABLE, columns!(), page),
+            None => rows.listing(TABLE, columns!(), "id", page),
         };
-        self.fetch(rows.listing(&table, columns!(), "id", page)).await?.listing(TABLE, read)
+        self.fetch(query).await?.listing(TABLE, read)
     }
 
     async fn open_calls(&mut self, node: Option<NodeId>) -> Result<Vec<Call>, StoreError> {

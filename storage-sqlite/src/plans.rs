@@ -118,6 +118,30 @@ async fn a_page_of_calls_is_read_from_the_end_of_an_index() {
 }
 
 #[tokio::test]
+async fn calls_of_a_span_are_counted_and_ordered_without_their_rows() {
+    let (_folder, mut connection) = database().await;
+    let company = Scope::Company(CompanyId::from_uuid(Uuid::nil()));
+    let agent = Some(UserId::from_uuid(Uuid::nil()));
+    let whose = [
+        (agent, "COVERING INDEX calls_agent_started_at (agent_id=? AND started_at>? AND started_at<?)"),
+        (None, "COVERING INDEX calls_started_at (company_id=? AND started_at>? AND started_at<?)"),
+    ];
+    for (agent, index) in whose {
+        let mut rows = Filter::of(company, "company_id");
+        rows.id("agent_id = ", agent);
+        rows.number("started_at >= ", Some(1));
+        rows.number("started_at < ", Some(2));
+        let text = rows.listing_by_ids("calls", "id, legs", Page::FIRST).sql();
+        let steps = plans(&mut connection, text.as_str()).await;
+        assert_eq!(steps.iter().filter(|step| step.contains(index)).count(), 2, "{steps:#?}");
+    }
+    let mut rows = Filter::of(company, "company_id");
+    rows.id("agent_id = ", agent);
+    let steps = plans(&mut connection, &rows.count("calls")).await;
+    assert!(steps.iter().any(|step| step.contains("COVERING INDEX calls_agent")), "{steps:#?}");
+}
+
+#[tokio::test]
 async fn figures_of_a_company_are_read_by_its_key() {
     let (_folder, mut connection) = database().await;
     // Sorted is what a span of days adds up to by campaign, who wrote on one day, and the few with one contact.

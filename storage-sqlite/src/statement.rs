@@ -462,6 +462,23 @@ impl Filter {
         self.query(text).bind(page.limit).bind(stored(page.offset))
     }
 
+    /// The same, by way of the ids of the page: for rows that are found in another order than that of their ids, of which only those
+    /// of the page are read then.
+    pub(crate) fn listing_by_ids(
+        self,
+        table: &str,
+        columns: &'static str,
+        page: dialplane_core::store::Page,
+    ) -> Query<'static> {
+        let (limit, offset) = (self.values.len() + 1, self.values.len() + 2);
+        let (count, conditions) = (self.count(table), &self.conditions);
+        let text = format!(
+            "{count}; SELECT {columns} FROM {table} WHERE id IN \
+             (SELECT id FROM {table} WHERE {conditions} ORDER BY id DESC LIMIT ?{limit} OFFSET ?{offset}) ORDER BY id DESC"
+        );
+        self.query(text).bind(page.limit).bind(stored(page.offset))
+    }
+
     /// The statement of the first `limit` rows, newest first by `key`, without a count.
     pub(crate) fn first(
         self,
