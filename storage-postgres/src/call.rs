@@ -339,7 +339,7 @@ impl<L: Link> CallStore for PgRepo<L> {
         }
         let list = match &filter.party {
             Some(number) => Sources::Number(self.scoped_to(), number.clone()).of(list),
-            None => list,
+            None => list.by_ids(filter.from.is_some() || filter.to.is_some()),
         };
         let unfiltered = CallFilter { before: filter.before, ..CallFilter::default() };
         if *filter == unfiltered {

@@ -370,6 +370,7 @@ pub(crate) struct List {
     from: &'static str,
     order: &'static str,
     conditions: Vec<Condition>,
+    by_ids: bool,
 }
 
 type Condition = Box<dyn Fn(&mut QueryBuilder<Postgres>) + Send>;
@@ -382,7 +383,7 @@ impl List {
         company: &'static str,
         scope: Scope,
     ) -> Self {
-        let list = Self { table, columns, from, order, conditions: Vec::new() };
+        let list = Self { table, columns, from, order, conditions: Vec::new(), by_ids: false };
         list.equal(company, scope.company().map(|company| company.as_uuid()))
     }
 
@@ -443,13 +444,28 @@ impl List {
         self
     }
 
+    /// Finds the ids of a page first, and reads only its rows: for large rows that are found in another order than the list's.
+    pub(crate) const fn by_ids(mut self, wanted: bool) -> Self {
+        self.by_ids = wanted;
+        self
+    }
+
     /// Everything on the list, `limit` rows at most.
     pub(crate) fn page(&self, offset: u64, limit: u64) -> QueryBuilder<Postgres> {
-        let mut sql = self.select(self.columns);
+        let mut sql = QueryBuilder::new("");
+        if self.by_ids {
+            sql.push("SELECT ").push(self.columns).push(" FROM ").push(self.from).push(" WHERE id = ANY(ARRAY(");
+            self.write("id", &mut sql);
+        } else {
+            self.write(self.columns, &mut sql);
+        }
         sql.push(" ORDER BY ").push(self.order);
         sql.push(" LIMIT ").push_bind(amount(limit));
         if offset > 0 {
             sql.push(" OFFSET ").push_bind(amount(offset));
+        }
+        if self.by_ids {
+            sql.push(")) ORDER BY ").push(self.order);
         }
         sql
     }

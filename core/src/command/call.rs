@@ -85,6 +85,10 @@ impl Command for InitiateCall {
         let to = self.destination(cx, repo).await?;
         let allowance = ConsumeAllowance { agent: self.agent, to, rotation: self.rotation };
         let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
+        let same = repo.leads_by_contact(Some(&allowed.destination), None).await?;
+        if same.iter().any(|lead| lead.status == LeadStatus::DoNotCall) {
+            return Err(CallRefused::DoNotCall.into());
+        }
         let (trunk, telephone) = match &self.via {
             Via::Trunk => (repo.trunks().await?.into_iter().find(|trunk| trunk.is_default), None),
             Via::Service(_) => (None, Some(self.telephone(cx, repo).await?)),
@@ -118,7 +122,7 @@ impl Command for InitiateCall {
 }
 
 impl InitiateCall {
-    /// The number to call. Whoever asked not to be called is not, by whatever number.
+    /// The number to call. Whoever asked not to be called is not, whichever number is given with the lead.
     async fn destination(&self, cx: &Context<'_>, repo: &mut dyn Repo) -> Result<String, Failure<CallRefused>> {
         let mut own = None;
         if let Some(id) = self.lead {

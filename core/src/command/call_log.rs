@@ -4,9 +4,9 @@
 use async_trait::async_trait;
 
 use super::call::find_parties;
-use super::company_of;
 use super::figures::{self, Share};
 use super::lead::{Contact, move_by_outcome, own, touch_leads};
+use super::{company_of, fresh};
 use crate::call::{Call, CallEntry, CallRefused, Origin};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -97,6 +97,8 @@ async fn exists(repo: &mut dyn Repo, agent: UserId) -> Result<(), Failure<CallRe
 pub struct DeleteCall {
     /// Which.
     pub call: CallId,
+    /// The version that the caller has seen, if it is to be checked.
+    pub expected_version: Option<u32>,
 }
 
 #[async_trait]
@@ -113,6 +115,9 @@ impl Command for DeleteCall {
         let call = super::call::visible_for_update(cx, repo, self.call).await?;
         if call.origin == Origin::Carried {
             cx.demand(Permission::ManageCalls)?;
+        }
+        if !fresh(self.expected_version, call.version) {
+            return Err(CallRefused::Stale.into());
         }
         if !repo.delete_call(call.id).await? {
             return Err(CallRefused::GoesOn.into());

@@ -135,6 +135,8 @@ impl Command for UpdateClient {
 pub struct DeleteClient {
     /// Which.
     pub client: ClientId,
+    /// The version that the caller has seen, if it is to be checked.
+    pub expected_version: Option<u32>,
 }
 
 #[async_trait]
@@ -149,9 +151,11 @@ impl Command for DeleteClient {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<ClientRefused>> {
         let company = company_of(cx)?;
-        if !repo.delete_client(self.client).await? {
-            return Err(ClientRefused::NotFound.into());
+        let known = repo.client(self.client).await?.ok_or(ClientRefused::NotFound)?;
+        if !fresh(self.expected_version, known.version) {
+            return Err(ClientRefused::Stale.into());
         }
+        repo.delete_client(self.client).await?;
         cx.emit(company, Event::ClientDeleted { client: self.client });
         Ok(())
     }

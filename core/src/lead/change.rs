@@ -286,8 +286,24 @@ impl Lead {
         self.client = Some(client);
     }
 
-    /// Takes over what a duplicate knows and this one does not; texts of both are kept. Contacts add up.
-    pub fn absorb(&mut self, other: &Self) {
+    /// Takes over what a duplicate knows and this one does not; texts of both are kept. Contacts add up. A sale stays a sale, and
+    /// whoever asked not to be called is not.
+    ///
+    /// # Errors
+    /// [`LeadRefused::MergeConflict`].
+    pub fn absorb(&mut self, other: &Self) -> Result<(), LeadRefused> {
+        match (self.status, other.status) {
+            (LeadStatus::Converted, LeadStatus::DoNotCall) | (LeadStatus::DoNotCall, LeadStatus::Converted) => {
+                return Err(LeadRefused::MergeConflict);
+            }
+            (_, LeadStatus::DoNotCall) => self.status = LeadStatus::DoNotCall,
+            (before, LeadStatus::Converted) if before != LeadStatus::Converted => {
+                self.status = LeadStatus::Converted;
+                (self.converted_at, self.converted_by) = (other.converted_at, other.converted_by);
+            }
+            _ => {}
+        }
+        self.is_waiting &= self.status.is_open();
         if self.email.is_none() {
             self.email.clone_from(&other.email);
         }
@@ -318,9 +334,10 @@ impl Lead {
         self.priority = self.priority.max(other.priority);
         self.followup_count = self.followup_count.saturating_add(other.followup_count);
         self.last_contact_at = self.last_contact_at.max(other.last_contact_at);
-        if other.last_contact_at.is_some() {
+        if other.last_contact_at.is_some() || !self.status.is_open() {
             self.touched();
         }
+        Ok(())
     }
 
     /// The next version, scored anew.
@@ -336,6 +353,7 @@ impl Lead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{IdSource, SeededIds};
     use crate::lead::tests::{home, lead};
     use serde_json::json;
 
@@ -399,8 +417,27 @@ mod tests {
         other.followup_count = 2;
         other.custom.0.insert("size".to_owned(), json!("M"));
         kept.custom.0.insert("size".to_owned(), json!("XL"));
-        kept.absorb(&other);
+        kept.absorb(&other).unwrap();
         assert_eq!((kept.name.expose().as_str(), kept.followup_count), ("John Doe", 2));
         assert_eq!((kept.requirements, kept.custom.0["size"].clone()), (other.requirements, json!("XL")));
+    }
+
+    #[test]
+    fn a_merge_forgets_neither_a_sale_nor_who_asked_not_to_be_called() {
+        let (user, with) = (SeededIds::new(9), |status| Lead { status, ..lead() });
+        let user: Option<UserId> = Some((&user as &dyn IdSource).id(at().now));
+        let sold = Lead { converted_at: Some(at().now), converted_by: user, ..with(LeadStatus::Converted) };
+        let mut kept = with(LeadStatus::New);
+        kept.absorb(&sold).unwrap();
+        assert_eq!((kept.status, kept.converted_at, kept.converted_by), (LeadStatus::Converted, Some(at().now), user));
+        let mut kept = sold.clone();
+        kept.absorb(&with(LeadStatus::Lost)).unwrap();
+        assert_eq!((kept.status, kept.converted_by), (LeadStatus::Converted, user));
+        let mut kept = with(LeadStatus::Interested);
+        kept.wait(at().now);
+        kept.absorb(&with(LeadStatus::DoNotCall)).unwrap();
+        assert_eq!((kept.status, kept.is_waiting, kept.route_at), (LeadStatus::DoNotCall, false, None));
+        assert_eq!(sold.clone().absorb(&with(LeadStatus::DoNotCall)), Err(LeadRefused::MergeConflict));
+        assert_eq!(with(LeadStatus::DoNotCall).absorb(&sold), Err(LeadRefused::MergeConflict));
     }
 }

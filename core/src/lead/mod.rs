@@ -88,6 +88,9 @@ pub enum LeadRefused {
     /// The lead was merged into itself or nothing was named.
     #[error("name 1 to 50 other leads to merge")]
     BadMerge,
+    /// One of the leads was sold and another asked not to be called: merged, one of the two would be forgotten.
+    #[error("one of these leads was sold and another asked not to be called: decide about their statuses first")]
+    MergeConflict,
     /// A bulk change names too many leads, or none.
     #[error("name 1 to 500 leads")]
     BadBulk,
@@ -111,7 +114,7 @@ pub enum LeadRefused {
 impl Refusal for LeadRefused {
     fn kind(&self) -> Kind {
         match self {
-            Self::IllegalStep(_) | Self::Stale | Self::Duplicate => Kind::Conflict,
+            Self::IllegalStep(_) | Self::Stale | Self::Duplicate | Self::MergeConflict => Kind::Conflict,
             Self::ReopenDenied(_) => Kind::Forbidden,
             Self::Client(refused) => refused.kind(),
             Self::NotFound => Kind::NotFound,
@@ -128,6 +131,7 @@ impl Refusal for LeadRefused {
             Self::Duplicate => "duplicate_lead",
             Self::NotFound => "not_found",
             Self::Stale => "stale_version",
+            Self::MergeConflict => "merge_conflict",
             _ => "invalid_input",
         }
     }
@@ -144,7 +148,7 @@ impl Refusal for LeadRefused {
             Self::BadCustomFields => Some("customFields"),
             Self::BadValue => Some("value"),
             Self::NoSuchAssignee => Some("assignedTo"),
-            Self::BadMerge => Some("duplicates"),
+            Self::BadMerge | Self::MergeConflict => Some("duplicates"),
             Self::BadBulk => Some("leads"),
             Self::Client(refused) => refused.field(),
             Self::Duplicate | Self::NotFound | Self::Stale => None,

@@ -363,11 +363,13 @@ async fn figures_are_those_of_a_recount_after_any_history() {
             }
             (4, Some(lead)) if roll(3) == 0 => {
                 leads.retain(|own| *own != lead);
-                tried(&world, &world.admin, &DeleteLead { lead }).await
+                tried(&world, &world.admin, &DeleteLead { lead, expected_version: None }).await
             }
             (5, Some(lead)) => {
                 let gone: Vec<LeadId> = any(&leads).into_iter().filter(|other| *other != lead).collect();
-                let merged = tried(&world, &world.admin, &MergeLeads { lead, duplicates: gone.clone() }).await;
+                let merged =
+                    tried(&world, &world.admin, &MergeLeads { lead, duplicates: gone.clone(), expected_version: None })
+                        .await;
                 leads.retain(|own| !merged || !gone.contains(own));
                 merged
             }

@@ -420,8 +420,9 @@ pub(crate) async fn delete_client(
     State(app): State<Shared>,
     authed: Authed,
     PathId(client): PathId<ClientKind>,
+    IfMatch(expected_version): IfMatch,
 ) -> Reply<Json<Done>> {
-    app.engine.execute(&authed.actor, &DeleteClient { client }).await?;
+    app.engine.execute(&authed.actor, &DeleteClient { client, expected_version }).await?;
     Ok(Done::say("Client deleted successfully"))
 }
 

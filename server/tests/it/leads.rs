@@ -77,7 +77,17 @@ async fn a_status_moves_by_its_rules_and_a_stale_change_changes_nothing() {
     assert_problem(&server.call("PUT", &path, &alice.token, to("lost")).await, 409, "illegal_transition");
     let stale = server.request("PUT", &path, &admin.token).header("if-match", "\"1\"").json(&to("contacted"));
     assert_problem(&crate::support::answer(stale).await, 409, "stale_version");
+    let stale = server.request("DELETE", &path, &admin.token).header("if-match", "\"1\"");
+    assert_problem(&crate::support::answer(stale).await, 409, "stale_version");
     assert_eq!(server.get(&path, &admin.token).await["lead"]["status"], "do_not_call");
+    let again = json!({"name": "X again", "phone": "2025550103", "assignedTo": alice.id});
+    let again = made(&server, &admin.token, again).await;
+    let merge = format!("/api/leads/{}/merge", id(&again));
+    let merged = server.ok("POST", &merge, &admin.token, json!({"duplicates": [id(&lead)]})).await;
+    assert_eq!(
+        merged["lead"]["status"], "do_not_call",
+        "whoever asked not to be called is not, however they are merged"
+    );
 }
 
 #[tokio::test]

@@ -465,6 +465,9 @@ async fn what_cannot_be_called_is_refused_before_anything_is_counted() {
         let closed = shop.make_lead(Some("+12025550188"), LeadStatus::DoNotCall).await;
         assert_problem(&initiate(json!({"leadId": closed})).await, 422, "do_not_call");
         assert_problem(&initiate(json!({"leadId": closed, "to": "+12025550187"})).await, 422, "do_not_call");
+        assert_problem(&initiate(json!({"to": "(202) 555-0188"})).await, 422, "do_not_call");
+        let again = shop.make_lead(Some("+12025550188"), LeadStatus::New).await;
+        assert_problem(&initiate(json!({"leadId": again})).await, 422, "do_not_call");
         let unreachable = shop.make_lead(None, LeadStatus::New).await;
         assert_problem(&initiate(json!({"leadId": unreachable})).await, 400, "invalid_input");
         let path = format!("/api/users/{}", shop.agent.id);

@@ -191,6 +191,8 @@ async fn client_of(cx: &mut Context<'_>, repo: &mut dyn Repo, lead: &Lead) -> Re
 pub struct DeleteLead {
     /// Which.
     pub lead: LeadId,
+    /// The version that the caller has seen, if it is to be checked.
+    pub expected_version: Option<u32>,
 }
 
 #[async_trait]
@@ -205,6 +207,10 @@ impl Command for DeleteLead {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<LeadRefused>> {
         let mut desk = Desk::open(cx, repo).await?;
+        let lead = repo.lead_for_update(self.lead).await?.ok_or(LeadRefused::NotFound)?;
+        if !fresh(self.expected_version, lead.version) {
+            return Err(LeadRefused::Stale.into());
+        }
         remove(cx, repo, &mut desk, self.lead, None).await?;
         desk.close(repo).await?;
         Ok(())

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use super::change::remove;
 use super::desk::Desk;
+use crate::command::fresh;
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::id::LeadId;
@@ -17,13 +18,16 @@ use crate::store::Repo;
 pub const MERGE_MAX: usize = 50;
 
 /// Merges duplicates into a lead: it takes over what it does not know, with their notes and calls, and they are gone. Its own
-/// words, status and owner stay; without an owner it takes the first one of theirs.
+/// words, status and owner stay, unless one of theirs was sold or asked not to be called; without an owner it takes the first one
+/// of theirs.
 #[derive(Debug, Clone)]
 pub struct MergeLeads {
     /// The lead that stays.
     pub lead: LeadId,
     /// Those that go.
     pub duplicates: Vec<LeadId>,
+    /// The version of the lead that the caller has seen, if it is to be checked.
+    pub expected_version: Option<u32>,
 }
 
 #[async_trait]
@@ -54,9 +58,12 @@ impl Command for MergeLeads {
             all.insert(id, lead.ok_or(absent)?);
         }
         let before = all.remove(&self.lead).ok_or(LeadRefused::NotFound)?;
+        if !fresh(self.expected_version, before.version) {
+            return Err(LeadRefused::Stale.into());
+        }
         let mut after = before.clone();
         for duplicate in all.values() {
-            after.absorb(duplicate);
+            after.absorb(duplicate)?;
             if after.assigned_to.is_none() && duplicate.assigned_to.is_some() {
                 after.assign(duplicate.assigned_to, cx.now(), None);
             }

@@ -288,7 +288,7 @@ async fn history(store: &dyn Store, units: u32) {
                 }
                 31..=50 if !log.is_empty() => {
                     let call = log.swap_remove(place);
-                    engine.execute_in(&mut *tx, &host, &DeleteCall { call }).await.unwrap();
+                    engine.execute_in(&mut *tx, &host, &DeleteCall { call, expected_version: None }).await.unwrap();
                 }
                 _ => {
                     let enter = EnterCall { entry: talked(entry()), outcome: None, notes: None };

@@ -329,7 +329,15 @@ async fn history(store: &dyn Store, units: u32) {
                     let assign = AssignLead { lead: leads[place], user, expected_version: None };
                     done(&engine, &mut *tx, &host, &assign).await
                 }
-                3 => done(&engine, &mut *tx, &host, &DeleteLead { lead: leads.swap_remove(place) }).await,
+                3 => {
+                    done(
+                        &engine,
+                        &mut *tx,
+                        &host,
+                        &DeleteLead { lead: leads.swap_remove(place), expected_version: None },
+                    )
+                    .await
+                }
                 4 => {
                     let system = Actor::system_for(company.id);
                     done(&engine, &mut *tx, &system, &RouteLeads { limit: 5 }).await

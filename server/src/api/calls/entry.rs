@@ -140,9 +140,10 @@ pub(crate) async fn delete_call(
     State(app): State<Shared>,
     authed: Authed,
     PathId(call): PathId<CallKind>,
+    IfMatch(expected_version): IfMatch,
 ) -> Reply<Json<Done>> {
     let recordings = app.engine.read(&authed.actor).await?.recordings(&[call]).await?;
-    app.engine.execute(&authed.actor, &DeleteCall { call }).await?;
+    app.engine.execute(&authed.actor, &DeleteCall { call, expected_version }).await?;
     for recording in &recordings {
         app.recordings.remove(recording).await;
     }

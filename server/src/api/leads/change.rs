@@ -89,8 +89,9 @@ pub(crate) async fn delete_lead(
     State(app): State<Shared>,
     authed: Authed,
     PathId(lead): PathId<LeadKind>,
+    IfMatch(expected_version): IfMatch,
 ) -> Reply<Json<Done>> {
-    app.engine.execute(&authed.actor, &DeleteLead { lead }).await?;
+    app.engine.execute(&authed.actor, &DeleteLead { lead, expected_version }).await?;
     Ok(Done::say("Lead deleted successfully"))
 }
 

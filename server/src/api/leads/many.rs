@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::input::LeadInput;
 use super::view::{BulkAnswer, BulkResult, DuplicatesAnswer, DuplicatesView, LeadAnswer, detail, views};
-use crate::http::etag::{Versioned, versioned};
+use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
 use crate::http::input::{Input, PathId, nullable};
@@ -121,9 +121,11 @@ pub(crate) async fn merge_leads(
     State(app): State<Shared>,
     authed: Authed,
     PathId(lead): PathId<LeadKind>,
+    IfMatch(expected_version): IfMatch,
     Input(body): Input<MergeInput>,
 ) -> Reply<Versioned<LeadAnswer>> {
-    let lead = app.engine.execute(&authed.actor, &MergeLeads { lead, duplicates: body.duplicates }).await?;
+    let command = MergeLeads { lead, duplicates: body.duplicates, expected_version };
+    let lead = app.engine.execute(&authed.actor, &command).await?;
     let mut tx = app.engine.read(&authed.actor).await?;
     Ok(versioned(lead.version, LeadAnswer::new(detail(&mut tx, &lead).await?)))
 }
