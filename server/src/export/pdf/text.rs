@@ -3,7 +3,8 @@
 use krilla::geom::Point;
 use krilla::surface::Surface;
 use krilla::text::{Font, GlyphId, KrillaGlyph};
-use rustybuzz::{Face, UnicodeBuffer};
+use rustybuzz::{Direction, Face, UnicodeBuffer};
+use unicode_bidi::{BidiInfo, Level};
 
 /// What is drawn in place of a letter that no font has.
 const BOX: char = '□';
@@ -85,26 +86,26 @@ impl Fonts {
         }
     }
 
-    /// A line of text, however long.
+    /// A line of text, however long, in the order in which it is drawn: words of scripts that run from right to left stand so among
+    /// the others (Unicode's bidirectional algorithm, UAX 9).
     pub(super) fn line(&self, text: &str, size: f32, weight: Weight) -> Line {
         let types = self.types(weight);
-        let mut parts: Vec<(&Type, String)> = Vec::new();
-        for letter in text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }) {
-            // Blanks and signs stay with the script before them, so that its words keep their order.
-            let stays = |kind: &Type| !letter.is_alphabetic() && kind.has(letter);
-            match parts.last_mut() {
-                Some((kind, part)) if stays(kind) => part.push(letter),
-                last => {
-                    let [.., last_resort] = types;
-                    let kind = types.iter().find(|kind| kind.has(letter)).unwrap_or(last_resort);
-                    match last {
-                        Some((before, part)) if std::ptr::eq(*before, kind) => part.push(letter),
-                        _ => parts.push((kind, letter.to_string())),
-                    }
+        let text: String = text.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
+        let bidi = BidiInfo::new(&text, None);
+        let mut runs = Vec::new();
+        for paragraph in &bidi.paragraphs {
+            let (levels, parts) = bidi.visual_runs(paragraph, paragraph.range.clone());
+            for part in parts {
+                let leftwards = levels.get(part.start).is_some_and(Level::is_rtl);
+                let by_font = by_font(types, text.get(part).unwrap_or_default());
+                let first = runs.len();
+                runs.extend(by_font.into_iter().map(|(kind, text)| shape(kind, text, leftwards)));
+                if leftwards && let Some(own) = runs.get_mut(first..) {
+                    own.reverse();
                 }
             }
         }
-        Line { runs: parts.into_iter().map(|(kind, text)| shape(kind, text)).collect(), size }
+        Line { runs, size }
     }
 
     /// The lines of a text within `width`, broken between words, at most `lines` of them; what does not fit ends in dots.
@@ -158,11 +159,33 @@ impl Fonts {
     }
 }
 
-/// Shapes a text of one font. Its direction is that of its script.
-fn shape(kind: &Type, text: String) -> Run {
+/// The parts of a text that each have one font, in the order in which they are read.
+fn by_font<'t>(types: &'t [Type; 2], text: &str) -> Vec<(&'t Type, String)> {
+    let [.., last_resort] = types;
+    let mut parts: Vec<(&Type, String)> = Vec::new();
+    for letter in text.chars() {
+        // Blanks and signs stay with the font of what is before them.
+        let stays = |kind: &Type| !letter.is_alphabetic() && kind.has(letter);
+        match parts.last_mut() {
+            Some((kind, part)) if stays(kind) => part.push(letter),
+            last => {
+                let kind = types.iter().find(|kind| kind.has(letter)).unwrap_or(last_resort);
+                match last {
+                    Some((before, part)) if std::ptr::eq(*before, kind) => part.push(letter),
+                    _ => parts.push((kind, letter.to_string())),
+                }
+            }
+        }
+    }
+    parts
+}
+
+/// Shapes a text of one font and one direction.
+fn shape(kind: &Type, text: String, leftwards: bool) -> Run {
     let mut buffer = UnicodeBuffer::new();
     buffer.push_str(&text);
     buffer.guess_segment_properties();
+    buffer.set_direction(if leftwards { Direction::RightToLeft } else { Direction::LeftToRight });
     let shaped = rustybuzz::shape(&kind.face, &[], buffer);
     let clusters: Vec<usize> = shaped.glyph_infos().iter().map(|info| info.cluster as usize).collect();
     // A glyph stands for the text up to the next cluster, which lies behind it in the direction of reading.
@@ -220,6 +243,9 @@ mod tests {
         };
         assert_eq!(runs("Žofie Ñandú Ελλάδα Юля"), ["Žofie Ñandú Ελλάδα Юля"]);
         assert_eq!(runs("Ann مرحبا بالعالم"), ["Ann ", "مرحبا بالعالم"]);
+        // As it is drawn, from the left: what is read first of a text that runs leftwards stands on the right.
+        assert_eq!(runs("שלום עולם — hello"), ["hello", "שלום עולם — "]);
+        assert_eq!(runs("Bob 12 עמר 34 Ann"), ["Bob 12 ", "34", "עמר ", " Ann"]);
         // Neither font has these.
         assert_eq!(runs("李小龍 🦜").concat(), "李小龍 🦜");
     }
