@@ -29,7 +29,7 @@ pub struct CallEntry {
     pub talk_seconds: Option<u32>,
     /// Who talked.
     pub agent: Option<UserId>,
-    /// The number at the other end.
+    /// The number at the other end; in a new entry usually the main one of its client, or else that of its lead.
     pub number: Option<Pii<String>>,
     /// The lead it was about; `Some(None)` for none.
     pub lead: Option<Option<LeadId>>,

@@ -119,7 +119,7 @@ async fn an_entry_that_cannot_be_is_refused_with_every_field_at_once() {
     assert_eq!(one(json!({"duration": 99_999_999_999_i64})).await, "duration");
     assert_eq!(one(json!({"startTime": "2999-01-01T00:00:00Z"})).await, "startTime");
     assert_eq!(one(json!({"startTime": "0001-01-01T00:00:00Z"})).await, "startTime");
-    assert_eq!(one(json!({"number": "12"})).await, "to");
+    assert_eq!(one(json!({"number": "12"})).await, "number");
     assert_eq!(one(json!({"comments": "x".repeat(10_001)})).await, "notes");
     let nobody = json!({"officerId": "0199a0a0-0000-7000-8000-000000000000"});
     let answer = server.call("POST", "/api/calls", &admin.token, nobody).await;
