@@ -317,7 +317,10 @@ async fn the_doctor_proves_the_sums_and_finds_what_is_wrong_with_them() {
     let sick = doctor();
     assert!(!sick.status.success());
     let message = told(&sick)[0]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("1 days and 0 callers") && message.contains("2026-03-05: 1 calls kept, 0"), "{message}");
+    assert!(
+        message.contains("1 days and 0 callers") && message.contains("2026-03-05: inbound calls: 1 kept, 0"),
+        "{message}"
+    );
     let message = told(&sick)[1]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("1 counts, 0 people, 0 days") && message.contains("status new: +2"), "{message}");
 }
