@@ -29,7 +29,7 @@ pub struct CallEntry {
     pub talk_seconds: Option<u32>,
     /// Who talked.
     pub agent: Option<UserId>,
-    /// The number at the other end.
+    /// The number at the other end; in a new entry usually the main one of its client, or else that of its lead.
     pub number: Option<Pii<String>>,
     /// The lead it was about; `Some(None)` for none.
     pub lead: Option<Option<LeadId>>,
@@ -52,11 +52,14 @@ pub enum EntryRefused {
     /// The beginning lies in the future or before 2000.
     #[error("a call that is entered began after 1999 and not in the future")]
     BadStart,
+    /// From its beginning on it would last into the future.
+    #[error("a call that is entered has ended: with this duration it would end in the future")]
+    EndsLater,
 }
 
 refusal!(EntryRefused {
     Self::NotFinal => Invalid, "invalid_input", "status";
-    Self::TooLong | Self::NotAnswered => Invalid, "invalid_input", "duration";
+    Self::TooLong | Self::NotAnswered | Self::EndsLater => Invalid, "invalid_input", "duration";
     Self::BadStart => Invalid, "invalid_input", "startTime";
 });
 
@@ -117,6 +120,10 @@ impl Call {
         if start > now + AHEAD_MAX || start.timestamp() < EARLIEST {
             return Err(EntryRefused::BadStart);
         }
+        let end = start + TimeDelta::seconds(i64::from(talk));
+        if end > now + AHEAD_MAX {
+            return Err(EntryRefused::EndsLater);
+        }
         let direction = entry.direction.unwrap_or(self.direction);
         let (ours, theirs) = match self.direction {
             Direction::Inbound => (self.to.clone(), self.from.clone()),
@@ -131,7 +138,7 @@ impl Call {
         self.status = status;
         self.started_at = start;
         self.answered_at = answered.then_some(start);
-        self.ended_at = Some(start + TimeDelta::seconds(i64::from(talk)));
+        self.ended_at = Some(end);
         self.agent = entry.agent.or(self.agent);
         self.concern(entry);
         self.updated_at = now;
@@ -177,6 +184,11 @@ mod tests {
         for start in ["2026-03-01T12:06:00Z", "1999-12-31T23:59:59Z", "9999-01-01T00:00:00Z"] {
             assert_eq!(refused(CallEntry { started_at: at(start), ..entry() }), EntryRefused::BadStart);
         }
+        let long = |start: &str| CallEntry { started_at: at(start), talk_seconds: Some(600), ..entry() };
+        assert_eq!(refused(long("2026-03-01T12:00:00Z")), EntryRefused::EndsLater);
+        assert_eq!(crate::error::Refusal::field(&EntryRefused::EndsLater), Some("duration"));
+        // A clock that is ahead of ours is no fault.
+        assert_eq!(enter(&long("2026-03-01T11:55:00Z")).unwrap().ended_at, at("2026-03-01T12:05:00Z"));
         let mut call = enter(&entry()).unwrap();
         let before = call.clone();
         let half = CallEntry { number: Some("+1".into()), status: Some(CallStatus::Queued), ..entry() };

@@ -38,6 +38,9 @@ pub enum CallRefused {
     /// What was entered cannot be.
     #[error("{0}")]
     Entry(#[from] EntryRefused),
+    /// The number at the other end of a call that is entered is not a telephone number.
+    #[error("{0}")]
+    OtherEnd(crate::phone::BadNumber),
     /// There is no such agent.
     #[error("there is no such user in this company")]
     UnknownAgent,
@@ -72,8 +75,8 @@ impl Refusal for CallRefused {
         match self {
             Self::Allowance(refused) => refused.kind(),
             Self::Entry(refused) => refused.kind(),
-            Self::Number(_) | Self::TooLong | Self::UnknownAgent | Self::UnknownClient => Kind::Invalid,
-            Self::NoDestination => Kind::Invalid,
+            Self::Number(_) | Self::OtherEnd(_) | Self::NoDestination => Kind::Invalid,
+            Self::TooLong | Self::UnknownAgent | Self::UnknownClient => Kind::Invalid,
             Self::DoNotCall | Self::NoTelephone => Kind::Refused,
             Self::NotFound | Self::UnknownLead => Kind::NotFound,
             Self::Illegal(_) | Self::GoesOn | Self::Stale => Kind::Conflict,
@@ -83,7 +86,7 @@ impl Refusal for CallRefused {
         match self {
             Self::Allowance(refused) => refused.code(),
             Self::Entry(refused) => refused.code(),
-            Self::Number(_) => "invalid_number",
+            Self::Number(_) | Self::OtherEnd(_) => "invalid_number",
             Self::TooLong | Self::UnknownAgent | Self::UnknownClient => "invalid_input",
             Self::NoDestination => "invalid_input",
             Self::DoNotCall => "do_not_call",
@@ -99,6 +102,7 @@ impl Refusal for CallRefused {
             Self::Allowance(refused) => refused.field(),
             Self::Entry(refused) => refused.field(),
             Self::Number(_) | Self::NoDestination => Some("to"),
+            Self::OtherEnd(_) => Some("number"),
             Self::DoNotCall => Some("leadId"),
             Self::NoTelephone => Some("agentId"),
             Self::UnknownAgent => Some("telecaller"),

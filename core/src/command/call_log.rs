@@ -40,7 +40,10 @@ impl Command for EnterCall {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Call, Failure<CallRefused>> {
         let agent = self.entry.agent.or(cx.actor().user_id());
-        let entry = CallEntry { agent, ..checked(cx, repo, &self.entry, None).await? };
+        let mut entry = CallEntry { agent, ..checked(cx, repo, &self.entry, None).await? };
+        if entry.number.is_none() {
+            entry.number = number_of(repo, &entry).await?;
+        }
         for text in [&self.outcome, &self.notes].into_iter().flatten() {
             super::call::text_fits(text)?;
         }
@@ -57,6 +60,18 @@ impl Command for EnterCall {
         cx.emit(call.company, Event::CallEntered { call: call.id, agent: call.agent });
         Ok(call)
     }
+}
+
+/// The number of whom an entry names: the client's main one, or else the lead's.
+async fn number_of(repo: &mut dyn Repo, entry: &CallEntry) -> Result<Option<Pii<String>>, Failure<CallRefused>> {
+    let mut number = None;
+    if let Some(client) = entry.client.flatten() {
+        number = repo.client(client).await?.and_then(|client| client.numbers().first().copied().cloned());
+    }
+    if let (None, Some(lead)) = (&number, entry.lead.flatten()) {
+        number = repo.lead(lead).await?.and_then(|lead| lead.phone);
+    }
+    Ok(number.map(|number| Pii::new(number.as_str().to_owned())))
 }
 
 /// Checks what an entry refers to, and reads its number by the company's country. A lead that the call is about already may be
@@ -82,7 +97,7 @@ pub(super) async fn checked(
     let mut entry = entry.clone();
     if let Some(number) = &entry.number {
         let home = super::own_company(cx, repo).await?.default_country;
-        let number = E164::parse(number.expose(), home).map_err(CallRefused::from)?;
+        let number = E164::parse(number.expose(), home).map_err(CallRefused::OtherEnd)?;
         entry.number = Some(Pii::new(number.as_str().to_owned()));
     }
     Ok(entry)

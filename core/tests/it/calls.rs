@@ -2,13 +2,19 @@
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use dialplane_core::call::{
-    Call, CallFact, CallRefused, CallStatus, CallSums, Change, Direction, Hangup, HangupCause, LegKind, NewCall,
-    OfferFailure, Side,
+    Call, CallEntry, CallFact, CallRefused, CallStatus, CallSums, Change, Direction, Hangup, HangupCause, LegKind,
+    NewCall, OfferFailure, Side,
 };
+use dialplane_core::client::ClientChange;
 use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls, Via};
+use dialplane_core::command::call_log::EnterCall;
+use dialplane_core::command::client::CreateClient;
+use dialplane_core::command::lead::CreateLead;
 use dialplane_core::command::number::{ConsumeAllowance, DeleteNumber, ResetDailyCounts, UnassignNumber, UpdateNumber};
 use dialplane_core::command::telephony::{CreateInboundRoute, DeleteInboundRoute};
+use dialplane_core::error::Refusal as _;
 use dialplane_core::id::{CallId, NodeId, QueueId, UserId};
+use dialplane_core::lead::NewLead;
 use dialplane_core::people::Figures;
 use dialplane_core::phone::{AllowanceRefused, InboundTarget, NumberStatus, Rotation};
 use dialplane_core::store::{CallFilter, Page};
@@ -250,4 +256,44 @@ async fn calls_of_a_dead_process_are_closed_once_and_count_what_is_known() {
     assert_eq!(tx.open_calls(None).await.unwrap().len(), 1);
     let facts: Vec<CallFact> = calls.iter().filter_map(CallFact::of).collect();
     assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures, Figures::of(&facts));
+}
+
+#[tokio::test]
+async fn an_entry_that_names_a_client_or_a_lead_has_their_number() {
+    let world = World::new().await;
+    let change = ClientChange {
+        name: Some("Cleo".to_owned()),
+        phone: Some(Some("(202) 555-0142".to_owned())),
+        further_phones: Some(vec!["(202) 555-0143".to_owned()]),
+        ..ClientChange::default()
+    };
+    let client = world.engine.execute(&world.admin, &CreateClient { change, allow_duplicate: false }).await.unwrap().id;
+    let change = ClientChange { name: Some("Mute".to_owned()), ..ClientChange::default() };
+    let mute = world.engine.execute(&world.admin, &CreateClient { change, allow_duplicate: false }).await.unwrap().id;
+    let lead = NewLead { name: "Lea".to_owned(), phone: Some("(202) 555-0144".to_owned()), ..NewLead::default() };
+    let lead = world.engine.execute(&world.admin, &CreateLead { lead }).await.unwrap().0.id;
+    let enter = |entry: CallEntry| {
+        let command = EnterCall { entry, outcome: None, notes: None };
+        async { (world.engine.execute(&world.admin, &{ command })).await }
+    };
+    let of = |client, lead| CallEntry { client: Some(client), lead: Some(lead), ..CallEntry::default() };
+    for (entry, number) in [
+        (of(Some(client), None), "+12025550142"),
+        (of(None, Some(lead)), "+12025550144"),
+        (of(Some(client), Some(lead)), "+12025550142"),
+        (of(Some(mute), Some(lead)), "+12025550144"),
+        (of(Some(mute), None), ""),
+        (CallEntry { number: Some("2025550143".into()), ..of(Some(client), None) }, "+12025550143"),
+    ] {
+        let call = enter(entry.clone()).await.unwrap();
+        assert_eq!((call.to.expose().as_str(), call.client), (number, entry.client.unwrap()), "{entry:?}");
+        assert_eq!(call.lead, entry.lead.unwrap());
+    }
+    let inbound = CallEntry { direction: Some(Direction::Inbound), ..of(Some(client), None) };
+    assert_eq!(enter(inbound).await.unwrap().from.expose(), "+12025550142");
+    let Err(Failure::Refused(bad)) = enter(CallEntry { number: Some("12".into()), ..CallEntry::default() }).await
+    else {
+        panic!("not a number");
+    };
+    assert_eq!((bad.code(), bad.field()), ("invalid_number", Some("number")));
 }

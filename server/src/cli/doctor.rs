@@ -4,6 +4,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::process::ExitCode;
 
 use dialplane_core::Actor;
+use dialplane_core::call::CallSums;
 use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::{figures, lead};
 use dialplane_core::company::Company;
@@ -102,10 +103,8 @@ fn core(error: StoreError) -> CliError {
 async fn verify_company(store: &dyn Store, company: &Company) -> Result<[Check; 2], StoreError> {
     let mut tx = store.begin(Actor::system_for(company.id).scope(), Access::Read).await?;
     let (days, callers) = figures::verify(&mut *tx, company).await?;
-    let told = days.iter().take(3).map(|difference| {
-        let (stored, counted) = (difference.stored.calls(), difference.counted.sums.calls());
-        format!("; {}: {stored} calls kept, {counted} in the log", difference.counted.day)
-    });
+    let told =
+        days.iter().take(3).map(|day| format!("; {}: {}", day.counted.day, differing(&day.stored, &day.counted.sums)));
     let message = match (days.len(), callers.len()) {
         (0, 0) => format!("company {}: all sums are those of the log", company.id),
         (days, callers) => {
@@ -115,6 +114,24 @@ async fn verify_company(store: &dyn Store, company: &Company) -> Result<[Check; 
     };
     let calls = Check { check: "figures", ok: days.is_empty() && callers.is_empty(), message };
     Ok([calls, leads_check(company, &lead::figures::verify(&mut *tx, company).await?)])
+}
+
+/// Names the sums of a day that differ.
+fn differing(kept: &CallSums, counted: &CallSums) -> String {
+    let named = |sums: &CallSums| {
+        let CallSums { inbound, outbound, internal, connected, follow_ups, talk_seconds } = *sums;
+        [
+            ("inbound calls", inbound),
+            ("outbound calls", outbound),
+            ("internal calls", internal),
+            ("connected calls", connected),
+            ("follow-ups", follow_ups),
+            ("seconds talked", talk_seconds),
+        ]
+    };
+    let pairs = named(kept).into_iter().zip(named(counted)).filter(|(kept, counted)| kept != counted);
+    let told = pairs.map(|((what, kept), (_, counted))| format!("{what}: {kept} kept, {counted} in the log"));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Tells what is kept of leads beyond what they add up to.
@@ -144,4 +161,19 @@ fn reachable(settings: &Settings) -> Check {
 fn clock() -> Check {
     let now = SystemClock.now();
     Check { check: "clock", ok: now.timestamp() > 1_750_000_000, message: now.to_rfc3339() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_names_the_sums_that_differ() {
+        let log = CallSums { outbound: 5, connected: 3, talk_seconds: 90, ..CallSums::default() };
+        let kept = CallSums { connected: 4, ..log };
+        assert_eq!(differing(&kept, &log), "connected calls: 4 kept, 3 in the log");
+        let kept = CallSums { inbound: 1, talk_seconds: 0, ..log };
+        let both = "inbound calls: 1 kept, 0 in the log, seconds talked: 0 kept, 90 in the log";
+        assert_eq!(differing(&kept, &log), both);
+    }
 }

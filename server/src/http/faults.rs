@@ -92,6 +92,12 @@ pub(crate) struct Draft<T> {
 }
 
 impl<T> Draft<T> {
+    /// Asks one rule before the others.
+    pub(crate) fn asked(mut self, rule: impl FnOnce(&T, &mut Faults)) -> Self {
+        rule(&self.body, &mut self.faults);
+        self
+    }
+
     /// Asks the rules, and gives out what they made of the body when nothing is wrong with it.
     ///
     /// # Errors

@@ -39,6 +39,8 @@ pub(crate) enum BadSheet {
     TooManyColumns(u32),
     #[error("a cell of row {0} is longer than {CELL_MAX} characters: is a quote missing?")]
     LongCell(u32),
+    #[error("the quote that is opened in line {0} is never closed: all rows below it would be one cell")]
+    OpenQuote(u32),
 }
 
 impl From<BadSheet> for Problem {

@@ -66,9 +66,28 @@ fn what_is_no_table_is_refused() {
 fn everything_has_a_limit() {
     assert_eq!(read(format!("a\n{}", "x\n".repeat(ROWS_MAX + 1)).as_bytes()).unwrap_err(), BadSheet::TooManyRows);
     assert_eq!(read(format!("a\n{}x", ",".repeat(COLUMNS_MAX)).as_bytes()).unwrap_err(), BadSheet::TooManyColumns(2));
-    let torn = format!("a,b\n1,\"{}", "x,y\n".repeat(20_000));
+    let torn = format!("a,b\n1,\"{}\"", "x,y\n".repeat(20_000));
     assert_eq!(read(torn.as_bytes()).unwrap_err(), BadSheet::LongCell(2));
     assert!(read(format!("a\n{}", "🦜".repeat(CELL_MAX)).as_bytes()).is_ok());
+}
+
+#[test]
+fn a_quote_that_is_never_closed_swallows_no_rows() {
+    for (text, line) in [
+        ("a,b\n1,\"Acme\n2,Beta\n3,Gamma\n", 2),
+        ("a,b\r\n\"x\r\ny\",1\r\n\r\n\"Acme,2\r\n", 5),
+        ("sep=;\na;b\n1;\"Acme\n", 3),
+        ("\"a,b\n1,2\n", 1),
+        ("a\r1\r\"", 3),
+        ("a\n\"say \"\"hi\"\"\n", 2),
+        ("a,b\n1,\"\"\"\n2,x", 2),
+    ] {
+        assert_eq!(read(text.as_bytes()).unwrap_err(), BadSheet::OpenQuote(line), "{text:?}");
+    }
+    // Inches, names between quotes, breaks within a closed cell: as people write them.
+    for text in ["a,b\n5\" nail,1\n", "a,b\n\"x\n\ny\",\"\"", "a,b\n\"x\" and \"y,1", "a\n\"\"\"\"", "a,b\n1 , \"x\n"] {
+        assert_eq!(read(text.as_bytes()).unwrap().1.len(), 1, "{text:?}");
+    }
 }
 
 #[test]

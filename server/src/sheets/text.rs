@@ -10,9 +10,13 @@ const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
 /// Reads CSV.
 pub(super) fn read(file: &[u8], builder: &mut Builder) -> Result<(), BadSheet> {
     let text = decoded(file)?;
-    let (separator, text) = separator(&text);
+    let (separator, rows) = separator(&text);
+    if let Some(line) = open_quote(rows, separator) {
+        // The line that names the separator counts, as an editor shows it.
+        return Err(BadSheet::OpenQuote(line + u32::from(rows.len() < text.len())));
+    }
     let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(text.as_bytes());
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator).from_reader(rows.as_bytes());
     let (mut record, mut place) = (csv::StringRecord::new(), 0);
     while reader.read_record(&mut record).map_err(|_| BadSheet::NotASheet)? {
         place += 1;
@@ -20,6 +24,42 @@ pub(super) fn read(file: &[u8], builder: &mut Builder) -> Result<(), BadSheet> {
         builder.push(place, &cells)?;
     }
     Ok(())
+}
+
+/// Where in a cell a letter stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At its beginning, the only place where a quote opens.
+    Start,
+    /// Within a cell, or the rest of one, without quotes.
+    Bare,
+    /// Within quotes.
+    Quoted,
+    /// Behind a quote that closes, unless another follows it.
+    Closed,
+}
+
+/// The line, from 1, in which a quote is opened that is never closed. The reader of CSV takes all that follows for one cell and says
+/// nothing; this goes by its rules.
+fn open_quote(text: &str, separator: u8) -> Option<u32> {
+    let (mut place, mut line, mut opened) = (Place::Start, 1, 1);
+    let mut before = 0;
+    for byte in text.bytes() {
+        place = match (place, byte) {
+            (Place::Start, b'"') => {
+                opened = line;
+                Place::Quoted
+            }
+            (Place::Quoted, b'"') => Place::Closed,
+            (Place::Quoted, _) | (Place::Closed, b'"') => Place::Quoted,
+            (_, b'\r' | b'\n') => Place::Start,
+            (_, byte) if byte == separator => Place::Start,
+            _ => Place::Bare,
+        };
+        line += u32::from(byte == b'\r' || byte == b'\n' && before != b'\r');
+        before = byte;
+    }
+    (place == Place::Quoted).then_some(opened)
 }
 
 /// The text of a file. What is not UTF-8 and has no mark of another encoding is taken for Windows-1252, which spreadsheets in the

@@ -119,7 +119,7 @@ async fn an_entry_that_cannot_be_is_refused_with_every_field_at_once() {
     assert_eq!(one(json!({"duration": 99_999_999_999_i64})).await, "duration");
     assert_eq!(one(json!({"startTime": "2999-01-01T00:00:00Z"})).await, "startTime");
     assert_eq!(one(json!({"startTime": "0001-01-01T00:00:00Z"})).await, "startTime");
-    assert_eq!(one(json!({"number": "12"})).await, "to");
+    assert_eq!(one(json!({"number": "12"})).await, "number");
     assert_eq!(one(json!({"comments": "x".repeat(10_001)})).await, "notes");
     let nobody = json!({"officerId": "0199a0a0-0000-7000-8000-000000000000"});
     let answer = server.call("POST", "/api/calls", &admin.token, nobody).await;
@@ -317,7 +317,10 @@ async fn the_doctor_proves_the_sums_and_finds_what_is_wrong_with_them() {
     let sick = doctor();
     assert!(!sick.status.success());
     let message = told(&sick)[0]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("1 days and 0 callers") && message.contains("2026-03-05: 1 calls kept, 0"), "{message}");
+    assert!(
+        message.contains("1 days and 0 callers") && message.contains("2026-03-05: inbound calls: 1 kept, 0"),
+        "{message}"
+    );
     let message = told(&sick)[1]["message"].as_str().unwrap().to_owned();
     assert!(message.contains("1 counts, 0 people, 0 days") && message.contains("status new: +2"), "{message}");
 }

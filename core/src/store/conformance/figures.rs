@@ -261,7 +261,7 @@ async fn history(store: &dyn Store, units: u32) {
         direction: [None, Some(Direction::Inbound), Some(Direction::Outbound), Some(Direction::Internal)]
             [roll(4) as usize],
         status: Some(if roll(3) == 0 { CallStatus::NoAnswer } else { CallStatus::Completed }),
-        started_at: Some(rows.now() - TimeDelta::minutes(roll(60 * 24 * 40) as i64)),
+        started_at: Some(rows.now() - TimeDelta::minutes(15 + roll(60 * 24 * 40) as i64)),
         talk_seconds: None,
         agent: Some(agents[roll(3) as usize]),
         ..CallEntry::default()

@@ -56,7 +56,8 @@ pub(crate) struct NewPerson {
     timezone: Option<String>,
     /// The first company's country; of the first account only.
     country: Option<String>,
-    /// The company to join when registration is open and there are several.
+    /// The company to join when registration is open and there are several. Of people whom others register it is the company acted
+    /// in, which platform admins choose by the header `X-Company-Id`.
     #[serde(rename = "companyId", alias = "company_id")]
     #[schema(value_type = Option<uuid::Uuid>)]
     company_id: Option<CompanyId>,
@@ -80,6 +81,20 @@ impl NewPerson {
             faults.rules(body.country.as_deref().and_then(|text| company::country(text).err()));
             Some(body)
         })
+    }
+
+    /// Asks every rule of somebody whom others register: in the company that these act in.
+    ///
+    /// # Errors
+    /// 400 names every field at fault.
+    pub(crate) fn checked_in(company: CompanyId, draft: Draft<Self>) -> Reply<Self> {
+        Self::checked(draft.asked(|body, faults| {
+            if body.company_id.is_some_and(|named| named != company) {
+                let message =
+                    "this is not the company acted in: platform admins act in another by the header X-Company-Id";
+                faults.add("companyId", message);
+            }
+        }))
     }
 
     fn fields(&self) -> UserChange {
@@ -166,7 +181,7 @@ pub(crate) async fn register(
     let registered = match identity {
         Identity::Known(authed) => {
             authed.demand(Permission::ManagePeople)?;
-            let new = NewPerson::checked(draft)?.hashed(&app).await?;
+            let new = NewPerson::checked_in(authed.company_id(), draft)?.hashed(&app).await?;
             let user = app.engine.execute(&authed.actor, &RegisterUser { new, open: false }).await?;
             Registered::by_another(&user)
         }
@@ -249,4 +264,36 @@ pub(crate) async fn first_account(app: &App, company: FirstCompany, admin: NewUs
     app.setup.spend();
     tracing::info!("the first account was made, set-up is over");
     Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::{FromRequest as _, Request};
+    use axum::http::header::CONTENT_TYPE;
+    use dialplane_core::id::{IdSource, SeededIds};
+    use serde_json::json;
+
+    use super::*;
+
+    async fn named(company: Option<CompanyId>, name: &str) -> Draft<NewPerson> {
+        let company = company.map(|company| company.as_uuid());
+        let body = json!({"name": name, "email": "bea@example.com", "password": "correct horse", "companyId": company});
+        let request = Request::post("/").header(CONTENT_TYPE, "application/json").body(Body::from(body.to_string()));
+        Draft::from_request(request.unwrap(), &()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn people_are_registered_in_the_company_acted_in_or_not_at_all() {
+        let (source, at) = (SeededIds::new(6), "2026-03-01T12:00:00Z".parse().unwrap());
+        let ids: &dyn IdSource = &source;
+        let (ours, theirs): (CompanyId, CompanyId) = (ids.id(at), ids.id(at));
+        for fine in [None, Some(ours)] {
+            assert!(NewPerson::checked_in(ours, named(fine, "Bea").await).is_ok());
+        }
+        let problem = NewPerson::checked_in(ours, named(Some(theirs), "").await).err().unwrap();
+        let fields: Vec<_> = problem.errors().iter().map(|fault| fault.field.as_str()).collect();
+        assert_eq!((problem.status().as_u16(), fields), (400, vec!["companyId", "name"]));
+        assert!(problem.errors()[0].message.contains("X-Company-Id"));
+    }
 }

@@ -51,7 +51,7 @@ pub(crate) struct CallInput {
     /// Seconds talked, up to a day; of a completed call.
     #[serde(alias = "callDuration")]
     duration: Option<i64>,
-    /// The number at the other end.
+    /// The number at the other end; in a new entry the client's main one when absent, or else the lead's.
     #[serde(alias = "phone", alias = "to", alias = "phoneNumber", alias = "phone_number")]
     number: Option<String>,
     /// Notes; null clears them.

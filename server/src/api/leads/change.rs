@@ -54,7 +54,7 @@ pub(crate) async fn create_lead(
     let telecaller = people(&mut tx, lead.assigned_to.into_iter()).await?.into_values().next();
     let assignment = AssignmentView { success: telecaller.is_some(), telecaller };
     let shown = detail(&mut tx, &lead).await?;
-    let routing = decision.as_ref().map(DecisionView::of);
+    let routing = decision.as_ref().map(|decision| DecisionView::of(decision, &authed.actor));
     Ok((status, versioned(lead.version, LeadCreated::new(message, shown, assignment, routing))))
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn create_user(
     draft: Draft<NewPerson>,
 ) -> Reply<(StatusCode, Versioned<UserAnswer>)> {
     authed.demand(Permission::ManagePeople)?;
-    let new = NewPerson::checked(draft)?.hashed(&app).await?;
+    let new = NewPerson::checked_in(authed.company_id(), draft)?.hashed(&app).await?;
     let user = app.engine.execute(&authed.actor, &RegisterUser { new, open: false }).await?;
     Ok((StatusCode::CREATED, versioned(user.version, UserAnswer::new(UserView::of(&user)))))
 }
