@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{self, Share};
-use super::lead::{Contact, move_by_outcome, touch_leads};
+use super::lead::{Contact, move_by_outcome, move_contact, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
 use crate::call::carrier::{CarrierCall, HandOver};
@@ -427,6 +427,7 @@ impl Command for AnnotateCall {
         call.updated_at = cx.now();
         repo.update_call(&call).await?;
         figures::record(repo, &[Share::edited(&before, &call)]).await?;
+        move_contact(cx, repo, &before, Some(&call)).await?;
         cx.emit(call.company, Event::CallEdited { call: call.id, agent: call.agent });
         if self.outcome.is_some() {
             move_by_outcome(cx, repo, &call).await?;

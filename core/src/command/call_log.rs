@@ -5,7 +5,7 @@ use async_trait::async_trait;
 
 use super::call::find_parties;
 use super::figures::{self, Share};
-use super::lead::{Contact, move_by_outcome, own, touch_leads};
+use super::lead::{Contact, move_by_outcome, move_contact, own, touch_leads};
 use super::{company_of, fresh};
 use crate::call::{Call, CallEntry, CallRefused, Origin};
 use crate::engine::{Command, Context};
@@ -138,6 +138,7 @@ impl Command for DeleteCall {
             return Err(CallRefused::GoesOn.into());
         }
         figures::record(repo, &[Share::removed(&call)]).await?;
+        move_contact(cx, repo, &call, None).await?;
         cx.emit(call.company, Event::CallDeleted { call: call.id, agent: call.agent });
         Ok(())
     }

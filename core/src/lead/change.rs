@@ -237,6 +237,12 @@ impl Lead {
         self.touched();
     }
 
+    /// Takes back a contact that was none; `last` is the last of those that stay.
+    pub fn retract(&mut self, last: Option<DateTime<Utc>>) {
+        self.followup_count = self.followup_count.saturating_sub(1);
+        self.last_contact_at = last;
+    }
+
     /// Whoever has it has done something: it stays with them.
     pub fn touched(&mut self) {
         if !self.is_waiting {

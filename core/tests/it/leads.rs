@@ -1,8 +1,9 @@
 //! Leads: what calls do to them, the return timer, duplicates, and figures that are always those of a recount.
 
 use chrono::TimeDelta;
-use dialplane_core::call::{Change, Direction, Hangup, HangupCause, LegKind, NewCall, Side};
+use dialplane_core::call::{CallEntry, CallStatus, Change, Direction, Hangup, HangupCause, LegKind, NewCall, Side};
 use dialplane_core::command::call::{AnnotateCall, CallReport, RecordCalls};
+use dialplane_core::command::call_log::{DeleteCall, EnterCall};
 use dialplane_core::command::lead::{
     AssignLead, BulkAction, BulkLeads, ConvertLead, CreateLead, CreateLeads, DeleteLead, MergeLeads, OnDuplicate,
     Outcome, RouteLeads, UpdateLead, UpdateLeadSettings, figures,
@@ -69,6 +70,45 @@ async fn called(world: &World, agent: UserId, lead: impl Into<Option<LeadId>>, a
     let reports = vec![CallReport { call, begin: Some(begin), changes }];
     world.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
     call
+}
+
+#[tokio::test]
+async fn a_call_that_is_corrected_or_deleted_takes_its_contact_with_it() {
+    let world = World::new().await;
+    let agent = world.user("Ann", "ann@example.com", Role::Agent).await.id;
+    let (first, second) = (made(&world, named("A", 1)).await.id, made(&world, named("B", 2)).await.id);
+    let contacts = async |lead| {
+        let lead = read(&world, lead).await;
+        (lead.followup_count, lead.last_contact_at)
+    };
+    let enter = async |ago: i64| {
+        let started_at = Some(world.engine.now() - TimeDelta::seconds(ago));
+        let entry = CallEntry {
+            agent: Some(agent),
+            lead: Some(Some(first)),
+            started_at,
+            talk_seconds: Some(60),
+            ..CallEntry::default()
+        };
+        let enter = EnterCall { entry, outcome: None, notes: None };
+        world.engine.execute(&world.admin, &enter).await.unwrap()
+    };
+    let (earlier, later) = (enter(900).await, enter(600).await);
+    assert_eq!(contacts(first).await, (2, later.ended_at));
+    let about = |lead| CallEntry { lead: Some(lead), ..CallEntry::default() };
+    let moved = AnnotateCall { entry: about(Some(second)), ..AnnotateCall::nothing(later.id) };
+    world.engine.execute(&world.admin, &moved).await.unwrap();
+    assert_eq!((contacts(first).await, contacts(second).await), ((1, earlier.ended_at), (1, later.ended_at)));
+    assert_eq!(read(&world, second).await.status, LeadStatus::Contacted);
+    let shorter = CallEntry { status: Some(CallStatus::NoAnswer), ..CallEntry::default() };
+    let shorter = AnnotateCall { entry: shorter, ..AnnotateCall::nothing(later.id) };
+    let call = world.engine.execute(&world.admin, &shorter).await.unwrap();
+    assert_eq!(contacts(second).await, (1, call.ended_at));
+    let delete = |call| DeleteCall { call, expected_version: None };
+    world.engine.execute(&world.admin, &delete(later.id)).await.unwrap();
+    assert_eq!((contacts(first).await, contacts(second).await), ((1, earlier.ended_at), (0, None)));
+    world.engine.execute(&world.admin, &delete(earlier.id)).await.unwrap();
+    assert_eq!(contacts(first).await, (0, None));
 }
 
 #[tokio::test]

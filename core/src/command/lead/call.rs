@@ -1,7 +1,7 @@
 //! What calls do to leads.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -12,10 +12,10 @@ use crate::id::{CompanyId, LeadId};
 use crate::lead::LeadStatus;
 use crate::lead::disposition::leads_to;
 use crate::scope::Permission;
-use crate::store::{Repo, StoreError};
+use crate::store::{CallFilter, Page, Repo, StoreError};
 
 /// An ended call with a lead.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::command) struct Contact {
     lead: LeadId,
     company: CompanyId,
@@ -29,6 +29,50 @@ impl Contact {
         let at = call.ended_at.unwrap_or(call.started_at);
         Some(Self { lead: call.lead?, company: call.company, at, talked: call.answered_at.is_some() })
     }
+}
+
+/// Brings leads in line with a call that was corrected, or deleted, after that was written: the lead that it was about has one
+/// contact less, and the one that it is about has one more. Where a status went because of it, it stays.
+pub(in crate::command) async fn move_contact(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    before: &Call,
+    after: Option<&Call>,
+) -> Result<(), StoreError> {
+    let contact = |call: &Call| Contact::of(call).filter(|_| call.ended_at.is_some());
+    let (old, new) = (contact(before), after.and_then(contact));
+    if old == new {
+        return Ok(());
+    }
+    let mut desk = Desk::of(cx, repo, before.company).await?;
+    let leads: BTreeSet<LeadId> = [old, new].into_iter().flatten().map(|contact| contact.lead).collect();
+    for id in leads {
+        let found = repo.lead_for_update(id).await?;
+        let Some(lead) = found.filter(|lead| lead.company == before.company) else { continue };
+        let mut changed = lead.clone();
+        if let Some(old) = old.filter(|contact| contact.lead == id) {
+            let is_last = lead.last_contact_at == Some(old.at);
+            let last = if is_last { last_call(repo, id).await? } else { lead.last_contact_at };
+            changed.retract(last);
+        }
+        if let Some(new) = new.filter(|contact| contact.lead == id) {
+            changed.contacted(new.at);
+            if new.talked && changed.status == LeadStatus::New {
+                // Whatever is new can be contacted.
+                let _ = changed.move_to(LeadStatus::Contacted, desk.at, false);
+            }
+        }
+        let changed = changed.next(cx.now(), &desk.routing.settings.score_weights);
+        desk.replace(cx, repo, &lead, &changed).await?;
+    }
+    desk.close(repo).await
+}
+
+/// When the last of a lead's newest calls ended.
+async fn last_call(repo: &mut dyn Repo, lead: LeadId) -> Result<Option<DateTime<Utc>>, StoreError> {
+    let own = CallFilter { lead: Some(lead), ..CallFilter::default() };
+    let calls = repo.calls(&own, Page { offset: 0, limit: Page::LIMIT_MAX }).await?.items;
+    Ok(calls.iter().filter_map(|call| call.ended_at).max())
 }
 
 /// Counts ended calls as contacts of their leads; one in which somebody was talked to makes a new lead a contacted one. The calls

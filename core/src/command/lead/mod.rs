@@ -16,7 +16,7 @@ mod route;
 mod settings;
 
 pub use bulk::{BULK_MAX, BulkAction, BulkLeads};
-pub(super) use call::{Contact, move_by_outcome, touch_leads};
+pub(super) use call::{Contact, move_by_outcome, move_contact, touch_leads};
 pub use change::{AssignLead, ConvertLead, DeleteLead, UpdateLead};
 pub use create::{CreateLead, CreateLeads, Created, OnDuplicate, Outcome, PreviewRoute};
 pub(super) use desk::own;
