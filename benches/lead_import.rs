@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use dialplane_benches::server::{PASSWORD, Rest, Server, binary};
+use dialplane_benches::words::Words;
 use dialplane_benches::{is_measuring, postgres};
 use serde_json::{Value, json};
 
@@ -90,19 +91,18 @@ fn main() -> io::Result<()> {
     if !is_measuring() {
         return Ok(());
     }
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let rows = words.iter().find_map(|word| word.strip_prefix("rows=")?.parse().ok()).unwrap_or(50_000);
-    let asked = |part: &str| words.iter().all(|word| word.contains('=')) || words.iter().any(|word| word == part);
+    let words = Words::read();
+    let rows = words.number("rows", 50_000);
     let Some(binary) = binary() else {
         println!("skipped: there is no binary to start; `cargo build --release` first");
         return Ok(());
     };
     let text = file(rows);
     println!("{rows} rows, {} of them bad, {} MB", rows / BAD, text.len() >> 20);
-    if asked("sqlite") {
+    if words.has("sqlite") {
         measure(&binary, "SQLite", &[], &text)?;
     }
-    if asked("postgres") {
+    if words.has("postgres") {
         let Some(server) = postgres::server() else {
             println!("import of leads on PostgreSQL: skipped, as {} names no server", postgres::SERVER);
             return Ok(());

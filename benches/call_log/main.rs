@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialplane_benches::figures::{duration, median};
+use dialplane_benches::words::Words;
 use dialplane_benches::{is_measuring, postgres};
 use dialplane_core::store::Store;
 use dialplane_storage_postgres::PostgresStore;
@@ -33,29 +34,10 @@ const SLICE: Duration = Duration::from_millis(40);
 const WRITERS: usize = 32;
 const ENTRIES: usize = 320;
 
-/// What the command line asks for.
-struct Plan {
-    words: Vec<String>,
-}
-
-impl Plan {
-    fn read() -> Self {
-        Self { words: std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect() }
-    }
-
-    fn number(&self, key: &str, otherwise: usize) -> usize {
-        let value = self.words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
-        value.unwrap_or(otherwise).clamp(1_000, 20_000_000)
-    }
-
-    fn has(&self, part: &str) -> bool {
-        let mut parts = self.words.iter().filter(|word| !word.contains('=')).peekable();
-        parts.peek().is_none() || parts.any(|asked| asked == part)
-    }
-
-    fn sizes(&self) -> [usize; 2] {
-        [self.number("small", 10_000), self.number("large", 1_000_000)]
-    }
+/// Calls of the short log and of the long one, as the command line asks for.
+fn sizes(words: &Words) -> [usize; 2] {
+    [("small", 10_000), ("large", 1_000_000)]
+        .map(|(key, otherwise)| words.number(key, otherwise).clamp(1_000, 20_000_000))
 }
 
 /// Seconds of each round, of the short log and of the long one.
@@ -166,12 +148,12 @@ fn main() {
     if !is_measuring() {
         return;
     }
-    let plan = Plan::read();
+    let words = Words::read();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    if plan.has("sqlite") {
-        runtime.block_on(sqlite(plan.sizes()));
+    if words.has("sqlite") {
+        runtime.block_on(sqlite(sizes(&words)));
     }
-    if plan.has("postgres") {
-        runtime.block_on(on_postgres(plan.sizes()));
+    if words.has("postgres") {
+        runtime.block_on(on_postgres(sizes(&words)));
     }
 }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use dialplane_benches::figures::median;
 use dialplane_benches::is_measuring;
 use dialplane_benches::server::{Server, binary};
+use dialplane_benches::words::Words;
 
 use product::Line;
 use sipp::{CALLER_PORT, Load, Outcome, PHONE_PORT, Scenario, Sipp};
@@ -32,7 +33,7 @@ const REGISTRAR_PORT: u16 = 11_064;
 
 /// What the command line asks for.
 struct Plan {
-    parts: Vec<String>,
+    words: Words,
     rate: u32,
     seconds: u32,
     rounds: u32,
@@ -41,22 +42,15 @@ struct Plan {
 
 impl Plan {
     fn read() -> Self {
-        let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-        let number = |key: &str, otherwise: u32, most: u32| {
-            let value = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix('=')?.parse().ok());
-            value.unwrap_or(otherwise).clamp(1, most)
-        };
+        let words = Words::read();
+        let number = |key: &str, otherwise: u32, most: u32| words.number(key, otherwise).clamp(1, most);
         Self {
             rate: number("rate", 400, 5_000),
             seconds: number("seconds", 5, 60),
             rounds: number("rounds", 5, 20),
             lines: number("lines", 50, 500),
-            parts: words.iter().filter(|word| !word.contains('=')).cloned().collect(),
+            words,
         }
-    }
-
-    fn has(&self, part: &str) -> bool {
-        self.parts.is_empty() || self.parts.iter().any(|asked| asked == part)
     }
 }
 
@@ -228,16 +222,16 @@ fn settle(through: Option<&Server>) {
 
 fn run() -> io::Result<()> {
     let bench = Bench::new(Plan::read())?;
-    if bench.plan.has("load") {
+    if bench.plan.words.has("load") {
         bench.load(Kind::Calls)?;
         if let Some(product) = &bench.product {
             println!("  calls in the log: {}", product::logged(product)?);
         }
     }
-    if bench.plan.has("most") {
+    if bench.plan.words.has("most") {
         bench.most(Kind::Calls, "calls")?;
     }
-    if bench.plan.has("register") {
+    if bench.plan.words.has("register") {
         bench.load(Kind::Registrations)?;
         bench.most(Kind::Registrations, "registrations with digest")?;
     }

@@ -16,6 +16,7 @@ pub mod postgres;
 pub mod processor;
 pub mod server;
 pub mod turns;
+pub mod words;
 
 /// Whether the program was started to measure (`cargo bench`), not by a test runner that starts every target.
 #[must_use]

@@ -80,7 +80,10 @@ impl BulkLeads {
         id: LeadId,
     ) -> Result<(), Failure<LeadRefused>> {
         let (change, assign) = match &self.action {
-            BulkAction::Delete => return remove(cx, repo, desk, id, None).await,
+            BulkAction::Delete => {
+                let lead = repo.lead_for_update(id).await?.ok_or(LeadRefused::NotFound)?;
+                return Ok(remove(cx, repo, desk, &lead, None).await?);
+            }
             BulkAction::Assign(user) => (LeadChange::default(), Some(*user)),
             BulkAction::Change(change) => (LeadChange::clone(change), None),
         };

@@ -9,8 +9,8 @@ use super::desk::Desk;
 use crate::call::Call;
 use crate::engine::Context;
 use crate::id::{CompanyId, LeadId};
-use crate::lead::LeadStatus;
 use crate::lead::disposition::leads_to;
+use crate::lead::{At, Lead, LeadStatus};
 use crate::scope::Permission;
 use crate::store::{CallFilter, Page, Repo, StoreError};
 
@@ -28,6 +28,15 @@ impl Contact {
     pub(in crate::command) fn of(call: &Call) -> Option<Self> {
         let at = call.ended_at.unwrap_or(call.started_at);
         Some(Self { lead: call.lead?, company: call.company, at, talked: call.answered_at.is_some() })
+    }
+
+    /// Counts it for its lead: one in which somebody was talked to makes a new lead a contacted one.
+    fn count(self, lead: &mut Lead, at: At) {
+        lead.contacted(self.at);
+        if self.talked && lead.status == LeadStatus::New {
+            // Whatever is new can be contacted.
+            let _ = lead.move_to(LeadStatus::Contacted, at, false);
+        }
     }
 }
 
@@ -56,11 +65,7 @@ pub(in crate::command) async fn move_contact(
             changed.retract(last);
         }
         if let Some(new) = new.filter(|contact| contact.lead == id) {
-            changed.contacted(new.at);
-            if new.talked && changed.status == LeadStatus::New {
-                // Whatever is new can be contacted.
-                let _ = changed.move_to(LeadStatus::Contacted, desk.at, false);
-            }
+            new.count(&mut changed, desk.at);
         }
         let changed = changed.next(cx.now(), &desk.routing.settings.score_weights);
         desk.replace(cx, repo, &lead, &changed).await?;
@@ -75,8 +80,7 @@ async fn last_call(repo: &mut dyn Repo, lead: LeadId) -> Result<Option<DateTime<
     Ok(calls.iter().filter_map(|call| call.ended_at).max())
 }
 
-/// Counts ended calls as contacts of their leads; one in which somebody was talked to makes a new lead a contacted one. The calls
-/// are locked; leads are locked in order of id, after them.
+/// Counts ended calls as contacts of their leads. The calls are locked; leads are locked in order of id, after them.
 pub(in crate::command) async fn touch_leads(
     cx: &mut Context<'_>,
     repo: &mut dyn Repo,
@@ -95,11 +99,7 @@ pub(in crate::command) async fn touch_leads(
         let Some(desk) = desks.get_mut(&before.company) else { continue };
         let mut after = before.clone();
         for contact in contacts.into_iter().filter(|contact| contact.company == before.company) {
-            after.contacted(contact.at);
-            if contact.talked && after.status == LeadStatus::New {
-                // Whatever is new can be contacted.
-                let _ = after.move_to(LeadStatus::Contacted, desk.at, false);
-            }
+            contact.count(&mut after, desk.at);
         }
         let after = after.next(cx.now(), &desk.routing.settings.score_weights);
         desk.replace(cx, repo, &before, &after).await?;

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::id::{ClientId, LeadId, UserId};
 use crate::lead::{Cents, Lead, LeadChange, LeadRefused, LeadStatus};
 use crate::scope::Permission;
-use crate::store::Repo;
+use crate::store::{Repo, StoreError};
 
 /// Changes a lead: one's own, or any with the right to manage leads.
 #[derive(Debug, Clone)]
@@ -211,23 +211,22 @@ impl Command for DeleteLead {
         if !fresh(self.expected_version, lead.version) {
             return Err(LeadRefused::Stale.into());
         }
-        remove(cx, repo, &mut desk, self.lead, None).await?;
+        remove(cx, repo, &mut desk, &lead, None).await?;
         desk.close(repo).await?;
         Ok(())
     }
 }
 
-/// Removes a lead.
+/// Removes a lead that is locked.
 pub(super) async fn remove(
     cx: &mut Context<'_>,
     repo: &mut dyn Repo,
     desk: &mut Desk,
-    id: LeadId,
+    lead: &Lead,
     merged_into: Option<LeadId>,
-) -> Result<(), Failure<LeadRefused>> {
-    let lead = repo.lead_for_update(id).await?.ok_or(LeadRefused::NotFound)?;
-    repo.delete_lead(id).await?;
-    desk.note(Some(&lead), None);
-    cx.emit(lead.company, Event::LeadDeleted { lead: id, merged_into, owner: lead.assigned_to });
+) -> Result<(), StoreError> {
+    repo.delete_lead(lead.id).await?;
+    desk.note(Some(lead), None);
+    cx.emit(lead.company, Event::LeadDeleted { lead: lead.id, merged_into, owner: lead.assigned_to });
     Ok(())
 }

@@ -137,6 +137,20 @@ impl Intake {
         Ok(())
     }
 
+    /// The draft of a single lead, which is taken in whoever is known; its person is looked up when the routing asks.
+    async fn draft_one(
+        &mut self,
+        cx: &Context<'_>,
+        repo: &mut dyn Repo,
+        new: &NewLead,
+    ) -> Result<Draft, Failure<LeadRefused>> {
+        let draft = self.draft(cx, new)?;
+        if self.is_sticky() {
+            self.look_up(repo, std::iter::once(&draft)).await?;
+        }
+        Ok(draft)
+    }
+
     async fn take(
         &mut self,
         cx: &mut Context<'_>,
@@ -255,10 +269,9 @@ impl Intake {
         let after = before.change(change, self.desk.at, false, &self.desk.routing.settings.score_weights)?;
         self.notes.extend(note_of(cx, &after, new.notes.as_deref())?);
         self.desk.replace(cx, repo, &before, &after).await?;
-        let lost = |before: bool, same: bool| before && !same;
-        if lost(before.phone.is_some(), before.phone == after.phone)
-            || lost(before.email.is_some(), before.email == after.email)
-        {
+        let lost_phone = before.phone.is_some() && before.phone != after.phone;
+        let lost_email = before.email.is_some() && before.email != after.email;
+        if lost_phone || lost_email {
             // What the lead was known by is another's now, or nobody's.
             self.write(repo).await?;
             let (phone, email) = (before.phone.as_slice(), before.email.as_slice());
@@ -343,10 +356,7 @@ impl Command for CreateLead {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Self::Output, Failure<LeadRefused>> {
         let mut intake = Intake::open(cx, repo, is_routed(cx, &self.lead)).await?;
-        let draft = intake.draft(cx, &self.lead)?;
-        if intake.is_sticky() {
-            intake.look_up(repo, std::iter::once(&draft)).await?;
-        }
+        let draft = intake.draft_one(cx, repo, &self.lead).await?;
         let made = intake.take(cx, repo, (&self.lead, draft), OnDuplicate::Create).await?;
         intake.close(repo).await?;
         match made.outcome {
@@ -372,10 +382,7 @@ impl Command for PreviewRoute {
         let desk = Desk::open(cx, repo).await?;
         let agents = if is_routed(cx, &self.lead) { repo.lead_candidates().await? } else { Vec::new() };
         let mut intake = Intake::at(desk, agents);
-        let draft = intake.draft(cx, &self.lead)?;
-        if intake.is_sticky() {
-            intake.look_up(repo, std::iter::once(&draft)).await?;
-        }
+        let draft = intake.draft_one(cx, repo, &self.lead).await?;
         let mut lead = draft.lead;
         let decision = intake.settle(cx, repo, &mut lead, &self.lead).await?;
         Ok((lead, decision))

@@ -49,10 +49,9 @@ impl Command for MergeLeads {
         }
         let mut desk = Desk::open(cx, repo).await?;
         let mut all = BTreeMap::new();
-        let mut wanted = ids.clone();
-        wanted.push(self.lead);
-        wanted.sort_unstable();
-        for id in wanted {
+        ids.push(self.lead);
+        ids.sort_unstable();
+        for id in ids {
             let lead = repo.lead_for_update(id).await?;
             let absent = if id == self.lead { LeadRefused::NotFound } else { LeadRefused::BadMerge };
             all.insert(id, lead.ok_or(absent)?);
@@ -69,9 +68,9 @@ impl Command for MergeLeads {
             }
         }
         let after = after.next(cx.now(), &desk.routing.settings.score_weights);
-        for id in ids {
-            repo.move_lead_history(id, self.lead).await?;
-            remove(cx, repo, &mut desk, id, Some(self.lead)).await?;
+        for duplicate in all.values() {
+            repo.move_lead_history(duplicate.id, self.lead).await?;
+            remove(cx, repo, &mut desk, duplicate, Some(self.lead)).await?;
         }
         desk.replace(cx, repo, &before, &after).await?;
         desk.close(repo).await?;
