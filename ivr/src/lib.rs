@@ -12,9 +12,15 @@ pub mod check;
 mod env;
 pub mod expr;
 pub mod flow;
+pub mod machine;
+mod program;
+pub mod simulate;
+pub mod suite;
 pub mod template;
 
 pub use calendar::Calendar;
 pub use check::{Problem, Severity, Surroundings};
 pub use env::CallInfo;
 pub use flow::{DOCUMENT_VERSION, Flow, Node};
+pub use machine::Machine;
+pub use program::Program;

@@ -1,5 +1,7 @@
 //! Text with expressions in it: `Hello {{ caller.name }}`.
 
+use std::fmt::Write as _;
+
 use crate::expr::{EvalError, EvalFault, ExprError, Expression, Operand, Slots, Symbols, Value};
 
 /// The longest text of a template, in bytes.
@@ -83,13 +85,33 @@ impl Template {
     /// # Errors
     /// [`EvalError`] of the first expression that fails, and when the text grows beyond [`OUTPUT_MAX`].
     pub fn render<S: Slots + ?Sized>(&self, slots: &S) -> Result<String, EvalError> {
+        self.render_with(slots, |text, value| text.push_str(value))
+    }
+
+    /// As [`Template::render`], with the values percent-encoded (RFC 3986 §2.1), so that none can change what a URL means.
+    ///
+    /// # Errors
+    /// As [`Template::render`].
+    pub fn render_url<S: Slots + ?Sized>(&self, slots: &S) -> Result<String, EvalError> {
+        self.render_with(slots, |text, value| {
+            for byte in value.bytes() {
+                match byte {
+                    b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => text.push(char::from(byte)),
+                    // Writing to a text cannot fail.
+                    _ => drop(write!(text, "%{byte:02X}")),
+                }
+            }
+        })
+    }
+
+    fn render_with<S: Slots + ?Sized>(&self, slots: &S, add: impl Fn(&mut String, &str)) -> Result<String, EvalError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Piece::Text(plain) => text.push_str(plain),
                 Piece::Expression(expression) => match expression.eval(slots)? {
-                    Operand::Text(value) => text.push_str(&value),
-                    other => text.push_str(&other.into_value().to_string()),
+                    Operand::Text(value) => add(&mut text, &value),
+                    other => add(&mut text, &other.into_value().to_string()),
                 },
             }
             if text.len() > OUTPUT_MAX {
@@ -134,6 +156,14 @@ mod tests {
         assert_eq!(render("{{ '{{' }}"), "{{");
         assert_eq!(render(""), "");
         assert_eq!(render("no braces } { here"), "no braces } { here");
+    }
+
+    #[test]
+    fn values_in_a_url_cannot_change_what_it_means() {
+        let values = [Value::from("a/../b?c=ü&d#e"), Value::Null];
+        let url = Template::compile("https://x.example/{{ name }}?q=1", &symbols()).unwrap();
+        let encoded = "https://x.example/a%2F..%2Fb%3Fc%3D%C3%BC%26d%23e?q=1";
+        assert_eq!(url.render_url(values.as_slice()).unwrap(), encoded);
     }
 
     #[test]

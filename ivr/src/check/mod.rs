@@ -26,6 +26,8 @@ use serde::{Deserialize, Serialize};
 use crate::calendar::Calendar;
 use crate::flow::Flow;
 
+pub(crate) use subflows::subflows as subflow_names;
+
 /// How bad a problem is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

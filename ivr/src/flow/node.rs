@@ -683,7 +683,7 @@ pub struct Tag {
 }
 
 /// Why the flow ends a call, told to the caller's network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Cause {
     /// All went well (Q.850 cause 16).
