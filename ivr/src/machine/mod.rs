@@ -39,6 +39,10 @@ mod connect;
 mod decide;
 mod gather;
 mod queue;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod voicemail;
 mod webhook;

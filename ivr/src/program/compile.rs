@@ -21,29 +21,23 @@ type Compiled<T> = Result<T, Problem>;
 
 /// Links a flow that has no errors with its subflows, each once.
 pub(super) fn link(name: &str, flow: &Flow, around: &Surroundings<'_>) -> Result<Program, Vec<Problem>> {
+    for (sub, other) in around.flows.iter().flat_map(|known| reachable(flow, known)) {
+        let mut problems = check::check(other, around);
+        problems.retain(Problem::is_error);
+        if !problems.is_empty() {
+            problems.iter_mut().for_each(|problem| problem.message = format!("in {sub}: {}", problem.message));
+            return Err(problems);
+        }
+    }
+    link_as_is(name, flow, around)
+}
+
+/// Links flows whether they make sense or not.
+pub(super) fn link_as_is(name: &str, flow: &Flow, around: &Surroundings<'_>) -> Result<Program, Vec<Problem>> {
     let none = BTreeMap::new();
     let known = around.flows.as_deref().unwrap_or(&none);
     let mut order = vec![(name, flow)];
-    let mut next = 0;
-    while let Some((_, current)) = order.get(next).copied() {
-        next += 1;
-        for sub in check::subflow_names(current) {
-            if order.iter().skip(1).any(|(taken, _)| *taken == sub) {
-                continue;
-            }
-            let Some((sub, other)) = known.get_key_value(sub) else {
-                let message = format!("there is no flow {sub}");
-                return Err(vec![Problem::error(Code::UnknownFlow, "", message)]);
-            };
-            let mut problems = check::check(other, around);
-            problems.retain(Problem::is_error);
-            if !problems.is_empty() {
-                problems.iter_mut().for_each(|problem| problem.message = format!("in {sub}: {}", problem.message));
-                return Err(problems);
-            }
-            order.push((sub, other));
-        }
-    }
+    order.extend(reachable(flow, known));
     let mut bases = Vec::with_capacity(order.len());
     let mut base = 0u32;
     for (_, flow) in &order {
@@ -62,6 +56,23 @@ pub(super) fn link(name: &str, flow: &Flow, around: &Surroundings<'_>) -> Result
         flows.push(compiler.part(name).map_err(|problem| vec![problem])?);
     }
     Ok(Program { nodes: nodes.into(), flows: flows.into() })
+}
+
+/// The subflows of a flow and theirs, each once. One that is not known is missed when its node is compiled.
+fn reachable<'a>(flow: &'a Flow, known: &'a BTreeMap<String, Flow>) -> Vec<(&'a str, &'a Flow)> {
+    let mut found: Vec<(&str, &Flow)> = Vec::new();
+    let mut open = vec![flow];
+    while let Some(current) = open.pop() {
+        for name in check::subflow_names(current) {
+            if let Some((name, other)) = known.get_key_value(name)
+                && !found.iter().any(|(taken, _)| taken == name)
+            {
+                found.push((name, other));
+                open.push(other);
+            }
+        }
+    }
+    found
 }
 
 struct Compiler<'a> {
