@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::{Audio, MAX_LENGTH, SAMPLE_RATE};
 
-/// A full-scale sine has this level (G.711 §8: the load capacity of A-law).
-const FULL_SCALE_DBM0: f64 = 3.14;
+/// A full-scale sine has this level: the load capacity of mu-law (G.711 §4).
+const FULL_SCALE_DBM0: f64 = 3.17;
 
 /// How long a tone takes to reach its level and to leave it: shorter is heard as a click.
 const RAMP: Duration = Duration::from_millis(4);
@@ -16,7 +16,7 @@ const RAMP: Duration = Duration::from_millis(4);
 pub struct Tone {
     /// Frequencies in Hz; equal ones are one tone.
     pub hertz: [u16; 2],
-    /// Level of each in dBm0; 3.14 is the loudest sine there is.
+    /// Level of each in dBm0; 3.17 is the loudest sine there is.
     pub level: f64,
     /// How long it lasts, at most [`MAX_LENGTH`].
     pub length: Duration,
