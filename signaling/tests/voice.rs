@@ -4,5 +4,6 @@ mod voice {
     mod keys;
     mod pacing;
     mod play;
+    mod record;
     mod support;
 }

@@ -159,7 +159,7 @@ impl Booth {
     /// The next event.
     pub(super) async fn told(&mut self) -> VoiceEventKind {
         let event = tokio::time::timeout(PATIENCE, self.events.recv()).await.expect("an event comes").unwrap();
-        assert_eq!((event.session, event.side), (self.session.id, Side::A));
+        assert_eq!((event.session, event.side), (self.session.id, Some(Side::A)));
         event.kind
     }
 

@@ -8,6 +8,7 @@ mod clip;
 mod codec;
 mod resample;
 mod tone;
+pub(crate) mod wav;
 
 use std::time::Duration;
 

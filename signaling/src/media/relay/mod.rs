@@ -213,8 +213,8 @@ struct Entry {
     counters: Arc<[stats::Counters; 2]>,
     own: [SocketAddr; 2],
     worker: usize,
-    /// Which sides have a voice.
-    voices: [bool; 2],
+    /// The voices of the sides.
+    voices: [Option<VoiceConfig>; 2],
 }
 
 /// A panic while one of these short locks was held leaves plain numbers behind; going on with them beats ending every call.
@@ -242,7 +242,7 @@ impl RelayHandle {
         let advertised = shared.config.advertised.unwrap_or(shared.config.bind);
         let own = [a.pair, b.pair].map(|pair| SocketAddr::new(advertised, pair.rtp()));
         let counters = Arc::<[stats::Counters; 2]>::default();
-        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker, voices: [false; 2] });
+        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker, voices: [None; 2] });
         shared.order(worker, Order::Open { id, sides: Box::new([a, b]), counters }).inspect_err(|_| {
             lock(&shared.open).remove(&id);
         })?;

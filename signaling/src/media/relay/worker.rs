@@ -15,7 +15,7 @@ use crate::media::rtp::{CLOCK_8K, Receiver};
 use super::latch::{ControlLatch, Latch, Verdict};
 use super::poll::Poller;
 use super::stats::{Counters, add};
-use super::voice::{Voice, VoiceCounters, VoiceOrder, Voices};
+use super::voice::{CallOrder, CallRecording, Voice, VoiceCounters, VoiceOrder, Voices};
 use super::{Flow, IdleListener, RelayConfig, Remote, SessionId, Side, lock};
 
 /// Larger than any datagram a call sends; what fills it was cut off and is dropped.
@@ -44,6 +44,7 @@ pub(super) enum Order {
     Remote { id: SessionId, side: Side, remote: Option<Remote> },
     Flow { id: SessionId, side: Side, flow: Flow },
     Voice { id: SessionId, side: Side, order: VoiceOrder },
+    RecordCall { id: SessionId, order: CallOrder },
     Close { id: SessionId },
 }
 
@@ -125,6 +126,7 @@ pub(super) struct Carried {
     sides: [Leg; 2],
     counters: Arc<[Counters; 2]>,
     reported_idle: bool,
+    pub(super) recording: Option<Box<CallRecording>>,
 }
 
 pub(super) struct Leg {
@@ -224,9 +226,12 @@ impl Worker {
         if !from.within_rate(now) {
             return add(&counters.dropped_other, 1);
         }
+        if let (Verdict::Media(header), Some(recording)) = (verdict, &mut session.recording) {
+            recording.hear(now, b, &header, packet);
+        }
         if from.voice.is_some() || to.voice.is_some() {
             if let (Verdict::Media(header), Some(voice)) = (verdict, &mut from.voice) {
-                voice.receive(&header, packet);
+                voice.receive(now, &header, packet);
             }
         } else if !to.send(packet, matches!(verdict, Verdict::Control)) {
             add(&counters.dropped_other, 1);
@@ -255,6 +260,7 @@ impl Worker {
                     }
                 }
                 Ok(Order::Voice { id, side, order }) => self.obey_voice(id, side, order, now),
+                Ok(Order::RecordCall { id, order }) => self.obey_call(id, order, now),
                 Ok(Order::Close { id }) => self.close(id, now),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -293,14 +299,15 @@ impl Worker {
         }
         self.index.insert(id, slot);
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(Carried { id, sides, counters, reported_idle: false });
+            *place = Some(Carried { id, sides, counters, reported_idle: false, recording: None });
         }
     }
 
     fn close(&mut self, id: SessionId, now: Instant) {
         let Some(slot) = self.index.remove(&id) else { return };
-        let Some(session) = self.slots.get_mut(slot).and_then(Option::take) else { return };
+        let Some(mut session) = self.slots.get_mut(slot).and_then(Option::take) else { return };
         self.free.push(slot);
+        self.voices.end_recording(slot, &mut session);
         for (mut leg, side) in session.sides.into_iter().zip([Side::A, Side::B]) {
             self.voices.detach(slot, side, &mut leg);
             // Closing the descriptor would do on Linux; the portable poller holds a copy of it.

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::media::audio::{FRAME_BYTES, FRAME_TICKS, VoiceCodec, VoiceDecoder};
+use crate::media::audio::{FRAME_BYTES, FRAME_TICKS, VoiceDecoder};
 use crate::media::dtmf::Keys;
+use crate::media::record::{Ending, RecordEnd, RecordLimits, Take, Tape};
 use crate::media::rtp::{FIXED_HEADER_LEN, Header};
 
 use super::player::{Due, Playlist};
@@ -34,17 +35,20 @@ pub(in super::super) struct Voice {
     playlist: Option<Playlist>,
     keys: Keys,
     decoder: VoiceDecoder,
+    /// What is being recorded, told by its token.
+    recording: Option<(u64, Box<Take>)>,
 }
 
 impl Voice {
     pub(super) fn new(session: SessionId, side: Side, config: VoiceConfig, listener: VoiceListener) -> Self {
         Self {
             config,
-            mailbox: Mailbox { session, side, listener, waiting: VecDeque::new() },
+            mailbox: Mailbox::new(session, Some(side), listener),
             stream: Stream::new(config),
             playlist: None,
             keys: Keys::new(config.inband),
             decoder: VoiceDecoder::new(),
+            recording: None,
         }
     }
 
@@ -96,8 +100,28 @@ impl Voice {
         (!self.stream.marked).then(|| now.saturating_duration_since(last))
     }
 
+    /// Records the party on `tape`, instead of what is recorded of it.
+    pub(super) fn record(&mut self, token: u64, tape: Tape, limits: RecordLimits, now: Instant) {
+        self.stop_record(None, RecordEnd::Stopped);
+        self.recording = Some((token, Box::new(Take::new(tape, limits, now))));
+    }
+
+    /// Ends what is recorded, if it has `token`; `None` ends anything.
+    pub(super) fn stop_record(&mut self, token: Option<u64>, end: RecordEnd) {
+        if let Some((token, take)) = self.recording.take_if(|(own, _)| token.is_none_or(|token| token == *own)) {
+            self.mailbox.end(token, end, take.end());
+        }
+    }
+
+    /// Records what is complete at `now`.
+    pub(super) fn advance(&mut self, now: Instant) {
+        if let Some(end) = self.recording.as_mut().and_then(|(_, take)| take.advance(now)) {
+            self.stop_record(None, end);
+        }
+    }
+
     /// Takes a packet of the party.
-    pub(in super::super) fn receive(&mut self, header: &Header, packet: &[u8]) {
+    pub(in super::super) fn receive(&mut self, now: Instant, header: &Header, packet: &[u8]) {
         let Some(payload) = packet.get(header.payload_start..header.payload_end) else { return };
         if self.config.event_payload_type == Some(header.payload_type) {
             if let Some(key) = self.keys.event(header, payload) {
@@ -105,18 +129,21 @@ impl Voice {
             }
             return;
         }
-        let own = (self.config.payload_type == header.payload_type).then_some(self.config.codec);
-        let Some(codec) = own.or_else(|| VoiceCodec::of_static_type(header.payload_type)) else { return };
-        if self.keys.wants_audio() {
+        let Some(codec) = self.config.codec_of(header.payload_type) else { return };
+        if self.keys.wants_audio() || self.recording.is_some() {
             let samples = self.decoder.decode(codec, payload);
             let mailbox = &mut self.mailbox;
             self.keys.audio(codec, header.timestamp, samples, |key| mailbox.tell(VoiceEventKind::Digit(key)));
+            if let Some((_, take)) = &mut self.recording {
+                take.hear(now, header, codec, samples);
+            }
         }
     }
 
     /// The end of the voice: what is left to tell.
     pub(super) fn leave(mut self) -> Mailbox {
         self.stop(None);
+        self.stop_record(None, RecordEnd::Stopped);
         self.mailbox
     }
 }
@@ -203,12 +230,24 @@ impl Stream {
 #[derive(Debug)]
 pub(in super::super) struct Mailbox {
     session: SessionId,
-    side: Side,
+    side: Option<Side>,
     listener: VoiceListener,
     waiting: VecDeque<VoiceEvent>,
+    /// Recordings whose files are being completed, with their tokens.
+    endings: Vec<(u64, RecordEnd, Ending)>,
 }
 
 impl Mailbox {
+    pub(super) fn new(session: SessionId, side: Option<Side>, listener: VoiceListener) -> Self {
+        Self { session, side, listener, waiting: VecDeque::new(), endings: Vec::new() }
+    }
+
+    /// Tells of the end of a recording as soon as its file is complete.
+    pub(super) fn end(&mut self, token: u64, end: RecordEnd, ending: Ending) {
+        self.endings.push((token, end, ending));
+        self.deliver();
+    }
+
     pub(super) fn tell(&mut self, kind: VoiceEventKind) {
         if self.waiting.len() >= MAX_WAITING {
             return tracing::warn!(?kind, "a voice event is dropped: its listener does not listen");
@@ -217,8 +256,16 @@ impl Mailbox {
         self.deliver();
     }
 
-    /// Hands over what the channel takes; `true` when nothing is left.
+    /// Hands over what the channel takes; `true` when nothing is left and nothing will come.
     pub(super) fn deliver(&mut self) -> bool {
+        let (session, side, waiting) = (self.session, self.side, &mut self.waiting);
+        self.endings.retain_mut(|(token, end, ending)| {
+            let Some(written) = ending.written() else { return true };
+            let ended = written.map_or_else(RecordEnd::Failed, |()| *end);
+            let kind = VoiceEventKind::Recorded { token: *token, ended, length: ending.length, lost: ending.lost };
+            waiting.push_back(VoiceEvent { session, side, kind });
+            false
+        });
         while let Some(event) = self.waiting.pop_front() {
             match self.listener.try_send(event) {
                 Ok(()) => {}
@@ -230,6 +277,6 @@ impl Mailbox {
                 Err(TrySendError::Closed(_)) => self.waiting.clear(),
             }
         }
-        true
+        self.endings.is_empty()
     }
 }

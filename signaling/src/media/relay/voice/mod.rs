@@ -8,9 +8,12 @@
 //!   frame a second, which keeps address translators and carriers from closing the path; the first frame after a pause has the marker
 //!   bit (RFC 3551 §4.1).
 //! - **Receiving.** Keys come as telephone events or as tones, see [`dtmf`](crate::media::dtmf).
+//! - **Recording.** A party alone, as voicemail does, or both parties of a session, with or without a voice; see
+//!   [`record`](crate::media::record).
 //! - **Telling.** What happens is told by a channel of the caller's. A full channel delays a [`VoiceEvent`], it does not lose it.
 
 mod attached;
+mod call;
 mod handle;
 mod player;
 mod schedule;
@@ -21,9 +24,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::media::audio::{Audio, Clip, Tone, VoiceCodec};
+use crate::media::record::RecordEnd;
 
 use super::{SessionId, Side};
 pub(super) use attached::Voice;
+pub(super) use call::{CallOrder, CallRecording};
 pub(super) use work::{VoiceOrder, Voices};
 
 /// How a party is spoken to and listened to.
@@ -37,6 +42,14 @@ pub struct VoiceConfig {
     pub event_payload_type: Option<u8>,
     /// Whether keys are looked for in the audio as well, until the party's first telephone event.
     pub inband: bool,
+}
+
+impl VoiceConfig {
+    /// The codec of a packet the party sent; `None` when it is not audio we understand.
+    pub fn codec_of(&self, payload_type: u8) -> Option<VoiceCodec> {
+        let own = (self.payload_type == payload_type).then_some(self.codec);
+        own.or_else(|| VoiceCodec::of_static_type(payload_type))
+    }
 }
 
 /// What is played.
@@ -80,8 +93,8 @@ impl Repeat {
 pub struct VoiceEvent {
     /// The session.
     pub session: SessionId,
-    /// The side the voice is attached to.
-    pub side: Side,
+    /// The side the voice is attached to; `None` for a recording of the whole call.
+    pub side: Option<Side>,
     /// What happened.
     pub kind: VoiceEventKind,
 }
@@ -100,6 +113,17 @@ pub enum VoiceEventKind {
     Stopped {
         /// The token it was played with.
         token: u64,
+    },
+    /// A recording has ended and its file is complete.
+    Recorded {
+        /// The token it was recorded with.
+        token: u64,
+        /// Why it ended.
+        ended: RecordEnd,
+        /// How long it is. Zero when nothing was kept.
+        length: Duration,
+        /// How much of it is silent because the disk was too slow to take it.
+        lost: Duration,
     },
 }
 
