@@ -4,11 +4,12 @@
 //! party B, and the other way round. Sources are learned and locked by [`Latch`].
 //!
 //! Cost of a packet: one `recvfrom` and one `sendto`, plus its share of an `epoll_wait` that reports up to 256 sockets. No allocation,
-//! no lock, no task switch. A worker thread owns its sockets; [`RelayHandle`] talks to it by a channel and reads counters directly.
+//! no lock, no task switch. Where a side has a [voice](VoiceConfig), we speak and listen ourselves instead. A worker thread owns its sockets; [`RelayHandle`] talks to it by a channel and reads counters directly.
 
 mod latch;
 mod poll;
 mod stats;
+mod voice;
 mod worker;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use crate::media::port::{DEFAULT_QUARANTINE, DEFAULT_RANGE, PortAllocator, PortE
 
 pub use latch::{ControlLatch, Latch, PROBATION, PROBATION_PAUSE, Verdict};
 pub use stats::{SessionStats, SideStats};
+pub use voice::{Repeat, Segment, VoiceConfig, VoiceEvent, VoiceEventKind, VoiceListener, VoiceStats};
 use worker::{Order, SideSockets, WorkerLink};
 
 /// How to run the relay.
@@ -94,6 +96,14 @@ pub enum RelayError {
     /// A party wants media sent to the very session that sends it, which would go round for ever.
     #[error("{0} belongs to the session itself")]
     Loop(SocketAddr),
+    /// The side has no voice attached.
+    #[error("no voice is attached to side {side:?} of {session:?}")]
+    NoVoice {
+        /// The session.
+        session: SessionId,
+        /// The side.
+        side: Side,
+    },
     /// The worker thread is gone.
     #[error("the relay has stopped")]
     Stopped,
@@ -203,6 +213,8 @@ struct Entry {
     counters: Arc<[stats::Counters; 2]>,
     own: [SocketAddr; 2],
     worker: usize,
+    /// The voices of the sides.
+    voices: [Option<VoiceConfig>; 2],
 }
 
 /// A panic while one of these short locks was held leaves plain numbers behind; going on with them beats ending every call.
@@ -230,7 +242,7 @@ impl RelayHandle {
         let advertised = shared.config.advertised.unwrap_or(shared.config.bind);
         let own = [a.pair, b.pair].map(|pair| SocketAddr::new(advertised, pair.rtp()));
         let counters = Arc::<[stats::Counters; 2]>::default();
-        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker });
+        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker, voices: [None; 2] });
         shared.order(worker, Order::Open { id, sides: Box::new([a, b]), counters }).inspect_err(|_| {
             lock(&shared.open).remove(&id);
         })?;
