@@ -2,6 +2,8 @@
 //! document says is the business of `dialplane_ivr`; here it is a text.
 
 mod calendar;
+pub mod diff;
+pub mod document;
 mod prompt;
 mod trace;
 mod voicemail;
@@ -9,7 +11,10 @@ mod voicemail;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::error::refusal;
 use crate::id::{CompanyId, FlowId, UserId};
+
+pub use dialplane_ivr::{Problem, Severity};
 
 pub use calendar::{CALENDARS_MAX, Calendar, CalendarRefused};
 pub use prompt::{NewPrompt, PROMPTS_MAX, Prompt, PromptRefused, language};
@@ -138,6 +143,95 @@ impl FlowUses {
     #[must_use]
     pub fn has_calendar(&self, name: &str) -> bool {
         self.calendars.iter().any(|own| own == name)
+    }
+}
+
+/// Why something could not be done with a flow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FlowRefused {
+    /// The name is empty or too long.
+    #[error("a flow's name has 1 to 100 characters")]
+    BadName,
+    /// Another flow of the company has the name.
+    #[error("another flow has this name")]
+    NameTaken,
+    /// The note is too long.
+    #[error("a note has at most {NOTE_MAX} characters")]
+    BadNote,
+    /// The document is too long.
+    #[error("a document has at most {DOCUMENT_BYTES_MAX} bytes")]
+    TooLong,
+    /// The document has errors: all its problems, warnings included.
+    #[error("the flow has {} errors and cannot be activated; the first: {}", errors(.0).count(), first(.0))]
+    Invalid(Vec<Problem>),
+    /// An active flow that goes through this one would break.
+    #[error("the active flow {0:?} goes through this one and would break: change that flow first")]
+    Breaks(String),
+    /// There is neither a draft nor a version.
+    #[error("the flow has neither a draft nor a version")]
+    Empty,
+    /// No such version.
+    #[error("the flow has no such version")]
+    NoSuchVersion,
+    /// The company has [`FLOWS_MAX`].
+    #[error("a company has at most {FLOWS_MAX} flows")]
+    TooMany,
+    /// An inbound route leads to it.
+    #[error("an inbound route leads to this flow: change the route first")]
+    Routed,
+    /// An active flow goes through it.
+    #[error("the active flow {0:?} goes through this one: change that flow first")]
+    InUse(String),
+    /// No such flow.
+    #[error("there is no such flow")]
+    NotFound,
+    /// The caller's version is not the current one.
+    #[error("somebody else changed this in between")]
+    Stale,
+}
+
+refusal!(FlowRefused {
+    Self::BadName => Invalid, "invalid_input", "name";
+    Self::NameTaken => Conflict, "name_taken", "name";
+    Self::BadNote => Invalid, "invalid_input", "note";
+    Self::TooLong => Invalid, "too_large", "flow";
+    Self::Invalid(_) => Refused, "flow_invalid", "flow";
+    Self::Breaks(_) => Conflict, "breaks_flow";
+    Self::Empty => Refused, "flow_empty", "flow";
+    Self::NoSuchVersion => NotFound, "version_not_found", "version";
+    Self::TooMany => Refused, "too_many";
+    Self::Routed => Conflict, "in_use";
+    Self::InUse(_) => Conflict, "in_use";
+    Self::NotFound => NotFound, "not_found";
+    Self::Stale => Conflict, "stale_version";
+});
+
+fn errors(problems: &[Problem]) -> impl Iterator<Item = &Problem> {
+    problems.iter().filter(|problem| problem.is_error())
+}
+
+fn first(problems: &[Problem]) -> String {
+    errors(problems).next().map(ToString::to_string).unwrap_or_default()
+}
+
+impl Flow {
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// [`FlowRefused::BadName`].
+    pub fn name(text: &str) -> Result<String, FlowRefused> {
+        name(text).ok_or(FlowRefused::BadName)
+    }
+
+    /// Reads a note to a version; nothing but blanks is none.
+    ///
+    /// # Errors
+    /// [`FlowRefused::BadNote`].
+    pub fn note(text: Option<&str>) -> Result<Option<String>, FlowRefused> {
+        match text.map(str::trim).filter(|text| !text.is_empty()) {
+            Some(text) if text.chars().count() > NOTE_MAX => Err(FlowRefused::BadNote),
+            text => Ok(text.map(str::to_owned)),
+        }
     }
 }
 
