@@ -274,6 +274,8 @@ async fn check_target(repo: &mut dyn Repo, target: InboundTarget) -> Result<(), 
         InboundTarget::Queue(id) => repo.queue(id).await?.is_some(),
         InboundTarget::Agent(id) => repo.user(id).await?.is_some_and(|user| takes_calls(&user)),
         InboundTarget::Extension(id) => repo.extension(id).await?.is_some(),
+        InboundTarget::Flow(id) if repo.flow(id).await?.is_some_and(|flow| flow.active.is_some()) => true,
+        InboundTarget::Flow(_) => return Err(InboundRefused::NoActiveFlow.into()),
     };
     if exists { Ok(()) } else { Err(InboundRefused::NoSuchTarget.into()) }
 }

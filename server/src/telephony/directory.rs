@@ -92,6 +92,9 @@ const fn concerns(event: &Event) -> bool {
             | Event::NumberDeleted { .. }
             | Event::TelephonyUpdated { .. }
             | Event::QueueUpdated { .. }
+            | Event::FlowActivated { .. }
+            | Event::CalendarUpdated { .. }
+            | Event::PromptUpdated { .. }
     )
 }
 

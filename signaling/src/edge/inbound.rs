@@ -64,17 +64,20 @@ impl Edge {
         let found = called.as_deref().and_then(|called| directory.inbound(called, trunks).map(|found| (called, found)));
         let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
         let from = caller_of(&incoming.message);
-        let (beginning, plan) = self.inbound_beginning(trunk, route, from, called);
+        let Some((beginning, plan)) = self.inbound_beginning(trunk, route, from, called) else {
+            return self.refuse(&incoming, 404);
+        };
         self.begin(now, incoming, beginning, plan);
     }
 
+    /// How a call that a route takes begins; `None` when nobody here can take it.
     fn inbound_beginning(
         &self,
         trunk: &Arc<TrunkEntry>,
         route: RouteEntry,
         from: String,
         called: &str,
-    ) -> (Beginning, Plan) {
+    ) -> Option<(Beginning, Plan)> {
         let mut settings = Settings { setup: self.config.setup, ..Settings::default() };
         let plan = match route.target {
             InboundTarget::Queue(queue) => {
@@ -87,6 +90,7 @@ impl Edge {
                 let line = self.directory.by_id(id);
                 Plan::Offers(line.and_then(|line| self.offer_to_line(line)).into_iter().collect())
             }
+            InboundTarget::Flow(_) => return None,
         };
         let beginning = Beginning {
             company: trunk.company,
@@ -100,7 +104,7 @@ impl Edge {
             kind: LegKind::Carrier,
             settings,
         };
-        (beginning, plan)
+        Some((beginning, plan))
     }
 
     fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
