@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Hangup, LegKind};
-use crate::id::{QueueId, UserId};
+use crate::id::{FlowId, QueueId, UserId};
 
 /// Why an offer of a call to an agent came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,6 +36,20 @@ pub enum Change {
         party: String,
         /// The agent at its end, when it is one.
         agent: Option<UserId>,
+    },
+    /// A flow talks with the caller: from its beginning, and again after a queue or somebody it called.
+    InFlow {
+        /// The flow.
+        flow: FlowId,
+        /// Its version.
+        version: u32,
+    },
+    /// The flow noted something.
+    Tagged {
+        /// Words the call can be found by.
+        tags: Vec<String>,
+        /// Its outcome, when the flow says one.
+        outcome: Option<String>,
     },
     /// The caller waits in a queue.
     Queued {
@@ -109,6 +123,8 @@ impl Change {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LegAdded { .. } => "leg_added",
+            Self::InFlow { .. } => "in_flow",
+            Self::Tagged { .. } => "tagged",
             Self::Queued { .. } => "queued",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",

@@ -84,7 +84,7 @@ impl World {
         };
         let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
         let changes = vec![(self.engine.now(), Change::Ended { hangup })];
-        let reports = vec![CallReport { call, begin: Some(begin), changes }];
+        let reports = vec![CallReport { call, begin: Some(begin), changes, left: Vec::new() }];
         self.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
         call
     }

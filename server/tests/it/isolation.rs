@@ -129,7 +129,7 @@ impl World {
             node: None,
             at: now,
         };
-        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new() }];
+        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new(), left: Vec::new() }];
         self.engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
         call.to_string()
     }

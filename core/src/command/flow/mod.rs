@@ -3,9 +3,12 @@
 pub mod calendar;
 pub mod calls;
 pub mod check;
+mod left;
 pub mod prompt;
 
 use async_trait::async_trait;
+
+pub use left::Left;
 
 use self::check::{check_document, check_users};
 use super::{company_of, fresh, on_duplicate};
