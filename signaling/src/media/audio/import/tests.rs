@@ -139,6 +139,10 @@ fn wav_of_every_width_rate_and_number_of_channels_is_heard() {
         plain[40..44].copy_from_slice(&unknown.to_le_bytes());
         assert_speech(&Audio::import(&plain).unwrap(), 0.6, 0.99, 1);
     }
+    let wide: Vec<u8> = speech(0.6, 8_000).into_iter().flat_map(|s| (i32::from(s) << 8).to_le_bytes()).collect();
+    let mut roomy = wav_of(1, 24, &wide);
+    roomy[32] = 4;
+    assert_speech(&Audio::import(&roomy).unwrap(), 0.6, 0.999, 1);
     for (tag, codec) in [(6, VoiceCodec::Pcma), (7, VoiceCodec::Pcmu)] {
         let file = wav_of(tag, 8, &codec.encode(&speech(0.6, 8_000)));
         assert_speech(&Audio::import(&file).unwrap(), 0.6, 0.99, 1);
@@ -230,6 +234,18 @@ fn a_file_cut_off_anywhere_is_told() {
             );
         }
     }
+}
+
+#[test]
+fn an_mp3_that_has_fewer_frames_than_it_says_is_cut_off() {
+    // A frame of nothing but an Info tag (MPEG 2 layer III, 40 kbit/s at 22,050 Hz: 130 bytes), as encoders put it in front.
+    let told = |frames: u32| {
+        let tag = [&[0xff, 0xf3, 0x50, 0x64][..], &[0; 17], b"Info", &[0, 0, 0, 1], &frames.to_be_bytes()].concat();
+        Audio::import(&[&tag, &vec![0; 130 - tag.len()][..], MP3].concat())
+    };
+    let frames = (MP3.len() / 130) as u32;
+    assert_speech(&told(frames).unwrap(), 1.5, 0.95, 1_500);
+    assert_eq!(told(frames + 10), Err(AudioError::Truncated));
 }
 
 proptest::proptest! {

@@ -17,8 +17,9 @@ const EXTENSIBLE: u16 = 0xfffe;
 struct Format {
     rate: u32,
     channels: usize,
-    /// Bytes of a sample.
+    /// Bytes of a sample, and of the room it has.
     width: usize,
+    room: usize,
     sample: fn(&[u8]) -> i16,
 }
 
@@ -48,7 +49,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Mono, AudioError> {
 
 impl Format {
     fn parse(chunk: &[u8]) -> Result<Self, AudioError> {
-        let &[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, _, _, b0, b1] =
+        let &[t0, t1, c0, c1, r0, r1, r2, r3, _, _, _, _, a0, a1, b0, b1] =
             chunk.first_chunk().ok_or(AudioError::Damaged)?;
         let mut tag = u16::from_le_bytes([t0, t1]);
         if tag == EXTENSIBLE {
@@ -70,16 +71,20 @@ impl Format {
         };
         let channels = usize::from(u16::from_le_bytes([c0, c1]));
         let rate = u32::from_le_bytes([r0, r1, r2, r3]);
-        if channels == 0 { Err(AudioError::Damaged) } else { Ok(Self { rate, channels, width, sample }) }
+        let block = usize::from(u16::from_le_bytes([a0, a1]));
+        // Samples of 24 bits may lie in the lower bytes of 32.
+        let room = block.checked_div(channels).ok_or(AudioError::Damaged)?;
+        if room < width { Err(AudioError::Damaged) } else { Ok(Self { rate, channels, width, room, sample }) }
     }
 
     fn decode(&self, data: &[u8]) -> Result<Mono, AudioError> {
         let mut mono = Mono::new(self.rate)?;
-        let frames = data.chunks_exact(self.channels * self.width);
+        let frames = data.chunks_exact(self.channels * self.room);
         mono.check(frames.len())?;
         mono.samples.extend(frames.map(|frame| {
-            let sum: i32 = frame.chunks_exact(self.width).map(|bytes| i32::from((self.sample)(bytes))).sum();
-            (sum / self.channels as i32) as i16
+            let samples =
+                frame.chunks_exact(self.room).map(|room| (self.sample)(room.get(..self.width).unwrap_or(room)));
+            (samples.map(i32::from).sum::<i32>() / self.channels as i32) as i16
         }));
         Ok(mono)
     }
