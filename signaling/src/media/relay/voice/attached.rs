@@ -90,13 +90,15 @@ impl Voice {
     /// Frames that could not be sent in time and never will.
     pub(super) fn skip(&mut self, frames: u32) {
         self.stream.advance(frames);
+        self.stream.stalled |= !self.stream.paused;
         self.stream.paused = true;
     }
 
     /// How long ago the frame before was sent, when the present one continues it.
     pub(super) fn since_last(&mut self, now: Instant) -> Option<std::time::Duration> {
         let last = self.stream.sent_at.replace(now)?;
-        (!self.stream.marked).then(|| now.saturating_duration_since(last))
+        let continued = std::mem::take(&mut self.stream.stalled) || !self.stream.marked;
+        continued.then(|| now.saturating_duration_since(last))
     }
 
     /// Records the party on `tape`, instead of what is recorded of it.
@@ -161,6 +163,8 @@ struct Stream {
     paused: bool,
     /// Whether the packet has the marker.
     marked: bool,
+    /// Whether sound was broken off because the thread was held up.
+    stalled: bool,
     sent_at: Option<Instant>,
 }
 
@@ -182,6 +186,7 @@ impl Stream {
             silent: TAIL,
             paused: true,
             marked: false,
+            stalled: false,
             sent_at: None,
         }
     }
@@ -329,7 +334,10 @@ mod tests {
 
         // The machine stood still for a second: what was due then is late, and what comes is in time.
         voice.skip(50);
+        let now = Instant::now();
+        voice.since_last(now);
         let third = sent(&mut voice, 5, true);
+        assert!(voice.since_last(now).is_some(), "a stall is a gap, though what follows it is marked");
         assert_eq!(third[0].timestamp, second[4].timestamp.wrapping_add(51 * 160));
         assert!(third[0].marker, "it begins anew for who listens");
         assert!(events.try_recv().is_err());
