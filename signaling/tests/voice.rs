@@ -2,7 +2,6 @@
 
 mod voice {
     mod keys;
-    mod pacing;
     mod play;
     mod record;
     mod support;

@@ -141,7 +141,7 @@ impl Books {
 }
 
 fn sdp(dice: &mut Dice) -> Option<SessionDescription> {
-    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0", "8 0 101", "0 8 101", "8 0", "18", ""]);
+    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0", "8 0 101", "0 8 101", "9 8 0 101", "9", "18", ""]);
     if formats.is_empty() {
         return None;
     }

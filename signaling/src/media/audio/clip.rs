@@ -17,7 +17,7 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// Encodes `audio`. Takes about a millisecond for a second of audio: not for a thread that serves others.
+    /// Encodes `audio`. Takes some milliseconds for a second of audio: not for a thread that serves others.
     pub fn new(audio: &Audio) -> Self {
         let frames = audio.samples.len().div_ceil(SAMPLE_RATE as usize / 50);
         let encoded = VoiceCodec::ALL.map(|codec| {

@@ -71,6 +71,18 @@ impl VoiceCodec {
         }
     }
 
+    /// One byte of G.711 as a sample; silence for G.722, which has no sample in a byte.
+    pub(crate) fn expand(self, code: u8) -> i16 {
+        let mut sample = [0];
+        let _ = match self {
+            Self::Pcmu => PcmuDecoder::new().decode_into(&[code], &mut sample),
+            Self::Pcma => PcmaDecoder::new().decode_into(&[code], &mut sample),
+            Self::G722 => Ok(0),
+        };
+        let [sample] = sample;
+        sample
+    }
+
     /// A frame of silence.
     pub(crate) fn silence(self) -> [u8; FRAME_BYTES] {
         let mut frame = [0xff; FRAME_BYTES];

@@ -6,6 +6,7 @@
 
 mod clip;
 mod codec;
+mod import;
 mod resample;
 mod tone;
 pub(crate) mod wav;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use clip::Clip;
 pub(crate) use codec::VoiceDecoder;
 pub use codec::{FRAME, FRAME_BYTES, FRAME_TICKS, VoiceCodec};
+pub use import::MAX_FILE;
 pub use tone::Tone;
 
 /// Samples a second of [`Audio`].
@@ -35,10 +37,28 @@ pub enum AudioError {
     /// It lasts longer than [`MAX_LENGTH`].
     #[error("longer than {} minutes", MAX_LENGTH.as_secs() / 60)]
     TooLong,
+    /// The file is larger than [`MAX_FILE`].
+    #[error("larger than {} MB", MAX_FILE >> 20)]
+    TooLarge,
+    /// The file is nothing we know to hold audio.
+    #[error("not an audio file")]
+    NotAudio,
+    /// The file holds audio of a kind that is not taken.
+    #[error("{0} is not supported; WAV, MP3 and Ogg Opus are")]
+    Unsupported(&'static str),
+    /// The file ends before its audio does.
+    #[error("cut off before its end")]
+    Truncated,
+    /// The file contradicts itself or its audio cannot be decoded.
+    #[error("damaged")]
+    Damaged,
+    /// The file holds no sound at all.
+    #[error("without any sound")]
+    Empty,
 }
 
 /// Mono audio of [`SAMPLE_RATE`], at most [`MAX_LENGTH`].
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Audio {
     samples: Vec<i16>,
 }
@@ -67,5 +87,11 @@ impl Audio {
     /// How long it lasts.
     pub fn length(&self) -> Duration {
         Duration::from_micros(self.samples.len() as u64 * 1_000_000 / u64::from(SAMPLE_RATE))
+    }
+}
+
+impl std::fmt::Debug for Audio {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Audio").field("length", &self.length()).finish_non_exhaustive()
     }
 }

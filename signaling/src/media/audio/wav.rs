@@ -56,7 +56,7 @@ impl Audio {
         let (head, data) = file.split_first_chunk::<HEADER_LEN>()?;
         let longest = u64::from(SAMPLE_RATE) * u64::from(SAMPLE_LEN) * MAX_LENGTH.as_secs();
         let bytes = data.len() as u64;
-        if *head != header(1, SAMPLE_RATE, bytes) || bytes % u64::from(SAMPLE_LEN) != 0 || bytes > longest {
+        if *head != header(1, SAMPLE_RATE, bytes) || !bytes.is_multiple_of(u64::from(SAMPLE_LEN)) || bytes > longest {
             return None;
         }
         let (samples, _) = data.as_chunks();

@@ -52,6 +52,10 @@ struct Last {
 /// The longest time between two packets of one event that goes on under a new time: lost packets included.
 const HELD_TICKS: u32 = 2_000;
 
+/// How long before the present event one may have begun whose packets still arrive. What lies further back is a sender that has set
+/// its clock anew.
+const OVERTAKEN_TICKS: u32 = 16_000;
+
 impl EventReceiver {
     /// Takes a packet; the key whose event it begins.
     pub fn packet(&mut self, header: &Header, payload: &[u8]) -> Option<char> {
@@ -63,13 +67,14 @@ impl EventReceiver {
             return Some(key);
         };
         let later = header.timestamp.wrapping_sub(last.timestamp);
+        let earlier = last.timestamp.wrapping_sub(header.timestamp);
         if later == 0 && report.event == last.report.event {
             let end = last.report.end || report.end;
             let duration = last.report.duration.max(report.duration);
             self.last = Some(Last { report: Report { end, duration, ..report }, ..fresh });
             return None;
         }
-        if later > u32::MAX / 2 {
+        if later != 0 && earlier <= OVERTAKEN_TICKS {
             // An earlier event, overtaken by the present one: it was told when it began, or it is too late to matter.
             return None;
         }
@@ -204,6 +209,15 @@ mod tests {
         let late = packets.remove(3);
         packets.insert(9, late);
         assert_eq!(told(&packets), "12");
+    }
+
+    #[test]
+    fn a_sender_that_sets_its_clock_back_is_still_heard() {
+        let mut packets: Vec<_> =
+            EventSender::new('1', 2_000_000_000, HELD).unwrap().map(|packet| (0, packet)).collect();
+        packets.extend(EventSender::new('2', 900, HELD).unwrap().map(|packet| (0, packet)));
+        packets.extend(EventSender::new('3', 2_500, HELD).unwrap().map(|packet| (0, packet)));
+        assert_eq!(told(&packets), "123");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Recording what parties say.
 //!
-//! The relay's worker places decoded audio in time ([`Timeline`]), finds out whether somebody speaks ([`Speech`]) and hands over half
-//! seconds of samples to a thread of the recording's own, which writes the file ([`Tape`]). A disk that is slow for some seconds delays
+//! The relay's worker places decoded audio in time, finds out whether somebody speaks and hands over half
+//! seconds of samples to a thread of the recording's own, which writes the file. A disk that is slow for some seconds delays
 //! nothing; one that is slower still costs the recording what it could not take, which is counted and told.
 
 mod speech;

@@ -201,3 +201,134 @@ impl CallTake {
         self.tape.end(length)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::media::audio::{FRAME_TICKS, Tone};
+
+    const LIMITS: RecordLimits =
+        RecordLimits { max: Duration::from_secs(60), min: Duration::ZERO, silence_after: Some(Duration::from_secs(2)) };
+
+    fn tape(folder: &Path, channels: u16, rate: u32) -> (PathBuf, Tape) {
+        let path = folder.join("take.wav");
+        let tape = Tape::start(File::create(&path).unwrap(), channels, rate).unwrap();
+        (path, tape)
+    }
+
+    /// The samples of the file once it is complete.
+    fn finished(mut ending: Ending, path: &Path) -> Vec<i16> {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while ending.written().is_none() {
+            assert!(Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        hound::WavReader::open(path).unwrap().into_samples().collect::<Result<_, _>>().unwrap()
+    }
+
+    fn header(n: u32) -> Header {
+        let timestamp = n * FRAME_TICKS;
+        Header { payload_type: 0, marker: false, sequence: 0, timestamp, ssrc: 1, payload_start: 0, payload_end: 0 }
+    }
+
+    /// 20 ms of a voice, or of silence.
+    fn frame(rate: u32, loud: bool) -> Vec<i16> {
+        if loud { Tone { length: FRAME, ..Tone::beep() }.samples(rate) } else { vec![0; rate as usize / 50] }
+    }
+
+    /// Plays a script of frames in virtual time; when and why the take ended.
+    fn run(take: &mut Take, codec: VoiceCodec, script: impl Fn(u32) -> bool) -> (Duration, RecordEnd) {
+        let began = take.clock.began;
+        for n in 0.. {
+            let now = began + FRAME * n;
+            take.hear(now, &header(n), codec, &frame(codec.sample_rate(), script(n)));
+            if let Some(end) = take.advance(now) {
+                return (FRAME * n, end);
+            }
+        }
+        unreachable!("every take ends")
+    }
+
+    #[test]
+    fn silence_is_measured_from_the_last_word_and_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, tape) = tape(folder.path(), 1, 8_000);
+        let mut take = Take::new(tape, LIMITS, Instant::now());
+        // A second of silence, a word, a pause, a word, and silence.
+        let (at, end) = run(&mut take, VoiceCodec::Pcmu, |n| (50..100).contains(&n) || (150..200).contains(&n));
+        assert_eq!(end, RecordEnd::Silence);
+        assert!((6_000..=6_200).contains(&at.as_millis()), "{at:?}");
+        let ending = take.end();
+        let length = ending.length.as_millis();
+        assert!((3_200..=3_500).contains(&length), "three seconds and the margins, not {length} ms");
+        assert_eq!(finished(ending, &path).len() as u128, length * 8);
+    }
+
+    #[test]
+    fn the_longest_time_holds_to_the_frame_and_the_shortest_keeps_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        for (limits, kept) in [
+            (RecordLimits { max: Duration::from_millis(1_510), ..LIMITS }, 1_520),
+            (RecordLimits { max: Duration::from_millis(1_510), min: Duration::from_secs(2), ..LIMITS }, 0),
+        ] {
+            let (path, tape) = tape(folder.path(), 1, 16_000);
+            let mut take = Take::new(tape, limits, Instant::now());
+            assert_eq!(run(&mut take, VoiceCodec::G722, |_| true).1, RecordEnd::MaxLength);
+            let ending = take.end();
+            assert_eq!(ending.length.as_millis(), kept);
+            assert_eq!(finished(ending, &path).len() as u128, kept * 16);
+        }
+    }
+
+    #[test]
+    fn a_codec_of_another_rate_keeps_its_speed() {
+        let folder = tempfile::tempdir().unwrap();
+        for (codec, rate) in [(VoiceCodec::Pcma, 16_000), (VoiceCodec::G722, 8_000)] {
+            let (path, tape) = tape(folder.path(), 1, rate);
+            let mut take = Take::new(tape, RecordLimits { max: Duration::from_secs(1), ..LIMITS }, Instant::now());
+            run(&mut take, codec, |_| true);
+            let samples = finished(take.end(), &path);
+            assert_eq!(samples.len(), rate as usize);
+            let rising = samples.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+            assert!((950..=1_050).contains(&rising), "a tone of 1 kHz, not of {rising} Hz");
+        }
+    }
+
+    #[test]
+    fn both_parties_of_a_call_keep_their_places_whatever_they_send() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, tape) = tape(folder.path(), 2, 16_000);
+        let began = Instant::now();
+        let mut take = CallTake::new(tape, Duration::from_secs(1), began);
+        let narrow = VoiceCodec::Pcmu.encode(&frame(8_000, true));
+        // A speaks for the first 400 ms in G.711, B sends nothing until 500 ms and then G.722 that is loud.
+        let wide = VoiceCodec::G722.encode(&Tone { length: Duration::from_secs(1), ..Tone::beep() }.samples(16_000));
+        let mut end = None;
+        for n in 0..200 {
+            let now = began + FRAME * n;
+            if n < 20 {
+                take.hear(now, false, &header(n), VoiceCodec::Pcmu, &narrow);
+            }
+            if let Some(payload) = n.checked_sub(25).and_then(|n| wide.chunks(160).nth(n as usize)) {
+                take.hear(now, true, &header(n), VoiceCodec::G722, payload);
+            }
+            end = take.advance(now);
+            if end.is_some() {
+                break;
+            }
+        }
+        assert_eq!(end, Some(RecordEnd::MaxLength));
+        let both = finished(take.end(), &path);
+        assert_eq!(both.len(), 32_000);
+        let loud = |side: usize| {
+            let side: Vec<i16> = both.iter().skip(side).step_by(2).copied().collect();
+            let frames: Vec<_> = side.chunks(320).map(|frame| frame.iter().any(|s| s.unsigned_abs() > 2_000)).collect();
+            (frames.iter().position(|loud| *loud), frames.iter().rposition(|loud| *loud))
+        };
+        assert_eq!(loud(0), (Some(0), Some(19)));
+        assert_eq!(loud(1), (Some(25), Some(49)));
+    }
+}

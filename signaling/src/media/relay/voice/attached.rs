@@ -90,14 +90,15 @@ impl Voice {
     /// Frames that could not be sent in time and never will.
     pub(super) fn skip(&mut self, frames: u32) {
         self.stream.advance(frames);
-        self.stream.silent = self.stream.silent.max(1);
-        self.stream.sent_at = None;
+        self.stream.stalled |= !self.stream.paused;
+        self.stream.paused = true;
     }
 
     /// How long ago the frame before was sent, when the present one continues it.
     pub(super) fn since_last(&mut self, now: Instant) -> Option<std::time::Duration> {
         let last = self.stream.sent_at.replace(now)?;
-        (!self.stream.marked).then(|| now.saturating_duration_since(last))
+        let continued = std::mem::take(&mut self.stream.stalled) || !self.stream.marked;
+        continued.then(|| now.saturating_duration_since(last))
     }
 
     /// Records the party on `tape`, instead of what is recorded of it.
@@ -162,6 +163,8 @@ struct Stream {
     paused: bool,
     /// Whether the packet has the marker.
     marked: bool,
+    /// Whether sound was broken off because the thread was held up.
+    stalled: bool,
     sent_at: Option<Instant>,
 }
 
@@ -183,6 +186,7 @@ impl Stream {
             silent: TAIL,
             paused: true,
             marked: false,
+            stalled: false,
             sent_at: None,
         }
     }
@@ -278,5 +282,95 @@ impl Mailbox {
             }
         }
         self.endings.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::audio::VoiceCodec;
+    use crate::media::relay::{Repeat, Segment};
+
+    const CONFIG: VoiceConfig =
+        VoiceConfig { codec: VoiceCodec::Pcmu, payload_type: 0, event_payload_type: Some(101), inband: false };
+
+    fn voice() -> (Voice, tokio::sync::mpsc::Receiver<VoiceEvent>) {
+        let (listener, events) = tokio::sync::mpsc::channel(4);
+        (Voice::new(SessionId(1), Side::A, CONFIG, listener), events)
+    }
+
+    fn pause(milliseconds: u64) -> Playlist {
+        let segments = vec![Segment::Silence(std::time::Duration::from_millis(milliseconds))];
+        Playlist::new(1, segments, Repeat::ONCE)
+    }
+
+    /// The headers of what is sent in so many frames' time.
+    fn sent(voice: &mut Voice, frames: u32, open: bool) -> Vec<Header> {
+        (0..frames).filter_map(|_| voice.packet(open).map(|packet| Header::parse(packet).unwrap())).collect()
+    }
+
+    #[test]
+    fn a_voice_that_says_nothing_sends_a_frame_a_second() {
+        let (mut voice, _events) = voice();
+        let headers = sent(&mut voice, 500, true);
+        assert_eq!(headers.len(), 10);
+        assert!(headers.iter().all(|header| header.marker));
+        for pair in headers.windows(2) {
+            assert_eq!(pair[1].sequence, pair[0].sequence.wrapping_add(1));
+            assert_eq!(pair[1].timestamp, pair[0].timestamp.wrapping_add(8_000));
+        }
+    }
+
+    #[test]
+    fn time_goes_on_while_nothing_can_be_sent_and_sequence_numbers_do_not() {
+        let (mut voice, mut events) = voice();
+        voice.play(pause(400));
+        let first = sent(&mut voice, 5, true);
+        assert!(sent(&mut voice, 5, false).is_empty(), "the party holds");
+        let second = sent(&mut voice, 5, true);
+        assert_eq!(second[0].sequence, first[4].sequence.wrapping_add(1));
+        assert_eq!(second[0].timestamp, first[4].timestamp.wrapping_add(6 * 160));
+        assert_eq!([first[0].marker, first[1].marker, second[0].marker, second[1].marker], [true, false, true, false]);
+
+        // The machine stood still for a second: what was due then is late, and what comes is in time.
+        voice.skip(50);
+        let now = Instant::now();
+        voice.since_last(now);
+        let third = sent(&mut voice, 5, true);
+        assert!(voice.since_last(now).is_some(), "a stall is a gap, though what follows it is marked");
+        assert_eq!(third[0].timestamp, second[4].timestamp.wrapping_add(51 * 160));
+        assert!(third[0].marker, "it begins anew for who listens");
+        assert!(events.try_recv().is_err());
+        sent(&mut voice, 1, true);
+        assert_eq!(events.try_recv().unwrap().kind, VoiceEventKind::Played { token: 1 });
+    }
+
+    #[test]
+    fn streams_differ_in_source_and_beginning() {
+        let of = |voice: &mut Voice| {
+            voice.play(pause(20));
+            let header = sent(voice, 1, true)[0];
+            (header.ssrc, header.sequence, header.timestamp)
+        };
+        let (mut a, mut b) = (voice().0, voice().0);
+        let (a, b) = (of(&mut a), of(&mut b));
+        assert!(a.0 != b.0 && (a.1, a.2) != (b.1, b.2));
+    }
+
+    #[test]
+    fn events_wait_in_order_for_a_full_channel_and_not_for_a_closed_one() {
+        let (mut voice, mut events) = voice();
+        "0123456789".chars().for_each(|key| voice.mailbox.tell(VoiceEventKind::Digit(key)));
+        let mut digits = String::new();
+        while let Ok(event) = events.try_recv() {
+            if let VoiceEventKind::Digit(digit) = event.kind {
+                digits.push(digit);
+            }
+            voice.mailbox.deliver();
+        }
+        assert_eq!(digits, "0123456789");
+        drop(events);
+        voice.mailbox.tell(VoiceEventKind::Digit('1'));
+        assert!(voice.mailbox.deliver(), "nobody is left to tell");
     }
 }

@@ -1,8 +1,5 @@
 //! Our own voice on a side of a session.
 //!
-//! While a voice is attached to a side, its party talks with us: it hears what is played, the keys it presses are told, and it and the
-//! other party do not hear each other. Once the voice is detached the session is relayed as before.
-//!
 //! - **Sending.** A frame leaves every 20 ms on a schedule of absolute times, so that lateness of one frame does not delay the next. Sequence
 //!   numbers and timestamps are those of one stream over all that is played. When nothing is, silence is sent for a moment and then a
 //!   frame a second, which keeps address translators and carriers from closing the path; the first frame after a pause has the marker
@@ -10,7 +7,6 @@
 //! - **Receiving.** Keys come as telephone events or as tones, see [`dtmf`](crate::media::dtmf).
 //! - **Recording.** A party alone, as voicemail does, or both parties of a session, with or without a voice; see
 //!   [`record`](crate::media::record).
-//! - **Telling.** What happens is told by a channel of the caller's. A full channel delays a [`VoiceEvent`], it does not lose it.
 
 mod attached;
 mod call;

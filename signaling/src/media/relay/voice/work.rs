@@ -86,7 +86,8 @@ impl Worker {
             (VoiceOrder::Record { token, tape, limits }, Some(voice)) => voice.record(token, tape, limits, now),
             (VoiceOrder::StopRecord { token }, Some(voice)) => voice.stop_record(Some(token), RecordEnd::Stopped),
             (VoiceOrder::Detach, Some(_)) => self.voices.detach(slot, side, leg),
-            // The handle lets no order through to a voice that is not there.
+            // The handle lets no order through to a voice that is not there, unless another thread detaches it meanwhile: then there
+            // is nobody to tell.
             (_, None) => {}
         }
     }
