@@ -51,6 +51,21 @@ pub enum Change {
         /// Its outcome, when the flow says one.
         outcome: Option<String>,
     },
+    /// The caller is to be called back by agents of a queue.
+    CallbackRequested {
+        /// The number.
+        number: String,
+        /// The queue.
+        queue: QueueId,
+        /// How long to wait before the first attempt, in seconds.
+        #[serde(rename = "delaySeconds")]
+        delay_seconds: u64,
+        /// How often to try.
+        attempts: u8,
+        /// How long to wait between attempts, in seconds.
+        #[serde(rename = "retrySeconds")]
+        retry_seconds: u64,
+    },
     /// The caller waits in a queue.
     Queued {
         /// The queue.
@@ -125,6 +140,7 @@ impl Change {
             Self::LegAdded { .. } => "leg_added",
             Self::InFlow { .. } => "in_flow",
             Self::Tagged { .. } => "tagged",
+            Self::CallbackRequested { .. } => "callback_requested",
             Self::Queued { .. } => "queued",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",

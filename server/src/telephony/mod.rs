@@ -6,7 +6,9 @@ mod error;
 mod host;
 mod names;
 mod node;
+mod programs;
 mod recorder;
+mod sounds;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::problem::Reply;
 use crate::settings::{Database, Settings};
+use crate::speech;
 use crate::state::Shared;
 
 pub(crate) use carrier::{Carrier, External, Place, carrier_for, carrier_of};
@@ -96,7 +99,7 @@ impl Telephony {
         let directory = Arc::new(directory::load(app).await?);
         let (reports, batches) = mpsc::channel(1);
         let surroundings = Surroundings {
-            host: Arc::new(host::EngineHost::new(app.engine.clone(), node)),
+            host: Arc::new(host::EngineHost::new(app, node, speech::speaker(&app.settings.speech).await)),
             reports,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds::default()),

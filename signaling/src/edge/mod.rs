@@ -37,7 +37,7 @@ use dialplane_core::clock::Clock;
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId};
 use dialplane_core::phone::E164;
-use dialplane_ivr::machine::{Answer, CallbackRequest, Request, RequestFailure, Sound, Token};
+use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::media::relay::Segment;
@@ -129,9 +129,6 @@ pub trait Host: Send + Sync + 'static {
         attempt: u32,
         request: Request,
     ) -> Result<Answer, RequestFailure>;
-
-    /// Arranges that a caller is called back; whether it could be.
-    async fn call_back(&self, company: CompanyId, call: CallId, request: CallbackRequest) -> bool;
 
     /// A new file for a voicemail. Asked on the thread that carries calls: it opens a file, and does nothing else.
     ///

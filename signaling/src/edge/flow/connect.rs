@@ -6,7 +6,7 @@ use dialplane_core::call::Change;
 use dialplane_core::id::{CallId, CompanyId, UserId};
 use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason};
-use dialplane_ivr::machine::{Destination, Dial, DialEvent, Enqueue, Input, QueueEvent, QueueStatus};
+use dialplane_ivr::machine::{CallbackRequest, Destination, Dial, DialEvent, Enqueue, Input, QueueEvent, QueueStatus};
 
 use super::super::OutboundGrant;
 use super::super::call_entry::{CallEntry, Target};
@@ -111,6 +111,31 @@ impl Edge {
         let caller = E164::parse(shown, home).ok()?;
         let grant = OutboundGrant { caller, number: entry.number?, destination, trunk: entry.trunk };
         self.offer_to_carrier(entry, &grant)
+    }
+
+    /// Notes that the caller is to be called back; `false` when that cannot be.
+    pub(super) fn arrange_callback(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        entry: &mut CallEntry,
+        request: &CallbackRequest,
+    ) -> bool {
+        let Some(queue) = self.directory.queue_named(entry.company, &request.queue) else { return false };
+        let Some(home) = self.directory.company(entry.company).map(|company| company.default_country) else {
+            return false;
+        };
+        let number = E164::parse(&request.number, home).ok().filter(|number| number.country() == Some(home));
+        let Some(number) = number else { return false };
+        let change = Change::CallbackRequested {
+            number: number.as_str().to_owned(),
+            queue,
+            delay_seconds: request.delay.as_secs(),
+            attempts: request.attempts,
+            retry_seconds: request.retry.as_secs(),
+        };
+        self.report(now, id, entry, change);
+        true
     }
 
     /// Nobody answered whom the flow called.

@@ -90,11 +90,8 @@ impl Edge {
             Command::StartCallRecording => self.record_call(id, entry),
             Command::StopCallRecording => self.stop_call_recording(entry),
             Command::RequestCallback(token, request) => {
-                let (host, company) = (self.surroundings.host.clone(), entry.company);
-                self.ask(async move {
-                    let arranged = host.call_back(company, id, request).await;
-                    Order::Flow(id, Input::Callback(token, arranged))
-                });
+                let arranged = self.arrange_callback(now, id, entry, &request);
+                entry.tell_flow(now, Input::Callback(token, arranged));
             }
             Command::Tag { tags, disposition } => {
                 self.report(now, id, entry, Change::Tagged { tags, outcome: disposition });
