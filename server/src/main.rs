@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod audio;
 mod auth;
 mod cli;
 mod export;
@@ -11,7 +12,6 @@ mod integrations;
 mod jobs;
 mod live;
 mod problem;
-mod recordings;
 mod settings;
 mod sheets;
 mod state;
