@@ -38,7 +38,7 @@ pub async fn check_document(repo: &mut dyn Repo, name: &str, text: &str) -> Resu
 pub(super) async fn check_users(repo: &mut dyn Repo, flow: &Flow, text: &str) -> Result<(), Failure<FlowRefused>> {
     let Ok(own) = Document::read(text) else { return Ok(()) };
     for version in repo.active_flow_versions().await? {
-        if version.flow == flow.id || !version.uses.has_flow(&flow.name) {
+        if version.flow == flow.id || !version.uses.flows.contains(&flow.name) {
             continue;
         }
         let Some(user) = repo.flow(version.flow).await? else { continue };
