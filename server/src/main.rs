@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod audio;
 mod auth;
 mod cli;
 mod export;
@@ -12,7 +13,6 @@ mod jobs;
 mod live;
 mod outgoing;
 mod problem;
-mod recordings;
 mod settings;
 mod sheets;
 mod speech;

@@ -126,26 +126,6 @@ pub struct FlowUses {
     pub queues: Vec<String>,
 }
 
-impl FlowUses {
-    /// Whether a flow of this name is among them.
-    #[must_use]
-    pub fn has_flow(&self, name: &str) -> bool {
-        self.flows.iter().any(|own| own == name)
-    }
-
-    /// Whether a prompt of this name is among them.
-    #[must_use]
-    pub fn has_prompt(&self, name: &str) -> bool {
-        self.prompts.iter().any(|own| own == name)
-    }
-
-    /// Whether a calendar of this name is among them.
-    #[must_use]
-    pub fn has_calendar(&self, name: &str) -> bool {
-        self.calendars.iter().any(|own| own == name)
-    }
-}
-
 /// Why something could not be done with a flow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FlowRefused {

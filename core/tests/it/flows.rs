@@ -7,7 +7,9 @@ use dialplane_core::command::flow::calendar::{CreateCalendar, DeleteCalendar, Up
 use dialplane_core::command::flow::calls::{DeleteVoicemail, HearVoicemail, LeaveVoicemail, RecordFlowTrace};
 use dialplane_core::command::flow::prompt::{AddPrompt, DeletePrompt};
 use dialplane_core::command::flow::{ActivateFlow, CreateFlow, DeactivateFlow, DeleteFlow, UpdateFlow};
-use dialplane_core::command::telephony::{CreateInboundRoute, CreateQueue, DeleteInboundRoute, UpdateInboundRoute};
+use dialplane_core::command::telephony::{
+    CreateInboundRoute, CreateQueue, DeleteInboundRoute, DeleteQueue, UpdateInboundRoute, UpdateQueue,
+};
 use dialplane_core::flow::{
     CalendarRefused, DOCUMENT_BYTES_MAX, Flow, FlowRefused, FlowStatus, NOTE_MAX, NewPrompt, PromptRefused,
     TRACE_BYTES_MAX, TraceRefused, VoicemailRefused,
@@ -16,7 +18,7 @@ use dialplane_core::id::{CallId, FlowId, Id, IdSource, QueueId, SeededIds};
 use dialplane_core::people::Role;
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::phone::inbound::InboundRefused;
-use dialplane_core::queue::QueueSettings;
+use dialplane_core::queue::{QueueRefused, QueueSettings};
 use dialplane_core::store::Page;
 use dialplane_core::{Actor, Command, Failure};
 use serde_json::{Value, json};
@@ -307,7 +309,7 @@ async fn queues_are_named_by_name_or_id() {
         max_wait_seconds: 0,
         members: Vec::new(),
     };
-    let queue: QueueId = world.run(CreateQueue { settings }).await.id;
+    let queue: QueueId = world.run(CreateQueue { settings: settings.clone() }).await.id;
     for (name, word) in [("By name", "Sales".to_owned()), ("By id", queue.to_string())] {
         let document = json!({"version": 1, "start": "a", "nodes": {
             "a": {"type": "queue", "queue": word, "onTimeout": "b", "onFail": "b"}, "b": {"type": "hangup"},
@@ -315,7 +317,20 @@ async fn queues_are_named_by_name_or_id() {
         let flow = world.active(name, &document).await;
         let mut tx = world.engine.read(&world.admin).await.unwrap();
         assert_eq!(tx.flow_version(flow.id, 1).await.unwrap().unwrap().uses.queues, [word]);
+        drop(tx);
+        let in_flow = QueueRefused::InFlow(name.to_owned());
+        assert_eq!(world.refused(DeleteQueue { queue }).await, in_flow);
+        let renamed = QueueSettings { name: "Other".to_owned(), ..settings.clone() };
+        let rename = |settings| UpdateQueue { queue, settings, expected_version: None };
+        if name == "By name" {
+            assert_eq!(world.refused(rename(renamed)).await, in_flow);
+        } else {
+            world.run(rename(renamed)).await;
+            world.run(rename(settings.clone())).await;
+        }
+        world.run(DeactivateFlow { flow: flow.id, expected_version: None }).await;
     }
+    world.run(DeleteQueue { queue }).await;
 }
 
 #[tokio::test]

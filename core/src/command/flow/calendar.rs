@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde_json::Value;
 
-use super::name_of;
+use super::active_user;
 use crate::command::{company_of, fresh, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -71,9 +71,8 @@ pub struct UpdateCalendar {
 
 /// Refuses while an active flow uses a calendar of this name.
 async fn check_unused(repo: &mut dyn Repo, calendar: &Calendar) -> Result<(), Failure<CalendarRefused>> {
-    let versions = repo.active_flow_versions().await?;
-    match versions.iter().find(|version| version.uses.has_calendar(&calendar.name)) {
-        Some(version) => Err(CalendarRefused::InUse(name_of(repo, version).await?).into()),
+    match active_user(repo, |uses| uses.calendars.contains(&calendar.name)).await? {
+        Some(flow) => Err(CalendarRefused::InUse(flow).into()),
         None => Ok(()),
     }
 }

@@ -27,7 +27,7 @@ pub struct Checked {
 pub async fn check_document(repo: &mut dyn Repo, name: &str, text: &str) -> Result<Checked, StoreError> {
     match Document::read(text) {
         Ok(document) => {
-            let around = around(repo, name, &document).await?;
+            let around = surroundings(repo, name, &document).await?;
             Ok(Checked { problems: check(&document, &around), uses: uses(&document) })
         }
         Err(problems) => Ok(Checked { problems, uses: FlowUses::default() }),
@@ -38,12 +38,12 @@ pub async fn check_document(repo: &mut dyn Repo, name: &str, text: &str) -> Resu
 pub(super) async fn check_users(repo: &mut dyn Repo, flow: &Flow, text: &str) -> Result<(), Failure<FlowRefused>> {
     let Ok(own) = Document::read(text) else { return Ok(()) };
     for version in repo.active_flow_versions().await? {
-        if version.flow == flow.id || !version.uses.has_flow(&flow.name) {
+        if version.flow == flow.id || !version.uses.flows.contains(&flow.name) {
             continue;
         }
         let Some(user) = repo.flow(version.flow).await? else { continue };
         let Some(document) = active_document(repo, &user).await? else { continue };
-        let mut around = around(repo, &user.name, &document).await?;
+        let mut around = surroundings(repo, &user.name, &document).await?;
         around.flows.get_or_insert_default().to_mut().insert(flow.name.clone(), own.clone());
         if check(&document, &around).iter().any(Problem::is_error) {
             return Err(FlowRefused::Breaks(user.name).into());
@@ -52,8 +52,15 @@ pub(super) async fn check_users(repo: &mut dyn Repo, flow: &Flow, text: &str) ->
     Ok(())
 }
 
-/// What there is around a document of the flow called `name`.
-async fn around(repo: &mut dyn Repo, name: &str, document: &Document) -> Result<Surroundings<'static>, StoreError> {
+/// What there is around a document of the flow called `name`: what it is checked against and compiled with.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn surroundings(
+    repo: &mut dyn Repo,
+    name: &str,
+    document: &Document,
+) -> Result<Surroundings<'static>, StoreError> {
     let mut calendars = BTreeMap::new();
     for calendar in repo.calendars().await? {
         match serde_json::from_value::<Calendar>(calendar.hours) {

@@ -15,7 +15,7 @@ use super::{company_of, fresh, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
-use crate::flow::{DOCUMENT_BYTES_MAX, FLOWS_MAX, Flow, FlowRefused, FlowVersion, Problem};
+use crate::flow::{DOCUMENT_BYTES_MAX, FLOWS_MAX, Flow, FlowRefused, FlowUses, FlowVersion, Problem};
 use crate::id::FlowId;
 use crate::phone::InboundTarget;
 use crate::scope::Permission;
@@ -83,19 +83,22 @@ async fn current(repo: &mut dyn Repo, flow: FlowId, expected: Option<u32>) -> Re
     if fresh(expected, flow.version) { Ok(flow) } else { Err(FlowRefused::Stale.into()) }
 }
 
-/// Refuses while an active flow goes through one of this name.
-async fn check_unused(repo: &mut dyn Repo, flow: &Flow) -> Result<(), Failure<FlowRefused>> {
+/// The name of an active flow whose document refers to something: what must then neither go nor be called otherwise.
+pub(super) async fn active_user(
+    repo: &mut dyn Repo,
+    refers: impl Fn(&FlowUses) -> bool + Send,
+) -> Result<Option<String>, StoreError> {
     let versions = repo.active_flow_versions().await?;
-    let user = versions.iter().find(|version| version.flow != flow.id && version.uses.has_flow(&flow.name));
-    match user {
-        Some(version) => Err(FlowRefused::InUse(name_of(repo, version).await?).into()),
-        None => Ok(()),
-    }
+    let Some(version) = versions.iter().find(|version| refers(&version.uses)) else { return Ok(None) };
+    Ok(repo.flow(version.flow).await?.map(|flow| flow.name))
 }
 
-/// The name of a version's flow.
-async fn name_of(repo: &mut dyn Repo, version: &FlowVersion) -> Result<String, StoreError> {
-    Ok(repo.flow(version.flow).await?.map(|flow| flow.name).unwrap_or_default())
+/// Refuses while an active flow goes through this one.
+async fn check_unused(repo: &mut dyn Repo, flow: &Flow) -> Result<(), Failure<FlowRefused>> {
+    match active_user(repo, |uses| uses.flows.contains(&flow.name)).await? {
+        Some(user) => Err(FlowRefused::InUse(user).into()),
+        None => Ok(()),
+    }
 }
 
 #[async_trait]

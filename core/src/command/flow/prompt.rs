@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::name_of;
+use super::active_user;
 use crate::command::{company_of, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -59,9 +59,8 @@ impl Command for DeletePrompt {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Prompt, Failure<PromptRefused>> {
         let prompt = repo.prompt(self.prompt).await?.ok_or(PromptRefused::NotFound)?;
-        let versions = repo.active_flow_versions().await?;
-        if let Some(version) = versions.iter().find(|version| version.uses.has_prompt(&prompt.name)) {
-            return Err(PromptRefused::InUse(name_of(repo, version).await?).into());
+        if let Some(flow) = active_user(repo, |uses| uses.prompts.contains(&prompt.name)).await? {
+            return Err(PromptRefused::InUse(flow).into());
         }
         if !repo.delete_prompt(prompt.id).await? {
             return Err(PromptRefused::NotFound.into());
