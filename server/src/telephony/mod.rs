@@ -269,6 +269,8 @@ pub(crate) fn publish_gauges(edge: &EdgeHandle) {
     set("dialplane_media_sessions_active", &counts.media_sessions);
     set("dialplane_registrations_active", &counts.registrations);
     set("dialplane_queue_waiting", &counts.waiting);
+    metrics::counter!("dialplane_voice_frames_total").absolute(Gauges::read(&counts.voice_frames_total) as u64);
+    metrics::counter!("dialplane_voice_gaps_total").absolute(Gauges::read(&counts.voice_gaps_total) as u64);
     metrics::counter!("dialplane_calls_total").absolute(Gauges::read(&counts.calls_total) as u64);
     metrics::counter!("dialplane_sip_auth_failures_total").absolute(Gauges::read(&counts.auth_failures_total) as u64);
 }

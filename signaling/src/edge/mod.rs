@@ -162,6 +162,10 @@ pub struct Gauges {
     pub waiting: AtomicUsize,
     /// Calls begun since the start.
     pub calls_total: AtomicUsize,
+    /// Frames of 20 ms that were spoken to callers of flows since the start.
+    pub voice_frames_total: AtomicUsize,
+    /// Those that followed the one before by more than 30 ms.
+    pub voice_gaps_total: AtomicUsize,
     /// Requests refused for want of a valid password since the start.
     pub auth_failures_total: AtomicUsize,
 }

@@ -329,5 +329,8 @@ impl Edge {
         set(&self.gauges.media_sessions, self.media.len());
         set(&self.gauges.registrations, self.registrar.len());
         set(&self.gauges.waiting, self.waiting);
+        let voices = self.relay.voice_stats();
+        set(&self.gauges.voice_frames_total, voices.frames as usize);
+        set(&self.gauges.voice_gaps_total, voices.gaps as usize);
     }
 }
