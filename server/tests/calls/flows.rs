@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::audio::{likeness, speech};
+use crate::support::audio::{likeness, share_of, speech};
 use crate::support::company::{Company, events, text};
 use crate::support::peer::{Call, Peer};
 use crate::support::server::Server;
@@ -47,7 +47,7 @@ fn call(carrier: &mut Peer) -> Call {
 }
 
 fn steps(trace: &Value, event: &str, what: &str) -> Vec<String> {
-    let steps = trace["trace"].as_array().or(trace["steps"].as_array()).cloned().unwrap_or_default();
+    let steps = trace["steps"].as_array().cloned().unwrap_or_default();
     let fits = |step: &&Value| step["event"] == event;
     steps.iter().filter(fits).map(|step| step[what].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -110,11 +110,11 @@ fn a_message_is_recorded_as_it_was_said_and_can_be_heard_in_parts() {
     let server = Server::start();
     let flow = json!({"version": 1, "start": "mail", "onError": "mail2", "nodes": {
         "mail": {"type": "voicemail", "mailbox": "Clinic", "silenceSeconds": 2, "onFail": "mail2"}, "mail2": {"type": "hangup", "cause": "failure"}}});
-    let (company, mut carrier, _) = with_flow(&server, &flow, &[]);
+    let (company, mut carrier, id) = with_flow(&server, &flow, &[]);
     let caller = call(&mut carrier);
     // The beep is 1,000 Hz for 400 ms.
     caller.audio.await_heard(PATIENCE, "the beep", |samples| {
-        samples.len() > 4_000 && crate::support::audio::share_of(&samples[samples.len() - 3_200 - 400..][..1_600], 1_000.0) > 0.8
+        samples.len() >= 3_000 && share_of(&samples[..2_400], 1_000.0) > 0.8
     });
     let said = speech(4.0, 180.0);
     caller.audio.say(&vec![0; 8_000]);
@@ -122,6 +122,8 @@ fn a_message_is_recorded_as_it_was_said_and_can_be_heard_in_parts() {
     caller.hung_up_within(&mut carrier, PATIENCE);
     let record = company.only_call();
     assert_eq!(record["status"], "completed");
+    let trace = company.trace(&id, &record);
+    assert_eq!(trace["ended"], "message", "{trace}");
     let voicemails = until(PATIENCE, "the voicemail", || {
         let list = company.get("/api/voicemails").expect(200)["voicemails"].clone();
         list.as_array().is_some_and(|list| list.len() == 1).then_some(list)
@@ -243,8 +245,10 @@ fn a_web_service_decides_where_a_call_goes_and_addresses_inside_are_shut_unless_
 #[test]
 fn a_running_call_keeps_its_version_and_a_caller_who_hangs_up_leaves_a_trace() {
     let server = Server::start();
-    let flow = |label: &str| json!({"version": 1, "start": label, "onError": "bye", "prompts": {"p": {"*": [{"silence": 60000}]}}, "nodes": {
-        label: {"type": "menu", "prompt": "p", "entries": {"1": "bye"}, "onInvalid": "bye", "onTimeout": "bye"}, "bye": {"type": "hangup"}}});
+    let flow = |label: &str| {
+        json!({"version": 1, "start": label, "onError": "bye", "prompts": {"p": {"*": [{"silence": 60000}]}}, "nodes": {
+        label: {"type": "menu", "prompt": "p", "entries": {"1": "bye"}, "onInvalid": "bye", "onTimeout": "bye"}, "bye": {"type": "hangup"}}})
+    };
     let (company, mut carrier, id) = with_flow(&server, &flow("old"), &[]);
     let mut first = call(&mut carrier);
     company.put(&format!("/api/ivr/{id}"), &json!({"flow": flow("new")})).expect(200);

@@ -192,7 +192,8 @@ async fn leave(server: &Server, admin: &Person, agent: &Person) -> Left {
         at: now,
     };
     let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
-    let reports = vec![CallReport { call, begin: Some(begin), changes: vec![(now, Change::Ended { hangup })], left: Vec::new() }];
+    let reports =
+        vec![CallReport { call, begin: Some(begin), changes: vec![(now, Change::Ended { hangup })], left: Vec::new() }];
     let system = Actor::system_for(company);
     engine.execute(&system, &RecordCalls { reports }).await.unwrap();
     let steps = json!([{"atMs": 0, "node": "a", "event": "entered"}]);

@@ -273,14 +273,16 @@ pub(crate) fn speech(seconds: f64, pitch: f64) -> Vec<i16> {
 pub(crate) fn likeness(whole: &[i16], part: &[i16]) -> f64 {
     let dot = |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
     // Found roughly by a short piece of it, then measured over all of it.
-    let probe = &part[..part.len().min(4_000)];
+    let probe = &part[..part.len().min(1_200)];
     let last = whole.len().saturating_sub(probe.len());
     let alike = |at: usize, part: &[i16]| {
         let place = &whole[at..whole.len().min(at + part.len())];
         let part = &part[..place.len()];
         dot(place, part) / (dot(place, place) * dot(part, part)).sqrt().max(1.0)
     };
-    let best = (0..=last).map(|at| (alike(at, probe), at)).fold((-1.0, 0), |best, next| if next.0 > best.0 { next } else { best });
+    let best = (0..=last)
+        .map(|at| (alike(at, probe), at))
+        .fold((-1.0, 0), |best, next| if next.0 > best.0 { next } else { best });
     alike(best.1, part)
 }
 

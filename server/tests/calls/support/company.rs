@@ -160,7 +160,7 @@ impl Company {
         let path = format!("/api/ivr/{flow}/trace/{}", text(&call["id"]));
         until(Duration::from_secs(10), "the trace of a call", || {
             let answer = self.get(&path);
-            (answer.status == 200).then_some(answer.json)
+            (answer.status == 200).then(|| answer.json["trace"].clone())
         })
     }
 

@@ -111,6 +111,7 @@ impl Edge {
     ) {
         let Some(take) = self.takes.remove(&(session, token)) else { return };
         let failed = matches!(ended, RecordEnd::Failed(_));
+        tracing::debug!(?ended, ?length, path = %take.path.display(), "a recording has ended");
         let bytes = std::fs::metadata(&take.path).map_or(0, |file| file.len());
         let kept = !failed && !length.is_zero() && bytes > 0;
         let is_message = matches!(take.what, What::Message { .. });
