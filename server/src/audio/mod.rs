@@ -4,4 +4,4 @@ mod files;
 mod import;
 
 pub(crate) use files::{AudioFiles, Draft, StoreFailed};
-pub(crate) use import::{ImportFailed, Imported, import};
+pub(crate) use import::{Imported, import};

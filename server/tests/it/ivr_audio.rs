@@ -76,6 +76,21 @@ async fn a_prompt_is_uploaded_played_in_parts_and_kept_while_it_is_used() {
         let german =
             upload(&server, &admin.token, &[("name", "welcome"), ("language", "de")], Some(file.clone())).await;
         assert_eq!(german.status, 201, "{}", german.text);
+        let slow = upload(&server, &admin.token, &[("name", "slow")], Some(wave(8_000, 4_000))).await;
+        let slow = &slow.body["prompt"];
+        assert_eq!((&slow["lengthMs"], &slow["bytes"]), (&json!(500), &json!(16_044)), "it is kept as it is played");
+        server
+            .ok("DELETE", &format!("/api/ivr/prompts/{}", slow["id"].as_str().unwrap()), &admin.token, Value::Null)
+            .await;
+        let spoken = include_bytes!("../../../signaling/tests/data/speech.mp3").to_vec();
+        let spoken = upload(&server, &admin.token, &[("name", "spoken")], Some(spoken)).await;
+        assert_eq!(spoken.body["prompt"]["mediaType"], "audio/mpeg", "{}", spoken.text);
+        let (length, bytes) = (&spoken.body["prompt"]["lengthMs"], &spoken.body["prompt"]["bytes"]);
+        // Two bytes a sample, 16 samples a millisecond, behind a header of 44 bytes.
+        let (length, bytes) = (length.as_u64().unwrap(), bytes.as_u64().unwrap() - 44);
+        assert!(length > 500 && (bytes / 32).abs_diff(length) <= 1, "{}", spoken.text);
+        let spoken = format!("/api/ivr/prompts/{}", spoken.body["prompt"]["id"].as_str().unwrap());
+        server.ok("DELETE", &spoken, &admin.token, Value::Null).await;
         let listed = server.get("/api/ivr/prompts", &admin.token).await;
         let languages: Vec<_> = listed["prompts"].as_array().unwrap().iter().map(|one| &one["language"]).collect();
         assert_eq!(languages, ["de", "en"]);
@@ -146,7 +161,12 @@ async fn what_is_no_prompt_is_refused_with_its_reason_and_leaves_nothing() {
     let file = wave(16_000, 8_000);
     for length in [20, 40, 44, file.len() - 1] {
         let refused = upload(&server, &admin.token, &named, Some(file[..length].to_vec())).await;
-        assert!([415, 422].contains(&refused.status), "{length}: {}", refused.text);
+        assert_problem(&refused, 422, "audio_damaged");
+    }
+    for (head, name) in [(&b"fLaC0000"[..], "FLAC"), (b"OggS0000vorbis", "Ogg"), (b"\0\0\0\x20ftypM4A ", "MP4")] {
+        let refused = upload(&server, &admin.token, &named, Some(head.to_vec())).await;
+        assert_problem(&refused, 415, "not_audio");
+        assert!(refused.text.contains(name), "{}", refused.text);
     }
     let large = upload(&server, &admin.token, &named, Some(wave(16_000, 60_000))).await;
     assert_problem(&large, 413, "too_large");

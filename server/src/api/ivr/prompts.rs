@@ -9,12 +9,13 @@ use dialplane_core::Permission;
 use dialplane_core::command::flow::prompt::{AddPrompt, DeletePrompt};
 use dialplane_core::flow::{NewPrompt, Prompt, language};
 use dialplane_core::id::{PromptId, PromptKind};
+use dialplane_signaling::media::audio::{AudioError, MAX_FILE};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::audio::{ImportFailed, Imported, import};
+use crate::audio::{Imported, StoreFailed, import};
 use crate::http::answer::{Done, answer};
 use crate::http::faults::Faults;
 use crate::http::form::read_form;
@@ -117,10 +118,7 @@ pub(crate) async fn upload_prompt(
     // Decoding takes its time, and others are waiting.
     let imported =
         tokio::task::spawn_blocking(move || import(&file)).await.map_err(|error| Problem::internal(&error))?;
-    let imported = imported.map_err(|failed| match failed {
-        ImportFailed::Kind(_) => Problem::not_audio(failed.to_string()),
-        ImportFailed::Damaged(_) => Problem::refused("audio_damaged", failed.to_string()),
-    })?;
+    let imported = imported.map_err(|error| unusable(&error))?;
     let id: PromptId = app.engine.ids().id(app.engine.now());
     let new = NewPrompt {
         id,
@@ -142,9 +140,21 @@ pub(crate) async fn upload_prompt(
     }
 }
 
+fn unusable(error: &AudioError) -> Problem {
+    let message = format!("this file cannot be played: {error}");
+    match error {
+        AudioError::NotAudio | AudioError::Unsupported(_) => Problem::not_audio(message),
+        AudioError::TooLarge => Problem::too_large(MAX_FILE),
+        AudioError::TooLong => Problem::refused("audio_too_long", message),
+        AudioError::Rate(_) | AudioError::Truncated | AudioError::Damaged | AudioError::Empty => {
+            Problem::refused("audio_damaged", message)
+        }
+    }
+}
+
 /// Puts the file in its place, before anybody is told of the prompt.
 async fn keep(app: &App, authed: &Authed, id: PromptId, imported: &Imported) -> Reply<()> {
-    let failed = |error: crate::audio::StoreFailed| Problem::internal(&error);
+    let failed = |error: StoreFailed| Problem::internal(&error);
     let mut draft = app.prompts.draft(authed.company_id(), id).await.map_err(failed)?;
     draft.write(&imported.wav).await.map_err(failed)?;
     draft.keep().await.map_err(failed).map(|_| ())
