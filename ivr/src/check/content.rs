@@ -280,6 +280,10 @@ impl<'a> Visitor<'a> for Content<'a> {
                     texts.contains_key(language) || texts.contains_key(EVERY_LANGUAGE)
                 });
                 for (language, text) in texts {
+                    if language != EVERY_LANGUAGE && !self.flow.languages.contains(language) {
+                        let message = format!("the flow does not speak {language}");
+                        self.warning(Code::UnknownLanguage, format!("{path}.{language}"), message);
+                    }
                     self.said(format!("{path}.{language}"), text);
                 }
             }

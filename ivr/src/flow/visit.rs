@@ -280,7 +280,9 @@ impl Webhook {
         }
         required(v, "next", &self.next);
         for (status, target) in &self.on_status {
-            if !is_status(status) {
+            if status.starts_with('2') && is_status(status) {
+                v.wrong(format!("onStatus.{status}").into(), format!("an answer of {status} goes by next"));
+            } else if !is_status(status) {
                 let message = format!("{status:?} is neither a status such as 404 nor a class such as 4xx");
                 v.wrong(format!("onStatus.{status}").into(), message);
             }

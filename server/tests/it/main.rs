@@ -13,6 +13,7 @@ mod first_run;
 mod graph;
 mod idempotency;
 mod isolation;
+mod ivr;
 mod lead_import;
 mod leads;
 mod leads_bad_input;
