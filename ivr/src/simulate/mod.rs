@@ -61,7 +61,7 @@ impl Default for Given {
     /// Noon of a Wednesday in UTC.
     fn default() -> Self {
         Self {
-            at: DateTime::UNIX_EPOCH + chrono::Duration::days(20_633) + chrono::Duration::hours(12),
+            at: DateTime::UNIX_EPOCH + chrono::Duration::days(20_635) + chrono::Duration::hours(12),
             timezone: Tz::UTC,
             caller: "+12025550199".to_owned(),
             caller_name: String::new(),

@@ -221,8 +221,8 @@ fn compare(then: &Then, simulation: &Simulation) -> Vec<String> {
     for (name, wanted) in &then.variables {
         let found = simulation.variables.get(name);
         if found != Some(wanted) {
-            let found = found.map(Value::to_json);
-            failures.push(format!("variables.{name}: expected {}, found {found:?}", wanted.to_json()));
+            let found = found.map_or("no such variable".to_owned(), |found| found.to_json().to_string());
+            failures.push(format!("variables.{name}: expected {}, found {found}", wanted.to_json()));
         }
     }
     if let Some(ends) = then.ends.as_ref().filter(|ends| !simulation.ended.starts_with(ends.as_str())) {

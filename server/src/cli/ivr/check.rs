@@ -37,8 +37,9 @@ pub(super) fn run(args: &super::Check, json: bool) -> Result<bool, CliError> {
         for checked in &checked {
             print::data(&told(checked, paint))?;
         }
-        let flows = checked.len();
-        print::message(&format!("{flows} flows: {errors} errors, {warnings} warnings"));
+        let [flows, errors, warnings] =
+            [(checked.len(), "flow"), (errors, "error"), (warnings, "warning")].map(|(n, what)| print::count(n, what));
+        print::message(&format!("{flows}: {errors}, {warnings}"));
     }
     Ok(errors == 0 && (warnings == 0 || !args.strict))
 }

@@ -42,7 +42,8 @@ pub(super) fn run(args: &super::Test, json: bool) -> Result<bool, CliError> {
         }
         let tests: usize = reports.iter().map(|report| report.tests.len()).sum();
         let failed: usize = reports.iter().map(Report::failed).sum();
-        print::message(&format!("{} flows: {tests} tests, {failed} failed", reports.len()));
+        let (flows, tests) = (print::count(reports.len(), "flow"), print::count(tests, "test"));
+        print::message(&format!("{flows}: {tests}, {failed} failed"));
     }
     Ok(fine)
 }
