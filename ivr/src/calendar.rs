@@ -41,6 +41,21 @@ pub enum Day {
     Sunday,
 }
 
+impl Day {
+    /// The word in documents.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Monday => "monday",
+            Self::Tuesday => "tuesday",
+            Self::Wednesday => "wednesday",
+            Self::Thursday => "thursday",
+            Self::Friday => "friday",
+            Self::Saturday => "saturday",
+            Self::Sunday => "sunday",
+        }
+    }
+}
+
 impl From<Weekday> for Day {
     fn from(day: Weekday) -> Self {
         match day {

@@ -55,9 +55,13 @@ pub(super) fn check<'a>(flow: &'a Flow, around: &'a Surroundings<'a>) -> Vec<Pro
         if name.is_empty() || name.len() > NAME_MAX {
             content.error(Code::BadValue, "", format!("a node has a name of 1 to {NAME_MAX} bytes"));
         }
+        if let crate::flow::Node::Language(node) = node {
+            content.language(&node.to);
+        }
         node.visit(&mut content);
     }
     content.node = None;
+    content.calendars();
     content.prompts();
     content.unused();
     content.problems
@@ -118,6 +122,39 @@ impl<'a> Content<'a> {
             }
             if Value::from_json(&variable.initial.to_json()).is_none() {
                 self.error(Code::BadValue, format!("{path}.initial"), "the value is too long");
+            }
+        }
+    }
+
+    /// A change to a language; one that is computed is known in the call only.
+    fn language(&mut self, to: &str) {
+        let spoken = |language: &String| language.eq_ignore_ascii_case(to.trim());
+        if !to.contains("{{") && !self.flow.languages.iter().any(spoken) {
+            self.warning(Code::UnknownLanguage, "to", format!("the flow does not speak {to}"));
+        }
+    }
+
+    /// The calendars of the flow: what can be read and yet is hardly meant.
+    fn calendars(&mut self) {
+        for (name, calendar) in &self.flow.calendars {
+            let days =
+                calendar.weekly.iter().flat_map(|(day, hours)| hours.iter().map(move |hours| (day.name(), hours)));
+            let holidays = calendar.holidays.iter().enumerate();
+            let special = holidays.flat_map(|(n, holiday)| holiday.hours.iter().map(move |hours| (n, hours)));
+            let weekly = days.map(|(day, hours)| (format!("calendars.{name}.weekly.{day}"), hours));
+            let special = special.map(|(n, hours)| (format!("calendars.{name}.holidays.{n}"), hours));
+            for (path, hours) in weekly.chain(special).filter(|(_, hours)| hours.from == hours.to) {
+                let message = format!("{0} to {0} is a whole day; if that is meant: 00:00 to 24:00", hours.from);
+                self.warning(Code::BadValue, path, message);
+            }
+            let mut seen = BTreeSet::new();
+            for (n, holiday) in calendar.holidays.iter().enumerate() {
+                let date = String::from(holiday.date);
+                if seen.contains(&date) {
+                    let message = format!("{date} stands here twice, the first one counts");
+                    self.warning(Code::BadValue, format!("calendars.{name}.holidays.{n}"), message);
+                }
+                seen.insert(date);
             }
         }
     }
@@ -280,6 +317,10 @@ impl<'a> Visitor<'a> for Content<'a> {
                     texts.contains_key(language) || texts.contains_key(EVERY_LANGUAGE)
                 });
                 for (language, text) in texts {
+                    if language != EVERY_LANGUAGE && !self.flow.languages.contains(language) {
+                        let message = format!("the flow does not speak {language}");
+                        self.warning(Code::UnknownLanguage, format!("{path}.{language}"), message);
+                    }
                     self.said(format!("{path}.{language}"), text);
                 }
             }
@@ -395,6 +436,9 @@ impl<'a> Visitor<'a> for Content<'a> {
             if keys.is_empty() || keys.len() > 16 || !keys.bytes().all(crate::flow::is_key) {
                 let message = format!("{keys:?} is not a key or a row of 1 to 16 keys of 0-9, *, #, A-D");
                 self.error(Code::BadValue, format!("entries.{keys}"), message);
+            }
+            if keys.is_empty() {
+                continue;
             }
             // They are sorted, so that an entry follows at once on the longest one it begins with, or on others that do.
             if let Some(shorter) = before.filter(|shorter| keys.starts_with(shorter)) {

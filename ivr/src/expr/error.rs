@@ -29,7 +29,7 @@ pub enum Fault {
     #[error("a list has at most {} elements", super::value::LIST_MAX)]
     ListTooLong,
     /// A character that begins nothing.
-    #[error("{0:?} is not understood")]
+    #[error("{0:?} is not understood{hint}", hint = written_as(&.0.to_string()))]
     Character(char),
     /// Text without its closing quote.
     #[error("the text is not closed")]
@@ -41,7 +41,7 @@ pub enum Fault {
     #[error("{0} is not a number")]
     Number(String),
     /// Something else was expected.
-    #[error("expected {expected}, found {found}")]
+    #[error("expected {expected}, found {found}{hint}", hint = written_as(.found))]
     Expected {
         /// What would have gone on.
         expected: &'static str,
@@ -49,7 +49,7 @@ pub enum Fault {
         found: String,
     },
     /// A name that nobody declared.
-    #[error("{0} is not known")]
+    #[error("{0} is not known{hint}", hint = written_as(.0))]
     UnknownName(String),
     /// A function that does not exist.
     #[error("there is no function {0}")]
@@ -78,6 +78,17 @@ pub enum Fault {
     /// Two values that can never be equal or ordered.
     #[error("{0} and {1} cannot be compared")]
     Incomparable(Type, Type),
+}
+
+/// How what other languages call so is written here.
+fn written_as(word: &str) -> &'static str {
+    match word {
+        "=" => ", equal is ==",
+        "&" | "and" => ", and is &&",
+        "|" | "or" => ", or is ||",
+        "not" => ", not is !",
+        _ => "",
+    }
 }
 
 /// An evaluation that came to nothing.

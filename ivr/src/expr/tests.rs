@@ -95,6 +95,15 @@ fn arithmetic_never_overflows_silently() {
 }
 
 #[test]
+fn what_other_languages_write_is_told_as_it_is_written_here() {
+    let fault = |text: &str| Expression::compile(text, &symbols()).unwrap_err().to_string();
+    assert_eq!(fault("billing = 3"), "column 9: '=' is not understood, equal is ==");
+    assert_eq!(fault("true and false"), "column 6: expected an operator or the end, found and, and is &&");
+    assert_eq!(fault("true | false"), "column 6: '|' is not understood, or is ||");
+    assert_eq!(fault("not true"), "column 1: not is not known, not is !");
+}
+
+#[test]
 fn size_and_depth_are_bounded() {
     let fault = |text: &str| Expression::compile(text, &symbols()).unwrap_err().fault;
     assert_eq!(fault(&format!("{}1{}", "(".repeat(100), ")".repeat(100))), Fault::TooDeep);

@@ -100,6 +100,22 @@ fn key(v: See<'_, '_>, path: String, key: &str) {
     }
 }
 
+/// A name or template that may not be empty.
+fn something(v: See<'_, '_>, path: String, text: &str, what: &str) {
+    if text.trim().is_empty() {
+        v.wrong(path.into(), format!("{what} is missing"));
+    }
+}
+
+/// A queue, by name or id.
+fn queue<'a>(v: See<'_, 'a>, name: &'a str) {
+    if name.trim().is_empty() {
+        v.wrong("queue".into(), "the queue is missing".to_owned());
+    } else {
+        v.queue("queue", name);
+    }
+}
+
 /// Whether a byte names a key of a telephone.
 pub(crate) const fn is_key(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'*' | b'#' | b'A'..=b'D')
@@ -233,7 +249,7 @@ impl Hours {
 
 impl QueueStatus {
     pub(super) fn visit<'a>(&'a self, v: See<'_, 'a>) {
-        v.queue("queue", &self.queue);
+        queue(v, &self.queue);
         for (path, into) in [("waitingInto", &self.waiting_into), ("oldestInto", &self.oldest_into)] {
             if let Some(into) = into {
                 v.input(path, into, Type::Number, false);
@@ -280,7 +296,9 @@ impl Webhook {
         }
         required(v, "next", &self.next);
         for (status, target) in &self.on_status {
-            if !is_status(status) {
+            if status.starts_with('2') && is_status(status) {
+                v.wrong(format!("onStatus.{status}").into(), format!("an answer of {status} goes by next"));
+            } else if !is_status(status) {
                 let message = format!("{status:?} is neither a status such as 404 nor a class such as 4xx");
                 v.wrong(format!("onStatus.{status}").into(), message);
             }
@@ -330,11 +348,12 @@ fn visit_body<'a>(v: See<'_, 'a>, path: String, body: &'a serde_json::Value, dep
 
 impl Queue {
     pub(super) fn visit<'a>(&'a self, v: See<'_, 'a>) {
-        v.queue("queue", &self.queue);
+        queue(v, &self.queue);
         if let Some(priority) = &self.priority {
             v.expression("priority".into(), priority, Type::Number);
         }
         for (n, skill) in self.skills.iter().enumerate() {
+            something(v, format!("skills.{n}.name"), &skill.name, "the skill");
             v.template(format!("skills.{n}.name").into(), &skill.name, Exposure::Used);
             if !(1..=10).contains(&skill.level) {
                 v.wrong(format!("skills.{n}.level").into(), format!("{} is not between 1 and 10", skill.level));
@@ -391,6 +410,7 @@ impl Dial {
             DialTo::Extension(to) => ("to.extension", to),
             DialTo::Number(to) => ("to.number", to),
         };
+        something(v, path.to_owned(), to, "whom to call");
         v.template(path.into(), to, Exposure::Logged);
         if let Some(caller) = &self.caller_id {
             v.template("callerId".into(), caller, Exposure::Logged);
@@ -435,7 +455,7 @@ impl Callback {
         if let Some(number) = &self.number {
             v.template("number".into(), number, Exposure::Logged);
         }
-        v.queue("queue", &self.queue);
+        queue(v, &self.queue);
         range(v, "delaySeconds", self.delay_seconds, 0..=86_400);
         range(v, "attempts", self.attempts.into(), 1..=10);
         range(v, "retrySeconds", self.retry_seconds, 1..=86_400);
@@ -450,8 +470,11 @@ impl Split {
             v.branch(format!("branches.{n}").into(), Some(&share.next), Need::Required);
         }
         let sum: u32 = self.branches.iter().map(|share| u32::from(share.percent)).sum();
-        if sum != 100 || self.branches.iter().any(|share| share.percent == 0) {
-            v.wrong("branches".into(), format!("the shares are each at least 1 and together {sum}, not 100"));
+        if sum != 100 {
+            v.wrong("branches".into(), format!("the shares are {sum} together, not 100"));
+        }
+        if self.branches.iter().any(|share| share.percent == 0) {
+            v.wrong("branches".into(), "a share is at least 1".to_owned());
         }
     }
 }

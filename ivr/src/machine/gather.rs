@@ -193,8 +193,11 @@ impl Machine {
         if key.is_some() && ended {
             digits.pop();
         }
-        if !ended && digits.len() < op.max {
-            return Meaning::More;
+        if !ended {
+            if digits.len() < op.max {
+                return Meaning::More;
+            }
+            self.complete_without(op.terminator.key(), op.gathering.inter);
         }
         if digits.len() < op.min {
             return Meaning::Invalid;
@@ -206,6 +209,15 @@ impl Machine {
                 Meaning::Invalid
             }
             _ => Meaning::Done(Turn::Go(op.next)),
+        }
+    }
+
+    /// The most digits are there; whoever is used to ending them with a key presses it all the same.
+    fn complete_without(&mut self, terminator: Option<char>, patience: Duration) {
+        if terminator.is_some() && self.keys.front().copied() == terminator {
+            self.keys.pop_front();
+        } else {
+            self.late_terminator = terminator.map(|key| (key, self.now + patience));
         }
     }
 
@@ -226,8 +238,11 @@ impl Machine {
         }
         // With 00 before it a number is two longer than E.164 allows.
         let most = op.max + if digits.starts_with("00") { 2 } else { 0 };
-        if !ended && digits.len() < most {
-            return Meaning::More;
+        if !ended {
+            if digits.len() < most {
+                return Meaning::More;
+            }
+            self.complete_without(Some('#'), op.gathering.inter);
         }
         let count = digits.strip_prefix("00").unwrap_or(digits).len();
         if !digits.bytes().all(|byte| byte.is_ascii_digit()) || !(op.min..=op.max).contains(&count) {

@@ -10,6 +10,8 @@
 //! - A key pressed during a prompt without `bargeIn` is dropped, and such a prompt also drops what was typed ahead.
 //! - While nothing asks for keys (a webhook is asked, a condition is computed), keys are kept: at most [`Limits::type_ahead`], further ones are
 //!   dropped. The next node that asks for keys takes the kept ones first and, if there are any, does not play its prompt.
+//! - Digits that end because they are as many as may be are often followed by their terminator, out of habit. Such a terminator, when it is the next
+//!   key and comes within the time between digits, is dropped.
 //! - When a menu or collection asks again, what was typed ahead is dropped: it was meant for the answer that was not understood.
 //!
 //! # Every call ends
@@ -114,6 +116,8 @@ pub struct Machine {
     /// Since when somebody talks to the caller.
     talking: Option<Duration>,
     keys: VecDeque<char>,
+    /// The terminator of digits that were complete without it, and until when it belongs to them.
+    late_terminator: Option<(char, Duration)>,
     steps: u32,
     rush: u32,
     errors: u8,
@@ -206,6 +210,7 @@ impl Machine {
             deadline,
             talking: None,
             keys: VecDeque::new(),
+            late_terminator: None,
             steps: 0,
             rush: 0,
             errors: 0,
@@ -318,8 +323,11 @@ impl Machine {
             .map(|(variable, value)| (&*variable.name, if variable.secret { Value::Null } else { value.clone() }))
     }
 
-    /// Whether a key pressed now would be taken or kept, rather than dropped.
-    pub(crate) fn hears_keys(&self) -> bool {
+    /// Whether a key pressed now would be taken or kept, rather than dropped because nobody waits for keys.
+    pub(crate) fn hears_key(&self, now: Duration, key: char) -> bool {
+        if self.late_terminator.is_some_and(|(late, until)| late == key && now <= until) {
+            return true;
+        }
         match &self.doing {
             Doing::Gather(_) => {
                 let gathering = self.gathering(&self.program);
@@ -543,13 +551,17 @@ impl Machine {
         if !u8::try_from(key).is_ok_and(is_key) {
             return Turn::Stay;
         }
+        if self.late_terminator.take().is_some_and(|(late, until)| late == key && self.now <= until) {
+            self.note(Event::LateTerminator);
+            return Turn::Stay;
+        }
         match &self.doing {
             Doing::Gather(_) => return self.gather_key(program, key),
             Doing::Queue(_) => return self.queue_key(program, key),
             Doing::Voicemail(_) => return self.voicemail_key(program, key),
             Doing::Playing { barge_in: true, next, .. } => {
                 let next = *next;
-                self.note(Event::Key(key));
+                self.note(Event::KeptKey);
                 self.keep(key);
                 return Turn::Go(next);
             }
@@ -678,7 +690,8 @@ impl Machine {
     }
 
     fn time_of_day(&self) -> chrono::DateTime<chrono::Utc> {
-        self.call.began + self.now
+        let since = chrono::TimeDelta::from_std(self.now).ok();
+        since.and_then(|since| self.call.began.checked_add_signed(since)).unwrap_or(self.call.began)
     }
 
     fn timezone(&self) -> Tz {

@@ -405,3 +405,63 @@ fn hanging_up_ends_the_call_in_every_node() {
         assert_eq!(call.trace.last().unwrap().event, "finished");
     }
 }
+
+#[test]
+fn a_terminator_out_of_habit_after_the_most_digits_is_dropped() {
+    let nodes = || {
+        json!({"a": {"type": "collect", "prompt": "ask", "into": "x", "max": 4, "next": "b", "onInvalid": "bye", "onTimeout": "bye"},
+        "b": menu(json!({"retries": 0}))})
+    };
+    let call = run(nodes(), json!([{"digits": "1234#"}, {"silence": 1}, {"digit": "1"}]));
+    assert_eq!((call.path.join(","), call.variables["x"].clone()), ("a,b,ok".to_owned(), "1234".into()));
+    // Typed ahead, it does not keep the next prompt from being heard.
+    let mut ahead = nodes();
+    ahead["hook"] = ahead["a"].take();
+    ahead["a"] = json!({"type": "webhook", "url": "https://x.example/", "next": "hook", "onFail": "bye"});
+    let call = run(ahead, json!([{"early": "1234#"}, {"webhook": {}}, {"digit": "1"}]));
+    assert_eq!((call.path.join(","), call.heard.join(",")), ("a,hook,b,ok".to_owned(), "Ask".to_owned()));
+    // Much later, or after another key, it is a key like others.
+    let call = run(nodes(), json!([{"digits": "1234"}, {"silence": 3.1}, {"digit": "#"}]));
+    assert_eq!(call.path, ["a", "b", "bye"]);
+    let call = run(nodes(), json!([{"digits": "1234##"}]));
+    assert_eq!(call.path, ["a", "b", "bye"]);
+}
+
+#[test]
+fn a_terminator_after_wrong_digits_does_not_cost_a_try() {
+    let call = run(
+        collect(json!({"valid": "x == '7777'", "retries": 1})),
+        json!([{"digits": "1234#"}, {"silence": 1}, {"digits": "7777#"}]),
+    );
+    assert_eq!((call.variables["x"].clone(), call.heard[..3].join(",")), ("7777".into(), "Ask,Wrong,Ask".to_owned()));
+}
+
+#[test]
+fn the_first_digit_of_a_secret_that_ends_a_prompt_is_not_in_the_trace() {
+    let nodes = json!({"a": {"type": "say", "text": "Now your PIN.", "next": "pin"},
+        "pin": {"type": "collect", "prompt": "ask", "into": "pin", "mask": true, "max": 4, "next": "bye", "onInvalid": "bye", "onTimeout": "bye"}});
+    let call = run(nodes, json!([{"digits": "8765"}]));
+    assert_eq!(call.path, ["a", "pin", "bye"]);
+    let details: String = call.trace.into_iter().filter_map(|step| step.detail).collect();
+    assert!(!details.contains(['8', '7', '6', '5']), "{details}");
+}
+
+#[test]
+fn what_a_script_presses_that_is_no_key_finds_no_place() {
+    let script = serde_json::from_value(json!([{"digit": "x"}, {"digit": "1"}])).unwrap();
+    let call = simulate(program(json!({"a": menu(json!({}))})), &Given::default(), script);
+    assert_eq!((call.unused, call.path.join(",")), (vec![0], "a,ok".to_owned()));
+}
+
+#[test]
+fn no_time_of_a_script_is_too_long() {
+    let nodes = json!({"a": {"type": "voicemail", "mailbox": "M", "next": "b", "onFail": "bye"},
+        "b": {"type": "condition", "cases": [{"when": "now.year == 9999", "next": "ok"}], "otherwise": "bye"}});
+    let given: Given = serde_json::from_value(json!({"at": "9999-12-31T12:00:00Z", "timezone": "Asia/Tokyo"})).unwrap();
+    for seconds in [-1.0, 0.0, 5.0, 1e300, f64::NAN] {
+        let script = vec![crate::simulate::Event::Silence(seconds), crate::simulate::Event::Record(Some(seconds))];
+        assert!(matches!(simulate(program(nodes.clone()), &given, script).ended.as_str(), "hangup" | "message"));
+    }
+    let far = serde_json::from_value::<Given>(json!({"at": "+262142-12-31T23:59:59Z"})).unwrap_err();
+    assert!(far.to_string().contains("is not in the years 1970 to 9999"), "{far}");
+}

@@ -34,6 +34,10 @@ pub(crate) enum Event {
     SecretKey,
     /// A key that nobody waited for.
     DroppedKey,
+    /// A key that ended a prompt; which one is told where it is taken, as it may be the first of a secret.
+    KeptKey,
+    /// The terminator of digits that were complete without it.
+    LateTerminator,
     TimedOut,
     Invalid,
     PlayFailed,
@@ -103,6 +107,8 @@ fn write_out(entry: &Entry, program: &Program) -> Step {
         Event::Key(key) => ("key", Some(key.to_string())),
         Event::SecretKey => ("key", Some(DOT.to_string())),
         Event::DroppedKey => ("note", Some("a key was pressed that nobody waited for".to_owned())),
+        Event::KeptKey => ("note", Some("a key ended the prompt and is kept".to_owned())),
+        Event::LateTerminator => ("note", Some("the digits were complete without their last key".to_owned())),
         Event::TimedOut => ("timeout", None),
         Event::Invalid => ("invalid", None),
         Event::PlayFailed => ("failed", Some("the prompt could not be played".to_owned())),

@@ -495,7 +495,8 @@ impl<'a> Compiler<'a> {
     fn subflow(&self, node: &node::Subflow, next: Way) -> Compiled<SubflowOp> {
         let others = self.linked.iter().enumerate().skip(1);
         let found = others.into_iter().find(|(_, (name, _))| *name == node.flow);
-        let (place, (_, other)) = found.ok_or_else(|| unchecked(&node.flow))?;
+        let missing = || Problem::error(Code::UnknownFlow, "flow", format!("there is no flow {}", node.flow));
+        let (place, (_, other)) = found.ok_or_else(missing)?;
         let there = |name: &str| other.variables.keys().position(|known| known == name).ok_or_else(|| unchecked(name));
         let with = |(name, text): (&String, &String)| Ok((there(name)?, self.expression(text)?));
         let returns = |(here, name): (&String, &String)| Ok((self.variable(here)?, there(name)?));

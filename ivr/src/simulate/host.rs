@@ -198,8 +198,7 @@ impl Host<'_> {
                 true
             }
             Event::Silence(seconds) => {
-                let length = Duration::try_from_secs_f64(seconds.clamp(0.0, 86_400.0)).unwrap_or_default();
-                self.pass(self.now + length);
+                self.pass(self.now + scripted(seconds));
                 true
             }
             Event::Webhook(reply) => {
@@ -214,7 +213,7 @@ impl Host<'_> {
             Event::Record(seconds) => {
                 let asked = self.until(|host| host.recording.is_some());
                 if let Some((token, _)) = self.recording.take().filter(|_| asked) {
-                    let length = seconds.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
+                    let length = seconds.map(scripted);
                     self.now += length.unwrap_or_default();
                     self.give(Input::Recorded(token, length));
                 }
@@ -242,7 +241,9 @@ impl Host<'_> {
     }
 
     fn press(&mut self, key: char) -> bool {
-        let heard = self.until(|host| host.machine.hears_keys());
+        // Waiting for what is no key to be heard would only hide that it is none.
+        let is_key = u8::try_from(key).is_ok_and(crate::flow::is_key);
+        let heard = is_key && self.until(|host| host.machine.hears_key(host.now, key));
         if heard {
             self.give(Input::Key(key));
             if self.ended.is_none() {
@@ -410,6 +411,11 @@ fn answer(reply: Reply) -> Result<Answer, RequestFailure> {
             Ok(Answer { status: reply.status, body })
         }
     }
+}
+
+/// A length of a script, at most a day.
+fn scripted(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds.clamp(0.0, 86_400.0)).unwrap_or_default()
 }
 
 /// How long a sound takes: speech about 15 characters a second.

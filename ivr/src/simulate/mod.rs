@@ -21,7 +21,7 @@ mod host;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,8 @@ use crate::machine::Step;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Given {
-    /// When the call comes.
+    /// When the call comes, in the years 1970 to 9999.
+    #[serde(deserialize_with = "instant")]
     #[schemars(with = "String")]
     pub at: DateTime<Utc>,
     /// The company's time zone.
@@ -60,7 +61,7 @@ impl Default for Given {
     /// Noon of a Wednesday in UTC.
     fn default() -> Self {
         Self {
-            at: DateTime::UNIX_EPOCH + chrono::Duration::days(20_633) + chrono::Duration::hours(12),
+            at: DateTime::UNIX_EPOCH + chrono::Duration::days(20_635) + chrono::Duration::hours(12),
             timezone: Tz::UTC,
             caller: "+12025550199".to_owned(),
             caller_name: String::new(),
@@ -69,6 +70,16 @@ impl Default for Given {
             queues: BTreeMap::new(),
             seed: 1,
         }
+    }
+}
+
+/// An instant whose local time exists in every zone.
+fn instant<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let at = DateTime::<Utc>::deserialize(deserializer)?;
+    if (1970..=9999).contains(&at.year()) {
+        Ok(at)
+    } else {
+        Err(serde::de::Error::custom(format_args!("{at} is not in the years 1970 to 9999")))
     }
 }
 

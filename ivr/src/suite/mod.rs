@@ -43,6 +43,7 @@ use coverage::Covering;
 pub struct Suite {
     /// What holds before every test that does not say otherwise, field by field.
     #[serde(default)]
+    #[schemars(with = "Given")]
     pub given: serde_json::Map<String, Json>,
     /// The share of nodes and branches that the tests together have to pass, in percent; 0 where nothing is said.
     #[serde(default)]
@@ -60,6 +61,7 @@ pub struct Test {
     pub name: String,
     /// What holds before: fields of [`Given`].
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[schemars(with = "Given")]
     pub given: serde_json::Map<String, Json>,
     /// What happens. After it nothing does: the caller is silent, nobody answers.
     #[serde(default)]
@@ -219,8 +221,8 @@ fn compare(then: &Then, simulation: &Simulation) -> Vec<String> {
     for (name, wanted) in &then.variables {
         let found = simulation.variables.get(name);
         if found != Some(wanted) {
-            let found = found.map(Value::to_json);
-            failures.push(format!("variables.{name}: expected {}, found {found:?}", wanted.to_json()));
+            let found = found.map_or("no such variable".to_owned(), |found| found.to_json().to_string());
+            failures.push(format!("variables.{name}: expected {}, found {found}", wanted.to_json()));
         }
     }
     if let Some(ends) = then.ends.as_ref().filter(|ends| !simulation.ended.starts_with(ends.as_str())) {

@@ -4,6 +4,7 @@ mod admin;
 mod config;
 mod database;
 mod doctor;
+mod ivr;
 mod print;
 mod serve;
 
@@ -22,7 +23,7 @@ use crate::settings::{Settings, SettingsError, Sources};
     version,
     after_help = "Examples:\n  dialplane                                    serve on 127.0.0.1:8080 with everything in ./data\n  \
                   dialplane --http 0.0.0.0:80 --database postgres://…\n  dialplane admin create --email ann@example.com\n  \
-                  dialplane config print\n  dialplane doctor"
+                  dialplane config print\n  dialplane doctor\n  dialplane ivr test examples/flows"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -81,6 +82,9 @@ enum Command {
         #[arg(long)]
         verify: bool,
     },
+    /// Call flows from files: check, test and simulate them.
+    #[command(subcommand)]
+    Ivr(ivr::IvrCommand),
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
     /// Print completions for a shell.
@@ -152,6 +156,7 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let json = cli.flags.json;
     match cli.command.unwrap_or(Command::Serve) {
+        Command::Ivr(command) => return ivr::run(command, json),
         Command::Openapi => print::data(&print::pretty(&crate::api::document()))?,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -37,6 +37,11 @@ pub(super) fn message(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
+/// `1 test`, `2 tests`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Says why a command failed.
 pub(super) fn failure(json: bool, error: &CliError) {
     if json {

@@ -16,6 +16,7 @@ mod isolation;
 mod ivr;
 mod ivr_audio;
 mod ivr_bad_input;
+mod ivr_cli;
 mod lead_import;
 mod leads;
 mod leads_bad_input;
