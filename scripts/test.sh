@@ -86,6 +86,7 @@ prepare() {
     has cc gcc
     has sipp sip-tester sipp
     has baresip baresip-core baresip
+    has espeak-ng espeak-ng
     has node nodejs node
     has npm npm
     [ "${#missing[@]}" -eq 0 ] || install "${missing[@]}"

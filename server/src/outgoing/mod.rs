@@ -16,6 +16,8 @@ use reqwest::{Client, Url, redirect};
 
 pub(crate) use sign::SigningKey;
 
+/// Headers that are not a flow's to set: they say where a request goes and where it ends.
+const OURS: [&str; 5] = ["host", "content-length", "transfer-encoding", "connection", "upgrade"];
 /// How long a connection may take to be there.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -105,7 +107,10 @@ impl Outgoing {
         };
         let body = request.body.unwrap_or_default();
         let mut sent = self.client.request(method, url);
-        for (name, value) in request.headers {
+        let ours = |name: &str| {
+            OURS.iter().any(|own| own.eq_ignore_ascii_case(name)) || name.to_lowercase().starts_with("webhook-")
+        };
+        for (name, value) in request.headers.into_iter().filter(|(name, _)| !ours(name)) {
             sent = sent.header(name, value);
         }
         for (name, value) in key.sign(id, chrono::Utc::now().timestamp(), &body) {

@@ -2,8 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dialplane_core::id::CompanyId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+
+use crate::settings::Secret;
+use crate::state::App;
 
 /// What a company's requests are signed with.
 #[derive(Clone)]
@@ -23,7 +27,17 @@ fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
 }
 
 impl SigningKey {
-    /// The key of a company, made of the server's secret: every node of one server has the same.
+    /// The key of a company: every process with the same `jwt_secret` has the same.
+    pub(crate) fn of_company(app: &App, company: CompanyId) -> Self {
+        Self::of(Self::secret(app).expose().as_bytes(), &company.to_string())
+    }
+
+    /// What keys are made of.
+    pub(crate) fn secret(app: &App) -> &Secret {
+        app.settings.jwt_secret.as_ref().unwrap_or(&app.secrets.jwt)
+    }
+
+    /// The key of a company, made of a secret.
     pub(crate) fn of(secret: &[u8], company: &str) -> Self {
         Self(mac(secret, format!("requests of flows of {company}").as_bytes()))
     }

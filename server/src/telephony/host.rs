@@ -46,7 +46,7 @@ impl EngineHost {
             runtime: Handle::current(),
             sounds: Sounds::new(app.engine.clone(), speaker, folder("prompts")),
             outgoing: Outgoing::new(app.settings.allow_private_webhooks),
-            secret: app.settings.jwt_secret.clone().unwrap_or_else(|| app.secrets.jwt.clone()),
+            secret: SigningKey::secret(app).clone(),
             recordings: folder("recordings"),
         }
     }

@@ -297,3 +297,34 @@ fn an_agent_who_is_dialled_and_does_not_answer_leads_on() {
     assert_eq!(steps(&trace, "left", "detail"), ["onNoAnswer"], "{trace}");
     server.await_idle();
 }
+
+#[test]
+fn a_flow_calls_a_number_outside_by_the_trunk_but_none_of_another_country_and_notes_callbacks() {
+    let server = Server::start();
+    let company = server.company();
+    let mut carrier = Peer::new(server.sip, CUSTOMER);
+    company.trunk(carrier.port());
+    company.queue(20, 120, &[]);
+    let flow = json!({"version": 1, "start": "far", "onError": "bye", "nodes": {
+        "far": {"type": "dial", "to": {"number": "+4930123456"}, "onFail": "near"},
+        "near": {"type": "dial", "to": {"number": "2025550188"}, "onFail": "bye", "onBusy": "later"},
+        "later": {"type": "callback", "queue": "sales", "next": "bye", "onFail": "near"},
+        "bye": {"type": "hangup"}
+    }});
+    let id = company.flow("main", &flow);
+    company.route(NUMBER, "flow", &id);
+    let mut caller = carrier.invite(NUMBER);
+    caller.expect(&mut carrier, 200);
+    let outside = carrier.incoming();
+    assert!(outside.invite().uri().starts_with("sip:+12025550188@"), "{}", outside.invite().uri());
+    assert_eq!(outside.invite().user_of("From"), NUMBER);
+    outside.refuse(&mut carrier, "486 Busy Here");
+    caller.hung_up_within(&mut carrier, PATIENCE);
+    let record = company.only_call();
+    let trace = company.trace(&id, &record);
+    assert_eq!(steps(&trace, "entered", "node"), ["far", "near", "later", "bye"], "{trace}");
+    let noted =
+        record["events"].as_array().unwrap().iter().find(|event| event["type"] == "callback_requested").cloned();
+    assert_eq!(noted.map(|event| event["data"]["number"].clone()), Some(json!(CUSTOMER)), "{record}");
+    server.await_idle();
+}

@@ -48,3 +48,28 @@ fn a_thousand_calls_at_fifty_a_second_all_succeed_and_leave_nothing_behind() {
     // RFC 3261 keeps transactions for 32 s.
     server.await_zero("dialplane_sip_transactions_active", Duration::from_secs(37));
 }
+
+const LISTENERS: u64 = 100;
+
+#[test]
+fn a_hundred_callers_at_once_hear_a_prompt_evenly() {
+    let server = Server::start_roomy();
+    let company = server.company();
+    let ports = Ports::reserve();
+    company.trunk(ports.single(10));
+    let flow = json!({"version": 1, "start": "long", "onError": "bye", "prompts": {"long": {"*": [{"beep": 5000}, {"beep": 5000}]}}, "nodes": {
+        "long": {"type": "play", "prompt": "long", "next": "bye"}, "bye": {"type": "hangup"}}});
+    let id = company.flow("main", &flow);
+    company.route(crate::NUMBER, "flow", &id);
+    let listeners = LISTENERS.to_string();
+    let more = ["-m", &listeners, "-r", "50", "-l", &listeners, "-mp", &ports.single(90).to_string()];
+    let mut callers = Sipp::start("listener", ports.single(10), Some(server.sip), &[crate::NUMBER.to_owned()], &more);
+    callers.succeed(Duration::from_secs(60));
+    server.await_idle();
+    let frames = server.metric("dialplane_voice_frames_total").expect("a count");
+    let gaps = server.metric("dialplane_voice_gaps_total").expect("a count");
+    eprintln!("{frames} frames, {gaps} of them more than 30 ms after the one before");
+    // Ten seconds are 500 frames. Other tests have the machine as well, so that a thread may be woken late now and then.
+    assert!(frames >= LISTENERS as f64 * 500.0, "{frames}");
+    assert!(gaps <= frames / 100.0, "{gaps} of {frames}");
+}

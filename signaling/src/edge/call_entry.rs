@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, NumberId, QueueId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 
 use super::directory::TrunkEntry;
 use super::flow::FlowRun;
@@ -118,8 +118,6 @@ pub(super) struct CallEntry {
     pub(super) caller: String,
     /// What was called.
     pub(super) called: String,
-    /// That number in the inventory, when it is there.
-    pub(super) number: Option<NumberId>,
     /// The trunk the call came in on, or leaves by.
     pub(super) trunk: Option<TrunkId>,
     /// Hops the caller's INVITE may still take.

@@ -219,7 +219,6 @@ impl Edge {
             media: None,
             caller: beginning.caller.clone(),
             called: beginning.to.clone(),
-            number: beginning.number,
             trunk: beginning.trunk,
             max_forwards: 70,
             offered: Vec::new(),

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialplane_core::call::{Change, HangupCause};
-use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
+use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
+use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason, Router};
 
 use super::OutboundGrant;
@@ -70,10 +71,21 @@ impl Edge {
 
     /// The destination behind the trunk that was granted; `None` without a trunk that can be reached.
     pub(super) fn offer_to_carrier(&self, entry: &mut CallEntry, grant: &OutboundGrant) -> Option<Offer<Target>> {
-        let trunk = self.directory.trunk(grant.trunk?)?.clone();
+        self.offer_by_trunk(entry, grant.trunk?, &grant.caller, &grant.destination)
+    }
+
+    /// A number behind a trunk; `None` when the trunk cannot be reached.
+    pub(super) fn offer_by_trunk(
+        &self,
+        entry: &mut CallEntry,
+        trunk: TrunkId,
+        caller: &E164,
+        destination: &E164,
+    ) -> Option<Offer<Target>> {
+        let trunk = self.directory.trunk(trunk)?.clone();
         let flow = Flow::to(trunk.protocol, self.local, trunk.address?);
-        let number = grant.destination.as_str().to_owned();
-        let caller = grant.caller.as_str().to_owned();
+        let number = destination.as_str().to_owned();
+        let caller = caller.as_str().to_owned();
         let contacts = vec![Target::Carrier(Arc::new(CarrierTarget { trunk, number, caller, flow }))];
         Some(Offer { key: entry.key(None), contacts, ring: self.config.ring })
     }
@@ -201,7 +213,8 @@ impl Edge {
 
     fn offer_from_queue(&mut self, now: Instant, call: CallId, _queue: QueueId, agent: UserId, ring: Duration) {
         let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
-        let Some(entry) = self.calls.get_mut(&call) else { return };
+        // A call that has left the queue since is rung for by nobody; the router has been told.
+        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
         let company = entry.company;
         let key = entry.key(Some(agent));
         match offer {
@@ -218,11 +231,11 @@ impl Edge {
             OverflowReason::MaxWait => HangupCause::NoAnswer,
             OverflowReason::NoQueue => HangupCause::NoRoute,
         };
-        if let Some(entry) = self.calls.get_mut(&call)
-            && std::mem::take(&mut entry.in_queue)
-        {
-            self.waiting -= 1;
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        if !std::mem::take(&mut entry.in_queue) {
+            return;
         }
+        self.waiting -= 1;
         if self.calls.get(&call).is_some_and(|entry| matches!(entry.plan, Plan::Flow(_))) {
             return self.overflow_to_flow(now, call, reason);
         }

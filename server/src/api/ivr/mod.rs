@@ -4,6 +4,7 @@ mod calendars;
 mod check;
 mod flows;
 mod prompts;
+mod signing;
 mod trace;
 mod versions;
 
@@ -32,6 +33,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(check::validate_flow))
         .routes(routes!(check::simulate_flow))
         .routes(routes!(check::flow_schema))
+        .routes(routes!(signing::signing_secret))
         .routes(routes!(trace::get_trace))
         .routes(routes!(calendars::list_calendars, calendars::create_calendar))
         .routes(routes!(calendars::get_calendar, calendars::update_calendar, calendars::delete_calendar))

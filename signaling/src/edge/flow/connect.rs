@@ -8,7 +8,6 @@ use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason};
 use dialplane_ivr::machine::{CallbackRequest, Destination, Dial, DialEvent, Enqueue, Input, QueueEvent, QueueStatus};
 
-use super::super::OutboundGrant;
 use super::super::call_entry::{CallEntry, Target};
 use super::super::run::Edge;
 use super::{Partner, Phase};
@@ -109,8 +108,7 @@ impl Edge {
         }
         let shown = shown.unwrap_or(&entry.called);
         let caller = E164::parse(shown, home).ok()?;
-        let grant = OutboundGrant { caller, number: entry.number?, destination, trunk: entry.trunk };
-        self.offer_to_carrier(entry, &grant)
+        self.offer_by_trunk(entry, entry.trunk?, &caller, &destination)
     }
 
     /// Notes that the caller is to be called back; `false` when that cannot be.

@@ -124,6 +124,7 @@ impl Edge {
         }
         let Some(id) = self.media.get(&event.session).copied() else { return };
         let Some(mut entry) = self.calls.remove(&id) else { return };
+        let played = matches!(event.kind, VoiceEventKind::Played { .. });
         match event.kind {
             VoiceEventKind::Digit(key) => Self::key(now, &mut entry, key, false),
             VoiceEventKind::Played { token } => {
@@ -135,11 +136,7 @@ impl Edge {
             VoiceEventKind::Stopped { .. } | VoiceEventKind::Recorded { .. } => {}
         }
         self.drive(now, id, entry);
-        self.comfort_of(id);
-    }
-
-    fn comfort_of(&mut self, id: CallId) {
-        if let Some(mut entry) = self.calls.remove(&id) {
+        if played && let Some(mut entry) = self.calls.remove(&id) {
             self.comfort(&mut entry);
             self.calls.insert(id, entry);
         }
