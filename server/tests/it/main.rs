@@ -13,7 +13,7 @@ mod first_run;
 mod graph;
 mod idempotency;
 mod isolation;
-mod ivr;
+mod ivr_files;
 mod lead_import;
 mod leads;
 mod leads_bad_input;
