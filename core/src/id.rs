@@ -61,6 +61,14 @@ kinds! {
     QueueKind => QueueId, "queue";
     /// A call.
     CallKind => CallId, "call";
+    /// A call flow.
+    FlowKind => FlowId, "flow";
+    /// A calendar of opening hours.
+    CalendarKind => CalendarId, "calendar";
+    /// A prompt that flows play.
+    PromptKind => PromptId, "prompt";
+    /// What a caller left.
+    VoicemailKind => VoicemailId, "voicemail";
     /// A recording of a call.
     RecordingKind => RecordingId, "recording";
     /// A client.

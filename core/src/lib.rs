@@ -61,6 +61,7 @@ pub mod company;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod flow;
 pub mod id;
 pub mod job;
 pub mod lead;

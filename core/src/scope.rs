@@ -51,6 +51,8 @@ pub enum Permission {
     ViewNumbers,
     /// Create and change queues.
     ManageQueues,
+    /// See and change flows, their calendars and prompts, and see what calls did in them.
+    ManageFlows,
     /// See the company's audit log.
     ViewAudit,
     /// See the calls of everybody in the company.
@@ -91,7 +93,7 @@ impl Permission {
             Self::ManagePeople | Self::ViewNumbers | Self::ManageQueues | Self::ViewAllCalls | Self::ViewPeople => {
                 matches!(kind, RoleKind::Admin | RoleKind::Manager)
             }
-            Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
+            Self::ManageFlows | Self::ManageCalls => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::UseClients => true,
             Self::DeleteClients => matches!(kind, RoleKind::Admin | RoleKind::Manager),
             Self::TakeCalls => !matches!(kind, RoleKind::Marketing),

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod audio;
 mod auth;
 mod cli;
 mod export;
@@ -10,10 +11,11 @@ mod http;
 mod integrations;
 mod jobs;
 mod live;
+mod outgoing;
 mod problem;
-mod recordings;
 mod settings;
 mod sheets;
+mod speech;
 mod state;
 mod storage;
 mod telephony;

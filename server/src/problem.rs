@@ -10,6 +10,7 @@ use dialplane_core::store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::api::ivr::FlowProblem;
 use crate::http::request_id;
 
 /// Seconds after which a client may try again when the store is busy.
@@ -38,6 +39,9 @@ pub(crate) struct ProblemBody {
     /// The fields at fault; of 400 and 422 only.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// What is wrong with the document of a flow; of `flow_invalid` only. At most 1,000 are told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<FlowProblem>,
     /// The id of what stands in the way, where it can be told.
     #[serde(skip_serializing_if = "Option::is_none")]
     existing: Option<String>,
@@ -52,6 +56,7 @@ pub(crate) struct Problem {
     code: &'static str,
     message: String,
     errors: Vec<FieldError>,
+    problems: Vec<FlowProblem>,
     retry_after: Option<u64>,
     existing: Option<String>,
 }
@@ -61,7 +66,8 @@ pub(crate) type Reply<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), errors: Vec::new(), retry_after: None, existing: None }
+        let (errors, problems) = (Vec::new(), Vec::new());
+        Self { status, code, message: message.into(), errors, problems, retry_after: None, existing: None }
     }
 
     /// Malformed input, without a field to name.
@@ -146,6 +152,11 @@ impl Problem {
         Self::new(StatusCode::GONE, code, message)
     }
 
+    /// Tells what is wrong with the document of a flow.
+    pub(crate) fn of_flow(self, problems: Vec<FlowProblem>) -> Self {
+        Self { problems, ..self }
+    }
+
     /// Names what stands in the way.
     pub(crate) fn existing(self, id: impl ToString) -> Self {
         Self { existing: Some(id.to_string()), ..self }
@@ -173,6 +184,11 @@ impl Problem {
             "unsupported_media_type",
             format!("expected Content-Type {expected}"),
         )
+    }
+
+    /// A file is not audio that is read.
+    pub(crate) fn not_audio(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_audio", message)
     }
 
     /// Too many attempts.
@@ -253,6 +269,7 @@ impl From<dialplane_core::Error> for Problem {
             code: error.code(),
             message: error.message().to_owned(),
             errors: errors.into_iter().collect(),
+            problems: Vec::new(),
             existing: None,
             retry_after: matches!(error.kind(), Kind::Unavailable | Kind::RateLimited).then_some(BUSY_RETRY_SECONDS),
         }
@@ -285,6 +302,7 @@ impl IntoResponse for Problem {
             code: Cow::Borrowed(self.code),
             message: self.message,
             errors: self.errors,
+            problems: self.problems,
             existing: self.existing,
             request_id: request_id::current(),
         };

@@ -12,6 +12,7 @@ use dialplane_core::store::Store;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{Notify, broadcast};
 
+use crate::audio::AudioFiles;
 use crate::auth::jwt::Tokens;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
@@ -22,7 +23,6 @@ use crate::http::rate_limit::Limiter;
 use crate::integrations::meta::Meta;
 use crate::integrations::twilio::Twilio;
 use crate::live::Hub;
-use crate::recordings::Recordings;
 use crate::settings::Settings;
 use crate::telephony::{DirectoryWatch, Telephony};
 
@@ -49,8 +49,10 @@ pub(crate) struct App {
     pub(crate) calls: OnceLock<Arc<Telephony>>,
     /// Twilio as a carrier, where there is an address that it can report to.
     pub(crate) twilio: OnceLock<Twilio>,
-    /// The audio of recorded calls.
-    pub(crate) recordings: Recordings,
+    /// The audio of recorded calls and of voicemails.
+    pub(crate) recordings: AudioFiles,
+    /// The audio of prompts.
+    pub(crate) prompts: AudioFiles,
     /// Delivered events, for whoever listens in this process.
     pub(crate) bus: broadcast::Sender<Arc<Envelope>>,
     /// Who follows events live.
@@ -125,7 +127,8 @@ impl App {
             setup: SetupLink::default(),
             calls: OnceLock::new(),
             twilio: OnceLock::new(),
-            recordings: Recordings::below(&settings.data_dir),
+            recordings: AudioFiles::below(&settings.data_dir, "recordings"),
+            prompts: AudioFiles::below(&settings.data_dir, "prompts"),
             bus: broadcast::Sender::new(BUS_CAPACITY),
             live: Hub::default(),
             meta: Meta::new(&settings.meta),

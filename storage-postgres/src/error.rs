@@ -33,7 +33,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 41] = [
+const IDENTITIES: [(&str, &str, &str); 50] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -54,6 +54,15 @@ const IDENTITIES: [(&str, &str, &str); 41] = [
     ("inbound_routes_number", "inbound_route", "number"),
     ("queues_pkey", "queue", "id"),
     ("queues_name", "queue", "name"),
+    ("flows_pkey", "flow", "id"),
+    ("flows_name", "flow", "name"),
+    ("flow_versions_number", "flow_version", "number"),
+    ("calendars_pkey", "calendar", "id"),
+    ("calendars_name", "calendar", "name"),
+    ("prompts_pkey", "prompt", "id"),
+    ("prompts_name", "prompt", "name"),
+    ("flow_traces_pkey", "flow_trace", "call"),
+    ("voicemails_pkey", "voicemail", "id"),
     ("calls_pkey", "call", "id"),
     ("clients_pkey", "client", "id"),
     ("client_notes_pkey", "client_note", "id"),

@@ -27,6 +27,7 @@
 
 mod assignment;
 mod backfill;
+mod calendar;
 mod call;
 mod caller;
 mod carrier;
@@ -36,6 +37,8 @@ mod disposition;
 mod error;
 mod extension;
 mod figures;
+mod flow;
+mod flow_trace;
 mod inbound_route;
 mod job;
 mod lead;
@@ -46,6 +49,7 @@ mod migrations;
 mod number;
 mod outbox;
 mod pool;
+mod prompt;
 mod queue;
 mod recording;
 mod report;
@@ -57,6 +61,7 @@ mod trunk;
 mod twilio;
 mod tx;
 mod user;
+mod voicemail;
 
 pub use error::OpenError;
 pub use pool::{Options, PostgresStore};

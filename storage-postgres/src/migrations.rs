@@ -14,4 +14,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "lead_words", include_str!("../migrations/0011_lead_words.sql")),
     (12, "twilio", include_str!("../migrations/0012_twilio.sql")),
     (13, "call_spans", include_str!("../migrations/0013_call_spans.sql")),
+    (14, "flows", include_str!("../migrations/0014_flows.sql")),
 ];

@@ -15,6 +15,7 @@
 
 mod assignment;
 mod backfill;
+mod calendar;
 mod call;
 mod caller;
 mod carrier;
@@ -24,6 +25,8 @@ mod disposition;
 mod error;
 mod extension;
 mod figures;
+mod flow;
+mod flow_trace;
 mod inbound_route;
 mod job;
 mod lead;
@@ -36,6 +39,7 @@ mod outbox;
 #[cfg(test)]
 mod plans;
 mod pool;
+mod prompt;
 mod queue;
 mod recording;
 mod report;
@@ -47,6 +51,7 @@ mod trunk;
 mod twilio;
 mod tx;
 mod user;
+mod voicemail;
 mod writer;
 
 use std::path::{Path, PathBuf};

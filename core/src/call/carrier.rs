@@ -25,6 +25,8 @@ pub const SID_MAX: usize = 64;
 pub enum Service {
     /// Twilio's Programmable Voice.
     Twilio,
+    /// Nobody's: our own call control carries the call and records it.
+    Own,
 }
 
 impl Service {
@@ -33,13 +35,14 @@ impl Service {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Twilio => "twilio",
+            Self::Own => "own",
         }
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Twilio].into_iter().find(|service| service.as_str() == word)
+        [Self::Twilio, Self::Own].into_iter().find(|service| service.as_str() == word)
     }
 
     /// Whether it has the numbers of a provider. Of numbers that were added by hand nobody said whose they are: they are tried.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Hangup, LegKind};
-use crate::id::{QueueId, UserId};
+use crate::id::{FlowId, QueueId, UserId};
 
 /// Why an offer of a call to an agent came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,6 +36,35 @@ pub enum Change {
         party: String,
         /// The agent at its end, when it is one.
         agent: Option<UserId>,
+    },
+    /// A flow talks with the caller: from its beginning, and again after a queue or somebody it called.
+    InFlow {
+        /// The flow.
+        flow: FlowId,
+        /// Its version.
+        version: u32,
+    },
+    /// The flow noted something.
+    Tagged {
+        /// Words the call can be found by.
+        tags: Vec<String>,
+        /// Its outcome, when the flow says one.
+        outcome: Option<String>,
+    },
+    /// The caller is to be called back by agents of a queue.
+    CallbackRequested {
+        /// The number.
+        number: String,
+        /// The queue.
+        queue: QueueId,
+        /// How long to wait before the first attempt, in seconds.
+        #[serde(rename = "delaySeconds")]
+        delay_seconds: u64,
+        /// How often to try.
+        attempts: u8,
+        /// How long to wait between attempts, in seconds.
+        #[serde(rename = "retrySeconds")]
+        retry_seconds: u64,
     },
     /// The caller waits in a queue.
     Queued {
@@ -109,6 +138,9 @@ impl Change {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::LegAdded { .. } => "leg_added",
+            Self::InFlow { .. } => "in_flow",
+            Self::Tagged { .. } => "tagged",
+            Self::CallbackRequested { .. } => "callback_requested",
             Self::Queued { .. } => "queued",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",

@@ -16,9 +16,9 @@ pub enum CallStatus {
     Queued,
     /// Somebody's phone rings.
     Ringing,
-    /// Two people talk.
+    /// Two people talk, or a flow talks with the caller.
     InProgress,
-    /// It ended after two people talked.
+    /// It ended after two people talked, or while a flow talked with the caller.
     Completed,
     /// Nobody answered.
     NoAnswer,
@@ -81,7 +81,7 @@ impl CallStatus {
     }
 
     /// Moves on to `to`. A phone that stops ringing puts its caller back into the queue, or the call back to where it began;
-    /// a final status is never left, and only a call in progress is completed.
+    /// a flow may let its caller wait in a queue; a final status is never left, and only a call in progress is completed.
     ///
     /// # Errors
     /// [`IllegalTransition`] names both.
@@ -90,7 +90,7 @@ impl CallStatus {
             (Self::Initiated, Self::Queued | Self::Ringing | Self::InProgress)
             | (Self::Queued, Self::Ringing | Self::InProgress | Self::Initiated)
             | (Self::Ringing, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
-            | (Self::InProgress, Self::Completed | Self::InProgress) => true,
+            | (Self::InProgress, Self::Completed | Self::InProgress | Self::Queued) => true,
             (Self::Initiated | Self::Queued | Self::Ringing, end) => end.is_final() && !matches!(end, Self::Completed),
             _ => false,
         };

@@ -317,6 +317,10 @@ impl Call {
                 self.status = self.status.advance(CallStatus::Queued)?;
                 self.queue = Some(*queue);
             }
+            Change::InFlow { .. } => self.status = self.status.advance(CallStatus::InProgress)?,
+            Change::Tagged { outcome: Some(outcome), .. } if !self.status.is_final() => {
+                self.outcome = Some(outcome.clone());
+            }
             Change::Ringing { .. } if self.status != CallStatus::InProgress => {
                 self.status = self.status.advance(CallStatus::Ringing)?;
             }
@@ -457,6 +461,28 @@ pub(crate) mod tests {
         assert_eq!((call.agent, call.wait_seconds(), call.talk_seconds()), (Some(agent), 7, 60));
         assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
         assert!(call.legs.iter().all(|leg| leg.state == LegState::Ended));
+    }
+
+    #[test]
+    fn a_call_in_a_flow_waits_comes_back_and_is_completed_and_only_people_who_talk_count_as_an_answer() {
+        let source = SeededIds::new(78);
+        let ids: &dyn IdSource = &source;
+        let (flow, queue) = (ids.id(DateTime::UNIX_EPOCH), ids.id(DateTime::UNIX_EPOCH));
+        let mut served = new_call(1, Direction::Inbound);
+        let noted = Change::Tagged { tags: vec!["vip".into()], outcome: Some("booked".into()) };
+        let steps = [
+            (0, Change::InFlow { flow, version: 3 }),
+            (5, Change::Queued { queue }),
+            (9, Change::InFlow { flow, version: 3 }),
+            (10, noted),
+            (12, ended(Side::System, HangupCause::NormalClearing)),
+        ];
+        let events = play(&mut served, &steps);
+        assert_eq!((served.status, served.answered_at, served.wait_seconds()), (CallStatus::Completed, None, 12));
+        assert_eq!((served.outcome.as_deref(), events.len()), (Some("booked"), 5));
+        let mut left = new_call(2, Direction::Inbound);
+        play(&mut left, &[steps[0].clone(), steps[1].clone(), (7, ended(Side::Caller, HangupCause::NormalClearing))]);
+        assert_eq!(left.status, CallStatus::Abandoned);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::figures::{self, Share};
+use super::flow::Left;
 use super::lead::{Contact, move_by_outcome, move_contact, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
 use super::{company_of, fresh};
@@ -177,6 +178,8 @@ pub struct CallReport {
     pub begin: Option<NewCall>,
     /// What happened, in order.
     pub changes: Vec<(DateTime<Utc>, Change)>,
+    /// What the call leaves behind: voicemails, recordings, the trace of its flow.
+    pub left: Vec<Left>,
 }
 
 /// Records what call control reports: legs, timeline, status, and the figures of the agent, in one unit of work for all the
@@ -203,7 +206,7 @@ impl Command for RecordCalls {
         // Everybody locks calls in order of id, then callers in order of id: nobody waits in a circle.
         let mut reports: Vec<&CallReport> = self.reports.iter().collect();
         reports.sort_unstable_by_key(|report| report.call);
-        let (mut begun, mut timeline, mut ended) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut begun, mut timeline, mut ended, mut left) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for report in reports {
             let (mut call, is_new) = match &report.begin {
                 Some(new) => (Call::begin(new.clone()), true),
@@ -225,6 +228,7 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
+            left.extend(report.left.iter().map(|left| (call.id, call.company, left)));
             if is_new {
                 begun.push(call);
             } else {
@@ -243,6 +247,9 @@ impl Command for RecordCalls {
         }
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
+        }
+        for (call, company, left) in left {
+            left.keep(cx, repo, call, company).await?;
         }
         record_ended(cx, repo, &ended).await
     }

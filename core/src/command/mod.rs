@@ -7,6 +7,7 @@ pub mod carrier;
 pub mod client;
 pub mod company;
 pub mod figures;
+pub mod flow;
 pub mod job;
 pub mod lead;
 pub mod meta;

@@ -194,7 +194,7 @@ async fn release_lines(cx: &mut Context<'_>, repo: &mut dyn Repo, user: UserId) 
     let leads_here = |target: &InboundTarget| match target {
         InboundTarget::Agent(agent) => *agent == user,
         InboundTarget::Extension(id) => own.iter().any(|extension| extension.id == *id),
-        InboundTarget::Queue(_) => false,
+        InboundTarget::Queue(_) | InboundTarget::Flow(_) => false,
     };
     if repo.inbound_routes().await?.iter().any(|route| leads_here(&route.target)) {
         return Err(UserRefused::StillHolds("an inbound route").into());

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::flow::active_user;
 use super::{company_of, fresh, on_duplicate, own_company};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -274,6 +275,8 @@ async fn check_target(repo: &mut dyn Repo, target: InboundTarget) -> Result<(), 
         InboundTarget::Queue(id) => repo.queue(id).await?.is_some(),
         InboundTarget::Agent(id) => repo.user(id).await?.is_some_and(|user| takes_calls(&user)),
         InboundTarget::Extension(id) => repo.extension(id).await?.is_some(),
+        InboundTarget::Flow(id) if repo.flow(id).await?.is_some_and(|flow| flow.active.is_some()) => true,
+        InboundTarget::Flow(_) => return Err(InboundRefused::NoActiveFlow.into()),
     };
     if exists { Ok(()) } else { Err(InboundRefused::NoSuchTarget.into()) }
 }
@@ -395,6 +398,17 @@ async fn check_members(repo: &mut dyn Repo, settings: &QueueSettings) -> Result<
     Ok(())
 }
 
+/// Refuses while an active flow leads calls to a queue by such a word.
+async fn check_flows(
+    repo: &mut dyn Repo,
+    names: impl Fn(&str) -> bool + Send + Sync,
+) -> Result<(), Failure<QueueRefused>> {
+    match active_user(repo, |uses| uses.queues.iter().any(|word| names(word))).await? {
+        Some(flow) => Err(QueueRefused::InFlow(flow).into()),
+        None => Ok(()),
+    }
+}
+
 /// Sets up a queue.
 #[derive(Debug, Clone)]
 pub struct CreateQueue {
@@ -449,7 +463,11 @@ impl Command for UpdateQueue {
         if !fresh(self.expected_version, queue.version) {
             return Err(QueueRefused::Stale.into());
         }
-        queue.settings = self.settings.clone().checked()?;
+        let settings = self.settings.clone().checked()?;
+        let old = std::mem::replace(&mut queue.settings, settings);
+        if old.name != queue.settings.name {
+            check_flows(repo, |word| word == old.name).await?;
+        }
         check_members(repo, &queue.settings).await?;
         queue.version += 1;
         queue.updated_at = cx.now();
@@ -481,6 +499,9 @@ impl Command for DeleteQueue {
         if repo.inbound_routes().await?.iter().any(leads_here) {
             return Err(QueueRefused::InUse.into());
         }
+        let queue = repo.queue(self.queue).await?.ok_or(QueueRefused::NotFound)?;
+        let id = queue.id.to_string();
+        check_flows(repo, |word| word == queue.settings.name || word == id).await?;
         if !repo.delete_queue(self.queue).await? {
             return Err(QueueRefused::NotFound.into());
         }

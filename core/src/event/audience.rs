@@ -104,6 +104,12 @@ impl Event {
             | Self::NumberDeleted { .. }
             | Self::AllowanceReset { .. }
             | Self::TelephonyUpdated { .. }
+            | Self::FlowUpdated { .. }
+            | Self::FlowActivated { .. }
+            | Self::CalendarUpdated { .. }
+            | Self::PromptUpdated { .. }
+            | Self::VoicemailLeft { .. }
+            | Self::VoicemailUpdated { .. }
             | Self::TwilioSettingsUpdated { .. } => Audience::default(),
         }
     }
@@ -158,6 +164,12 @@ mod tests {
             Event::AllowanceReset { assignments: 1 },
             Event::TelephonyUpdated { what: TelephonyPart::Trunk, id: None },
             Event::QueueUpdated { queue: id(QUEUE) },
+            Event::FlowUpdated { flow: id(9) },
+            Event::FlowActivated { flow: id(9), number: Some(1) },
+            Event::CalendarUpdated { calendar: id(9) },
+            Event::PromptUpdated { prompt: id(9) },
+            Event::VoicemailLeft { voicemail: id(9), call, mailbox: "sales".to_owned() },
+            Event::VoicemailUpdated { voicemail: id(9) },
             Event::ClientCreated { client: id(9) },
             Event::ClientUpdated { client: id(9) },
             Event::ClientDeleted { client: id(9) },

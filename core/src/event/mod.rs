@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::call::CallStatus;
-use crate::id::{CallId, ClientId, CompanyId, EventId, JobId, LeadId, NumberId, QueueId, ReportId, UserId};
+use crate::id::{
+    CalendarId, CallId, ClientId, CompanyId, EventId, FlowId, JobId, LeadId, NumberId, PromptId, QueueId, ReportId,
+    UserId, VoicemailId,
+};
 use crate::people::Role;
 use crate::scope::ActorName;
 
@@ -173,6 +176,48 @@ pub enum Event {
     QueueUpdated {
         /// Which.
         queue: QueueId,
+    },
+    /// A flow was created, its name or draft changed, or it was deleted.
+    #[serde(rename = "flow.updated")]
+    FlowUpdated {
+        /// Which.
+        flow: FlowId,
+    },
+    /// Calls run through another version of a flow from now on, or through none.
+    #[serde(rename = "flow.activated")]
+    FlowActivated {
+        /// Which.
+        flow: FlowId,
+        /// The number of the version; none when calls can no longer be led to it.
+        number: Option<u32>,
+    },
+    /// A calendar was created, changed or deleted.
+    #[serde(rename = "calendar.updated")]
+    CalendarUpdated {
+        /// Which.
+        calendar: CalendarId,
+    },
+    /// A prompt was uploaded or deleted.
+    #[serde(rename = "prompt.updated")]
+    PromptUpdated {
+        /// Which.
+        prompt: PromptId,
+    },
+    /// A caller left a voicemail.
+    #[serde(rename = "voicemail.left")]
+    VoicemailLeft {
+        /// Which.
+        voicemail: VoicemailId,
+        /// In which call.
+        call: CallId,
+        /// In which mailbox.
+        mailbox: String,
+    },
+    /// A voicemail was heard, is to be heard again, or was deleted.
+    #[serde(rename = "voicemail.updated")]
+    VoicemailUpdated {
+        /// Which.
+        voicemail: VoicemailId,
     },
     /// A client was added.
     #[serde(rename = "client.created")]
@@ -436,7 +481,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 46] = [
+    pub const NAMES: [&str; 52] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -459,6 +504,12 @@ impl Event {
         "allowance.reset",
         "telephony.updated",
         "queue.updated",
+        "flow.updated",
+        "flow.activated",
+        "calendar.updated",
+        "prompt.updated",
+        "voicemail.left",
+        "voicemail.updated",
         "client.created",
         "client.updated",
         "client.deleted",
@@ -511,6 +562,12 @@ impl Event {
             Self::AllowanceReset { .. } => "allowance.reset",
             Self::TelephonyUpdated { .. } => "telephony.updated",
             Self::QueueUpdated { .. } => "queue.updated",
+            Self::FlowUpdated { .. } => "flow.updated",
+            Self::FlowActivated { .. } => "flow.activated",
+            Self::CalendarUpdated { .. } => "calendar.updated",
+            Self::PromptUpdated { .. } => "prompt.updated",
+            Self::VoicemailLeft { .. } => "voicemail.left",
+            Self::VoicemailUpdated { .. } => "voicemail.updated",
             Self::ClientCreated { .. } => "client.created",
             Self::ClientUpdated { .. } => "client.updated",
             Self::ClientDeleted { .. } => "client.deleted",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::E164;
 use crate::error::refusal;
-use crate::id::{CompanyId, ExtensionId, InboundRouteId, QueueId, UserId};
+use crate::id::{CompanyId, ExtensionId, FlowId, InboundRouteId, QueueId, UserId};
 
 /// A called number and where it leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub enum InboundTarget {
     Agent(UserId),
     /// One extension.
     Extension(ExtensionId),
+    /// The active version of a flow.
+    Flow(FlowId),
 }
 
 /// Why an inbound route was not accepted.
@@ -50,8 +52,11 @@ pub enum InboundRefused {
     /// The target does not exist in the company.
     #[error("there is no such target in this company")]
     NoSuchTarget,
+    /// The flow does not exist in the company, or no version of it is active.
+    #[error("there is no such flow with an active version in this company")]
+    NoActiveFlow,
     /// The kind of target is not available.
-    #[error("a target is a queue, an agent or an extension")]
+    #[error("a target is a queue, an agent, an extension or a flow")]
     UnsupportedTarget,
     /// No such route.
     #[error("there is no such inbound route")]
@@ -65,6 +70,7 @@ refusal!(InboundRefused {
     Self::Number(_) => Invalid, "invalid_number", "number";
     Self::Duplicate => Conflict, "duplicate_route", "number";
     Self::NoSuchTarget => NotFound, "target_not_found", "target";
+    Self::NoActiveFlow => Refused, "flow_not_active", "target";
     Self::UnsupportedTarget => Invalid, "unsupported", "target";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";

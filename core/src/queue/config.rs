@@ -122,6 +122,9 @@ pub enum QueueRefused {
     /// An inbound route leads to it.
     #[error("an inbound route leads to this queue: change the route first")]
     InUse,
+    /// An active flow leads calls to it.
+    #[error("the active flow {0:?} leads to this queue: change the flow first")]
+    InFlow(String),
     /// No such queue.
     #[error("there is no such queue")]
     NotFound,
@@ -139,6 +142,7 @@ refusal!(QueueRefused {
     Self::BadMaxWait => Invalid, "invalid_input", "maxWaitSeconds";
     Self::BadMembers => Invalid, "invalid_input", "members";
     Self::InUse => Conflict, "in_use";
+    Self::InFlow(_) => Conflict, "in_use";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";
 });

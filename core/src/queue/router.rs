@@ -141,11 +141,12 @@ impl Agent {
         Self { availability, reachable: false, engaged: 0, idle_since: now, not_before: None }
     }
 
+    fn is_present(&self) -> bool {
+        matches!(self.availability, Availability::Available | Availability::OnDemand) && self.reachable
+    }
+
     fn is_free(&self, now: Instant) -> bool {
-        matches!(self.availability, Availability::Available | Availability::OnDemand)
-            && self.reachable
-            && self.engaged == 0
-            && self.not_before.is_none_or(|until| until <= now)
+        self.is_present() && self.engaged == 0 && self.not_before.is_none_or(|until| until <= now)
     }
 }
 
@@ -170,6 +171,19 @@ struct Call {
 struct QueueState {
     settings: QueueSettings,
     waiting: VecDeque<CallId>,
+}
+
+/// How a queue stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueNow {
+    /// Members who could take a call now.
+    pub free: u32,
+    /// Members who are there: available and reachable, busy or not.
+    pub present: u32,
+    /// Calls that wait.
+    pub waiting: u32,
+    /// How long the one has waited that waits longest.
+    pub oldest: Duration,
 }
 
 /// The router of one company.
@@ -237,6 +251,21 @@ impl Router {
             .values()
             .filter(|call| call.queue == queue && !matches!(call.state, CallState::Accepted { .. }))
             .count()
+    }
+
+    /// How a queue stands; `None` when there is none.
+    #[must_use]
+    pub fn state(&self, now: Instant, queue: QueueId) -> Option<QueueNow> {
+        let found = self.queues.get(&queue)?;
+        let members = || found.settings.members.iter().filter_map(|member| self.agents.get(&member.agent_id));
+        let count = |is: &dyn Fn(&&Agent) -> bool| u32::try_from(members().filter(is).count()).unwrap_or(u32::MAX);
+        let oldest = found.waiting.iter().filter_map(|call| self.calls.get(call)).map(|call| call.since).min();
+        Some(QueueNow {
+            free: count(&|agent| agent.is_free(now)),
+            present: count(&|agent| agent.is_present()),
+            waiting: u32::try_from(found.waiting.len()).unwrap_or(u32::MAX),
+            oldest: oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+        })
     }
 
     /// How many calls the router knows, in any state.

@@ -30,6 +30,7 @@ pub mod conformance;
 mod crm;
 mod figures;
 mod filter;
+mod flow;
 mod job;
 mod lead;
 #[cfg(feature = "memory")]
@@ -50,6 +51,7 @@ pub use figures::CallFigureStore;
 pub use filter::{
     CallFilter, ClientFilter, EventFilter, LeadFilter, Listing, NumberFilter, Page, ReportFilter, UserFilter,
 };
+pub use flow::{CalendarStore, FlowStore, FlowTraceStore, PromptStore, VoicemailFilter, VoicemailStore};
 pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
@@ -71,7 +73,7 @@ pub enum StoreError {
     /// A row with this identity exists.
     #[error("duplicate {entity} ({constraint})")]
     Duplicate {
-        /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`.
+        /// The noun, as ids name it (`user`, `phone_number`, …), or `call_event`, `flow_version`, `flow_trace`.
         entity: &'static str,
         /// Which identity: `id`, `email`, `number`, `name`, `username`, `user`, `token`, `seq`,
         /// `company`, `code`, `page`, `period`, `row`.
@@ -154,6 +156,11 @@ pub trait Repo:
     + TrunkStore
     + InboundRouteStore
     + QueueStore
+    + FlowStore
+    + CalendarStore
+    + PromptStore
+    + FlowTraceStore
+    + VoicemailStore
     + CallStore
     + CallFigureStore
     + CarrierCallStore

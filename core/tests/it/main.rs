@@ -3,6 +3,7 @@
 mod accounts;
 mod calls;
 mod conformance;
+mod flows;
 mod leads;
 mod memory_store;
 mod people;

@@ -35,10 +35,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 /// Where an inbound call leads.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub(crate) struct Target {
-    /// queue, agent or extension.
+    /// queue, agent, extension or flow.
     #[serde(rename = "type")]
     kind: String,
-    /// The queue, the agent or the extension.
+    /// The queue, the agent, the extension or the flow.
     id: Uuid,
 }
 
@@ -48,6 +48,7 @@ impl Target {
             InboundTarget::Queue(id) => ("queue", id.as_uuid()),
             InboundTarget::Agent(id) => ("agent", id.as_uuid()),
             InboundTarget::Extension(id) => ("extension", id.as_uuid()),
+            InboundTarget::Flow(id) => ("flow", id.as_uuid()),
         };
         Self { kind: kind.to_owned(), id }
     }
@@ -57,6 +58,7 @@ impl Target {
             "queue" => Ok(InboundTarget::Queue(Id::from_uuid(self.id))),
             "agent" => Ok(InboundTarget::Agent(Id::from_uuid(self.id))),
             "extension" => Ok(InboundTarget::Extension(Id::from_uuid(self.id))),
+            "flow" => Ok(InboundTarget::Flow(Id::from_uuid(self.id))),
             _ => Err(InboundRefused::UnsupportedTarget),
         }
     }

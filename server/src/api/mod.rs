@@ -12,6 +12,7 @@ mod dashboard;
 mod dispositions;
 mod extensions;
 mod inbound_routes;
+pub(crate) mod ivr;
 mod jobs;
 mod lead_files;
 mod leads;
@@ -25,6 +26,7 @@ mod reports;
 mod setup;
 mod trunks;
 mod users;
+mod voicemails;
 
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -61,6 +63,8 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(trunks::routes())
         .merge(inbound_routes::routes())
         .merge(queues::routes())
+        .merge(ivr::routes())
+        .merge(voicemails::routes())
         .merge(calls::routes())
         .merge(audit::routes())
         .merge(leads::routes())

@@ -54,7 +54,7 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let known = request.headers().get_all(header::IF_NONE_MATCH).iter().cloned().collect::<Vec<_>>();
     let response = next.run(request).await;
-    if !reads || response.status() != StatusCode::OK || !response.headers().contains_key(header::ETAG) {
+    if !reads || response.status() != StatusCode::OK || !has_version(response.headers()) {
         return response;
     }
     match completed(response).await {
@@ -62,6 +62,12 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Whether the tag is a version, which a hash is to complete. Others, such as those of files, are complete.
+fn has_version(headers: &HeaderMap) -> bool {
+    let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).unwrap_or_default();
+    tag.trim_matches('"').parse::<u32>().is_ok()
 }
 
 async fn completed(response: Response) -> Result<Response, Problem> {
@@ -77,7 +83,7 @@ async fn completed(response: Response) -> Result<Response, Problem> {
 }
 
 /// Whether a list of tags names the one of the answer, by the weak comparison (RFC 9110 §13.1.2).
-fn names(list: &HeaderValue, headers: &HeaderMap) -> bool {
+pub(super) fn names(list: &HeaderValue, headers: &HeaderMap) -> bool {
     let (Ok(list), Some(Ok(tag))) = (list.to_str(), headers.get(header::ETAG).map(HeaderValue::to_str)) else {
         return false;
     };

@@ -1,10 +1,13 @@
 //! Reading bodies, queries and paths; whatever is wrong with them becomes a 400 that names the field.
 
+use std::str::FromStr;
+
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use bytes::BytesMut;
+use dialplane_core::flow::DOCUMENT_BYTES_MAX;
 use dialplane_core::id::{Id, Named};
 use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -15,6 +18,8 @@ use crate::problem::Problem;
 
 /// The largest JSON body, in bytes.
 pub(crate) const JSON_MAX: usize = 1 << 20;
+/// The largest JSON body with the document of a flow, in bytes: the document, and what is said beside it.
+pub(crate) const FLOW_MAX: usize = DOCUMENT_BYTES_MAX + (64 << 10);
 /// Bytes beyond a limit that are still read before the connection is given up.
 const DISCARDED_MAX: usize = 32 << 20;
 
@@ -38,13 +43,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeInpu
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let json = is_json(request.headers());
-        let bytes = read_body(request.into_body(), JSON_MAX).await?;
-        match (bytes.trim_ascii().is_empty(), json) {
-            (true, _) => Ok(Self(T::default())),
-            (false, true) => from_json(&bytes).map(Self),
-            (false, false) => Err(Problem::media_type("application/json")),
-        }
+        maybe_json_within(request, JSON_MAX).await?.checked(|body, _| Some(Self(body)))
     }
 }
 
@@ -53,11 +52,36 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for MaybeInpu
 /// # Errors
 /// 400, 413, 415; faults of single fields are in the draft when the rest can be looked at.
 pub(super) async fn read_json<T: DeserializeOwned>(request: Request) -> Result<Draft<T>, Problem> {
+    read_json_within(request, JSON_MAX).await
+}
+
+/// The same with a limit of its own, in bytes.
+///
+/// # Errors
+/// As [`read_json`].
+pub(crate) async fn read_json_within<T: DeserializeOwned>(request: Request, limit: usize) -> Result<Draft<T>, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::media_type("application/json"));
     }
-    let bytes = read_body(request.into_body(), JSON_MAX).await?;
+    let bytes = read_body(request.into_body(), limit).await?;
     drafted(&bytes)
+}
+
+/// The same where the body may be absent.
+///
+/// # Errors
+/// As [`read_json`].
+pub(crate) async fn maybe_json_within<T>(request: Request, limit: usize) -> Result<Draft<T>, Problem>
+where
+    T: DeserializeOwned + Default,
+{
+    let json = is_json(request.headers());
+    let bytes = read_body(request.into_body(), limit).await?;
+    match (bytes.trim_ascii().is_empty(), json) {
+        (true, _) => Ok(Draft { body: T::default(), faults: Faults::default() }),
+        (false, true) => drafted(&bytes),
+        (false, false) => Err(Problem::media_type("application/json")),
+    }
 }
 
 /// Reads a body up to `limit` bytes. What comes beyond is read and thrown away, within bounds: a client that is still sending when
@@ -189,6 +213,22 @@ impl<K: Named, S: Send + Sync> FromRequestParts<S> for PathId<K> {
             .await
             .map_err(|_| Problem::malformed("the path is not UTF-8 text"))?;
         text.parse().map(Self).map_err(|_| Problem::field("id", "expected an id, which is a UUID"))
+    }
+}
+
+/// The id in the path, and what stands at a second place of it: an id or a number.
+pub(crate) struct PathPair<K, T>(pub(crate) Id<K>, pub(crate) T);
+
+impl<K: Named, T: FromStr, S: Send + Sync> FromRequestParts<S> for PathPair<K, T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let Path((id, second)) = Path::<(String, String)>::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::malformed("the path is not UTF-8 text"))?;
+        let id = id.parse().map_err(|_| Problem::field("id", "expected an id, which is a UUID"))?;
+        let second = second.parse().map_err(|_| Problem::field("path", format!("{second:?} cannot be read")))?;
+        Ok(Self(id, second))
     }
 }
 

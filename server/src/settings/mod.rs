@@ -120,6 +120,29 @@ pub(crate) struct MetaServer {
     pub(crate) graph_url: String,
 }
 
+/// Who speaks the texts of flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provider {
+    Nobody,
+    Espeak,
+    Http,
+}
+
+/// How texts of flows are spoken.
+#[derive(Debug, Clone)]
+pub(crate) struct SpeechSettings {
+    /// Who speaks; `None` is the web service where its address is set, else `espeak-ng` where it is installed.
+    pub(crate) provider: Option<Provider>,
+    /// The base of the web service.
+    pub(crate) url: Option<String>,
+    /// What it is opened with.
+    pub(crate) key: Option<Secret>,
+    /// Its model.
+    pub(crate) model: String,
+    /// Its voice.
+    pub(crate) voice: String,
+}
+
 /// How requests are limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLimits {
@@ -153,6 +176,10 @@ pub(crate) struct Settings {
     pub(crate) country: Country,
     pub(crate) first_admin: Option<FirstAdmin>,
     pub(crate) twilio: TwilioServer,
+    /// Whether web services of flows may be inside: on this machine, in the network around it.
+    pub(crate) allow_private_webhooks: bool,
+    /// How texts of flows are spoken.
+    pub(crate) speech: SpeechSettings,
     pub(crate) meta: MetaServer,
     pub(crate) open_registration: bool,
     pub(crate) jwt_secret: Option<Secret>,
@@ -194,6 +221,22 @@ impl Settings {
                 verify_token: sources.optional("meta_verify_token", value::foreign_secret)?,
                 access_token: sources.optional("meta_access_token", value::foreign_secret)?,
                 graph_url: sources.parse("meta_graph_url", value::base_url)?,
+            },
+            allow_private_webhooks: sources.parse("allow_private_webhooks", value::switch)?,
+            speech: SpeechSettings {
+                provider: sources.parse("speech", |text| {
+                    let words = [
+                        ("auto", None),
+                        ("off", Some(Provider::Nobody)),
+                        ("espeak-ng", Some(Provider::Espeak)),
+                        ("http", Some(Provider::Http)),
+                    ];
+                    value::word(text, &words)
+                })?,
+                url: sources.optional("speech_url", value::base_url)?,
+                key: sources.optional("speech_key", value::foreign_secret)?,
+                model: sources.parse("speech_model", |text| Ok(text.to_owned()))?,
+                voice: sources.parse("speech_voice", |text| Ok(text.to_owned()))?,
             },
             open_registration: sources
                 .parse("registration", |text| value::word(text, &[("open", true), ("closed", false)]))?,

@@ -19,6 +19,7 @@ use dialplane_signaling::sip::flow::Protocol;
 use tokio::sync::watch;
 
 use super::names::Names;
+use super::programs::Programs;
 use crate::state::{App, Shared};
 
 /// How often the directory is read without being told to: for changes by other processes, and names whose address moved.
@@ -34,6 +35,7 @@ pub(crate) struct DirectoryWatch {
     loaded: watch::Sender<u64>,
     names: Names,
     inventory: Inventory,
+    programs: Programs,
 }
 
 impl Default for DirectoryWatch {
@@ -43,6 +45,7 @@ impl Default for DirectoryWatch {
             loaded: watch::Sender::new(0),
             names: Names::default(),
             inventory: Inventory::default(),
+            programs: Programs::default(),
         }
     }
 }
@@ -92,6 +95,9 @@ const fn concerns(event: &Event) -> bool {
             | Event::NumberDeleted { .. }
             | Event::TelephonyUpdated { .. }
             | Event::QueueUpdated { .. }
+            | Event::FlowActivated { .. }
+            | Event::CalendarUpdated { .. }
+            | Event::PromptUpdated { .. }
     )
 }
 
@@ -145,8 +151,10 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
         });
     }
     for queue in tx.queues().await? {
-        directory.add_queue(queue.id, QueueEntry { company: queue.company, settings: queue.settings });
+        let name = queue.settings.name.clone();
+        directory.add_queue(queue.id, QueueEntry { company: queue.company, name, settings: queue.settings });
     }
+    app.directory.programs.add(&mut *tx, &mut directory).await?;
     add_routes(&mut *tx, &mut directory, &app.directory.inventory).await?;
     let trunks = tx.trunks().await?;
     tx.rollback().await?;
@@ -177,7 +185,10 @@ async fn add_companies(tx: &mut dyn Tx, directory: &mut Directory) -> Result<Has
         let last = listing.items.len() < Page::LIMIT_MAX as usize;
         for company in listing.items.into_iter().filter(|company| company.is_active) {
             active.insert(company.id);
-            directory.add_company(company.id, CompanyEntry { default_country: company.default_country });
+            directory.add_company(
+                company.id,
+                CompanyEntry { default_country: company.default_country, timezone: company.timezone },
+            );
         }
         if last {
             break;
@@ -200,6 +211,7 @@ async fn add_agents(
             if active.contains(&user.company) && Permission::TakeCalls.held_by(user.role.kind()) {
                 let entry = AgentEntry { company: user.company, availability: user.availability };
                 directory.add_agent(user.id, entry);
+                directory.name_agent(user.company, user.email.expose(), user.id);
                 users.insert(user.id, user);
             }
         }

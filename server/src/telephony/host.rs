@@ -1,28 +1,70 @@
 //! The edge's questions to the engine.
 
+use std::fs::{File, OpenOptions};
+use std::path::PathBuf;
+
 use async_trait::async_trait;
 use dialplane_core::Actor;
 use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::{InitiateCall, Via};
-use dialplane_core::id::NodeId;
+use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId, VoicemailId};
 use dialplane_core::phone::Rotation;
+use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound};
 use dialplane_signaling::edge::{Host, OutboundGrant, OutboundRequest};
+use dialplane_signaling::media::relay::Segment;
 use tokio::runtime::Handle;
 
-/// Answers by the engine's rules.
+use super::sounds::Sounds;
+use crate::outgoing::{Outgoing, SigningKey};
+use crate::settings::Secret;
+use crate::speech::Speaker;
+use crate::state::App;
+
+/// Answers by the engine's rules, and does for flows what takes files, other programs and other machines.
 #[derive(Debug)]
 pub(super) struct EngineHost {
     engine: Engine,
     node: NodeId,
     runtime: Handle,
+    sounds: Sounds,
+    outgoing: Outgoing,
+    /// What requests of flows are signed by.
+    secret: Secret,
+    /// Where recordings and voicemails are kept.
+    recordings: PathBuf,
 }
 
 impl EngineHost {
     /// Answers on the runtime that this is called in.
-    pub(super) fn new(engine: Engine, node: NodeId) -> Self {
-        Self { engine, node, runtime: Handle::current() }
+    pub(super) fn new(app: &App, node: NodeId, speaker: Speaker) -> Self {
+        let folder = |name: &str| app.settings.data_dir.join(name);
+        Self {
+            engine: app.engine.clone(),
+            node,
+            runtime: Handle::current(),
+            sounds: Sounds::new(app.engine.clone(), speaker, folder("prompts")),
+            outgoing: Outgoing::new(app.settings.allow_private_webhooks),
+            secret: app.settings.jwt_secret.clone().unwrap_or_else(|| app.secrets.jwt.clone()),
+            recordings: folder("recordings"),
+        }
+    }
+
+    fn file(&self, company: CompanyId, name: &str) -> std::io::Result<(File, PathBuf)> {
+        let folder = self.recordings.join(company.to_string());
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        Ok((options.open(&path)?, path))
+    }
+
+    /// Does something on the runtime: not on the thread that asks, which has calls to carry.
+    async fn away<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        self.runtime.spawn(work).await.ok()
     }
 }
 
@@ -38,17 +80,43 @@ impl Host for EngineHost {
             rotation: Rotation::default(),
             node: Some(self.node),
         };
-        // Not on the thread that asks, which has calls to carry.
         let engine = self.engine.clone();
         let actor = Actor::system_for(request.company);
-        let executed = self.runtime.spawn(async move { engine.execute(&actor, &command).await }).await;
-        let initiated = executed.map_err(|_| HangupCause::TemporaryFailure)?.map_err(cause)?;
+        let executed = self.away(async move { engine.execute(&actor, &command).await }).await;
+        let initiated = executed.ok_or(HangupCause::TemporaryFailure)?.map_err(cause)?;
         Ok(OutboundGrant {
             caller: initiated.allowed.number.number,
             number: initiated.allowed.number.id,
             destination: initiated.allowed.destination,
             trunk: initiated.trunk.map(|trunk| trunk.id),
         })
+    }
+
+    async fn sounds(&self, company: CompanyId, sounds: Vec<Sound>, language: &str) -> Option<Vec<Segment>> {
+        let (ready, language) = (self.sounds.clone(), language.to_owned());
+        self.away(async move { ready.ready(company, sounds, &language).await }).await?
+    }
+
+    async fn web_request(
+        &self,
+        company: CompanyId,
+        call: CallId,
+        attempt: u32,
+        request: Request,
+    ) -> Result<Answer, RequestFailure> {
+        let outgoing = self.outgoing.clone();
+        let key = SigningKey::of(self.secret.expose().as_bytes(), &company.to_string());
+        let id = format!("msg_{call}_{attempt}");
+        let asked = self.away(async move { outgoing.send(request, &id, &key).await }).await;
+        asked.unwrap_or(Err(RequestFailure::Unreachable))
+    }
+
+    fn voicemail_file(&self, company: CompanyId, voicemail: VoicemailId) -> std::io::Result<(File, PathBuf)> {
+        self.file(company, &voicemail.to_string())
+    }
+
+    fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)> {
+        self.file(company, &recording.to_string())
     }
 }
 

@@ -6,7 +6,9 @@ mod error;
 mod host;
 mod names;
 mod node;
+mod programs;
 mod recorder;
+mod sounds;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use tokio::task::JoinHandle;
 
 use crate::problem::Reply;
 use crate::settings::{Database, Settings};
+use crate::speech;
 use crate::state::Shared;
 
 pub(crate) use carrier::{Carrier, External, Place, carrier_for, carrier_of};
@@ -96,7 +99,7 @@ impl Telephony {
         let directory = Arc::new(directory::load(app).await?);
         let (reports, batches) = mpsc::channel(1);
         let surroundings = Surroundings {
-            host: Arc::new(host::EngineHost::new(app.engine.clone(), node)),
+            host: Arc::new(host::EngineHost::new(app, node, speech::speaker(&app.settings.speech).await)),
             reports,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds::default()),
@@ -266,6 +269,8 @@ pub(crate) fn publish_gauges(edge: &EdgeHandle) {
     set("dialplane_media_sessions_active", &counts.media_sessions);
     set("dialplane_registrations_active", &counts.registrations);
     set("dialplane_queue_waiting", &counts.waiting);
+    metrics::counter!("dialplane_voice_frames_total").absolute(Gauges::read(&counts.voice_frames_total) as u64);
+    metrics::counter!("dialplane_voice_gaps_total").absolute(Gauges::read(&counts.voice_gaps_total) as u64);
     metrics::counter!("dialplane_calls_total").absolute(Gauges::read(&counts.calls_total) as u64);
     metrics::counter!("dialplane_sip_auth_failures_total").absolute(Gauges::read(&counts.auth_failures_total) as u64);
 }

@@ -11,6 +11,7 @@ use dialplane_core::call::recording::{Recording, RecordingState};
 use dialplane_core::call::{Direction, NewCall};
 use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::call::{CallReport, RecordCalls};
+use dialplane_core::command::flow::calls::{LeaveVoicemail, RecordFlowTrace};
 use dialplane_core::id::{CompanyId, IdSource, SystemIds, UserId};
 use dialplane_core::job::{Job, JobKind, JobState};
 use dialplane_core::pii::Pii;
@@ -37,6 +38,8 @@ struct World {
     company: String,
     engine: Engine,
     made: u32,
+    /// The call that went through the flow made last.
+    traced: String,
 }
 
 impl World {
@@ -64,7 +67,7 @@ impl World {
             ("admin", Some(admin.clone())),
             ("stranger", Some(stranger)),
         ];
-        (Self { server, admin, worker, company, engine, made: 0 }, people)
+        (Self { server, admin, worker, company, engine, made: 0, traced: String::new() }, people)
     }
 
     /// A number that counts up, for names and telephone numbers.
@@ -129,7 +132,7 @@ impl World {
             node: None,
             at: now,
         };
-        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new() }];
+        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new(), left: Vec::new() }];
         self.engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
         call.to_string()
     }
@@ -164,6 +167,50 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(recording.id.to_string()), MARKER).unwrap();
         recording.id.to_string()
+    }
+
+    /// An active flow that a call went through.
+    async fn flow(&mut self) -> String {
+        let n = self.next();
+        let flow = json!({"version": 1, "start": "a", "description": MARKER, "nodes": {"a": {"type": "hangup"}}});
+        let id = self.make("/api/ivr", json!({"name": format!("{MARKER} {n}"), "flow": flow}), "flow").await;
+        self.server.ok("POST", &format!("/api/ivr/{id}/activate"), &self.admin.token, Value::Null).await;
+        let (call, flow) = (self.call().await.parse().unwrap(), id.parse().unwrap());
+        let trace =
+            RecordFlowTrace { call, flow, number: 1, steps: json!([{"node": MARKER}]), ended: MARKER.to_owned() };
+        let company: CompanyId = self.company.parse().unwrap();
+        self.engine.execute(&Actor::system_for(company), &trace).await.unwrap();
+        self.traced = call.to_string();
+        id
+    }
+
+    /// Sends in a prompt of a tenth of a second.
+    async fn prompt(&mut self, token: &str, name: &str) -> Answer {
+        let samples = vec![0u8; 1_600];
+        let file = [
+            &b"RIFF\x64\x06\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data\x40\x06\0\0"[..],
+            &samples,
+        ]
+        .concat();
+        let form = reqwest::multipart::Form::new().text("name", format!("{name} {}", self.next()));
+        let form = form.part("file", reqwest::multipart::Part::bytes(file).file_name(name.to_owned()));
+        answer(self.server.request("POST", "/api/ivr/prompts", token).multipart(form)).await
+    }
+
+    /// A voicemail, without its audio.
+    async fn voicemail(&self) -> String {
+        let company: CompanyId = self.company.parse().unwrap();
+        let command = LeaveVoicemail {
+            id: self.engine.ids().id(self.engine.now()),
+            call: self.call().await.parse().unwrap(),
+            flow: None,
+            mailbox: MARKER.to_owned(),
+            from: Pii::from(MARKER),
+            length_ms: 1,
+            media_type: "audio/wav".to_owned(),
+            bytes: 1,
+        };
+        self.engine.execute(&Actor::system_for(company), &command).await.unwrap().id.to_string()
     }
 
     /// A fresh resource for the parameter of a path.
@@ -201,6 +248,15 @@ impl World {
                 .await
             }
             _ if path.starts_with("/api/queues/") => self.queue().await,
+            _ if path.starts_with("/api/ivr/calendars/") => {
+                self.make("/api/ivr/calendars", json!({"name": format!("{MARKER} {n}")}), "calendar").await
+            }
+            _ if path.starts_with("/api/ivr/prompts/") => {
+                let token = self.admin.token.clone();
+                self.prompt(&token, MARKER).await.body["prompt"]["id"].as_str().unwrap().to_owned()
+            }
+            _ if path.starts_with("/api/ivr/{id}") => self.flow().await,
+            _ if path.starts_with("/api/voicemails/") => self.voicemail().await,
             _ if path.starts_with("/api/clients/") => {
                 self.make("/api/clients", json!({"name": format!("{MARKER} {n}")}), "client").await
             }
@@ -254,6 +310,10 @@ impl World {
             ("POST", "/api/clients") => json!({"name": "New"}),
             ("POST", "/api/clients/{id}/notes") => json!({"text": "New"}),
             ("POST", "/api/queues") => json!({"name": format!("Q{n}")}),
+            ("POST", "/api/ivr") => json!({"name": format!("F{n}")}),
+            ("POST", "/api/ivr/calendars") => json!({"name": format!("C{n}")}),
+            ("POST", "/api/ivr/{id}/simulate") => json!({"script": []}),
+            ("PUT", "/api/voicemails/{id}") => json!({"heard": true}),
             ("POST", "/api/reports") => json!({"userId": self.worker.id, "reportDate": day(n)}),
             ("POST", "/api/calls") => json!({"officerId": self.worker.id}),
             ("POST", "/api/calls/initiate") => json!({"to": "+12025550123", "agentId": self.worker.id}),
@@ -309,6 +369,7 @@ impl World {
         if let (Some(from), Some(to)) = (path.find('{'), path.find('}')) {
             url.replace_range(from..=to, &self.resource(path).await);
         }
+        url = url.replace("{number}", "1").replace("{callId}", &self.traced);
         let body = self.body(method, path).await;
         if path == "/api/events" {
             // A stream that has begun has no end; what it carries is tested with the streams.
@@ -317,6 +378,9 @@ impl World {
         let token = person.map_or("", |person| &person.token);
         if path == "/api/leads/import" {
             return self.import(token).await;
+        }
+        if (method, path) == ("POST", "/api/ivr/prompts") {
+            return self.prompt(token, "New").await;
         }
         self.server.call(method, &url, token, body).await
     }

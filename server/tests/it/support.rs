@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
+use dialplane_core::Engine;
+use dialplane_storage_postgres::PostgresStore;
+use dialplane_storage_sqlite::SqliteStore;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -22,7 +25,7 @@ pub(crate) struct Server {
     pub(crate) http: Client,
     environment: Vec<(String, String)>,
     /// Dropped after the server, when it has one.
-    _database: Option<Database>,
+    database: Option<Database>,
 }
 
 /// An answer.
@@ -96,7 +99,7 @@ impl Server {
         let (child, ready) = spawn(directory.path(), &environment, log);
         let setup = ready["setup"].as_str().map(str::to_owned);
         let base = format!("http://{}", ready["http"].as_str().unwrap());
-        Self { child, base, setup, directory, http: Client::new(), environment, _database: None }
+        Self { child, base, setup, directory, http: Client::new(), environment, database: None }
     }
 
     /// Ends the process by a signal, such as `-KILL`, and waits until it has ended.
@@ -123,19 +126,27 @@ impl Server {
         let environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
         let database = Database::create();
         let mut postgres = Self::start_with(&[&*environment, &[("DIALPLANE_DATABASE", &*database.url)]].concat());
-        postgres._database = Some(database);
+        postgres.database = Some(database);
         [Self::start_with(&environment), postgres]
     }
 
     /// Starts it again on what it left, once it has stopped.
     pub(crate) fn again(mut self, environment: &[(&str, &str)]) -> Self {
         let directory = std::mem::replace(&mut self.directory, tempfile::tempdir().unwrap());
-        let database = self._database.take();
+        let database = self.database.take();
         let mut environment = [&[("DIALPLANE_RATE_LIMITS", "off")], environment].concat();
         environment.extend(database.as_ref().map(|database| ("DIALPLANE_DATABASE", &*database.url)));
         let mut again = Self::start_in(directory, &environment);
-        again._database = database;
+        again.database = database;
         again
+    }
+
+    /// An engine of the test's own on the server's database.
+    pub(crate) async fn engine(&self) -> Engine {
+        match &self.database {
+            Some(database) => Engine::new(PostgresStore::connect(&database.url).await.unwrap()),
+            None => Engine::new(SqliteStore::open(self.directory.path().join("data/dialplane.db")).await.unwrap()),
+        }
     }
 
     /// The token of the set-up link.

@@ -185,6 +185,13 @@ pub enum CallEvent {
         /// The leg of side B.
         b: LegId,
     },
+    /// The other party hung up; the caller stays, and nobody is connected to it.
+    PartyLeft {
+        /// The leg that is gone.
+        leg: LegId,
+        /// Why.
+        cause: HangupCause,
+    },
     /// A party put the other one on hold.
     Held {
         /// The leg that holds.

@@ -66,7 +66,36 @@ impl<T> Call<T> {
             Err(_) => HangupSide::System,
         };
         self.drop_leg(leg);
+        let caller_is_up = self.a.is_some_and(|a| self.leg(a).is_ok_and(|a| a.state == LegState::Up));
+        if side == HangupSide::B && self.keeps_caller && caller_is_up {
+            return self.part(leg, cause);
+        }
         self.finish(now, side, cause, status);
+    }
+
+    /// The other party is gone, and the caller waits for what comes next.
+    fn part(&mut self, leg: LegId, cause: HangupCause) {
+        self.end_reoffer();
+        self.b = None;
+        self.stage = Stage::Routing;
+        self.connected_at = None;
+        self.command(Command::MediaRemote { side: Side::B, remote: None });
+        self.emit(CallEvent::PartyLeft { leg, cause });
+    }
+
+    /// Stops ringing whoever is being rung.
+    pub(super) fn withdraw(&mut self) -> Result<(), Misuse> {
+        if self.a.is_none() {
+            return Err(Misuse::NotBegun);
+        }
+        self.cancel_attempt(HangupCause::Cancelled, None);
+        if let Some(Attempt { key, status, .. }) = self.attempt.take() {
+            self.stage = Stage::Routing;
+            let reason = OfferFailure::Withdrawn;
+            self.emit(CallEvent::OfferFailed { key, reason });
+            self.command(Command::OfferFailed { key, reason, status });
+        }
+        Ok(())
     }
 
     /// Ends the call.

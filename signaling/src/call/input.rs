@@ -1,7 +1,7 @@
 //! What the host tells a call.
 
 #[cfg(doc)]
-use super::{CALLER, Call};
+use super::{CALLER, Call, CallEvent, OfferFailure};
 use super::{HangupCause, LegId, LocalMedia, Offer, SessionDescription};
 
 /// What happened.
@@ -108,6 +108,11 @@ pub enum Input<T> {
         /// `0`..=`9`, `*`, `#`, `A`..=`D`.
         digit: char,
     },
+    /// Whether the caller, once answered, stays when the other party has hung up: for a flow that goes on afterwards. The host then
+    /// hears [`CallEvent::PartyLeft`] and says what comes next.
+    KeepCaller(bool),
+    /// Stop ringing: the caller no longer waits for anyone. The offer comes back as [`OfferFailure::Withdrawn`].
+    Withdraw,
     /// End the call: the server stops, or an operator wants it.
     EndAll {
         /// Why.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::{CallEvent, Command, HangupCause, HangupSide, Input, LegId, Misuse, Offer, OfferFailure, Settings};
-use crate::media::relay::Side;
+use crate::media::relay::{Side, VoiceConfig};
 use crate::media::sdp::{self, LocalMedia, Origin, SessionDescription};
 
 /// One call. See the module's documentation for how to drive it.
@@ -24,6 +24,8 @@ pub struct Call<T> {
     pub(super) early: Option<LegId>,
     /// Whether the caller was told that it rings.
     pub(super) rang: bool,
+    /// Whether the caller stays when the other party hangs up.
+    pub(super) keeps_caller: bool,
     pub(super) reoffer: Option<Reoffer>,
     pub(super) deadlines: Deadlines,
     pub(super) connected_at: Option<Instant>,
@@ -120,6 +122,7 @@ impl<T> Call<T> {
             attempt: None,
             early: None,
             rang: false,
+            keeps_caller: false,
             reoffer: None,
             deadlines: Deadlines::default(),
             connected_at: None,
@@ -147,6 +150,11 @@ impl<T> Call<T> {
             Input::ReofferAnswered { leg, sdp } => self.reoffer_answered(now, leg, sdp),
             Input::ReofferFailed { leg, status } => self.reoffer_failed(now, leg, status),
             Input::Digit { leg, digit } => self.digit(leg, digit),
+            Input::KeepCaller(keeps) => {
+                self.keeps_caller = keeps;
+                Ok(())
+            }
+            Input::Withdraw => self.withdraw(),
             Input::EndAll { cause } => self.end_all(now, cause),
         };
         self.check();
@@ -182,6 +190,15 @@ impl<T> Call<T> {
     /// Whether the call is over and every cancelled leg has ended: nothing will ever come of it again.
     pub fn is_finished(&self) -> bool {
         self.stage == Stage::Over && !self.legs.iter().any(|leg| leg.state == LegState::Cancelling)
+    }
+
+    /// How to talk with the caller ourselves; `None` before it was answered, and while nothing was agreed on.
+    pub fn voice(&self) -> Option<VoiceConfig> {
+        let leg = self.leg(self.a?).ok()?;
+        match (leg.state, &leg.remote, &leg.local) {
+            (LegState::Up, Some(theirs), Some(ours)) => sdp::voice_config(theirs, ours),
+            _ => None,
+        }
     }
 
     /// Whether both parties are connected.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
+use dialplane_core::id::{CallId, CompanyId, NumberId, QueueId, TrunkId, UserId};
 
 use super::directory::TrunkEntry;
+use super::flow::FlowRun;
 use crate::call::{Call, LegId, Offer};
 use crate::media::relay::SessionId;
 use crate::sip::dialog::Dialog;
@@ -52,6 +53,8 @@ pub(super) enum Plan {
     Queue(QueueId),
     /// The host has been asked and will say.
     Admission,
+    /// A flow says.
+    Flow(Box<FlowRun>),
 }
 
 /// One leg's SIP side.
@@ -113,6 +116,12 @@ pub(super) struct CallEntry {
     pub(super) media: Option<SessionId>,
     /// Who calls, as the called party is shown.
     pub(super) caller: String,
+    /// What was called.
+    pub(super) called: String,
+    /// That number in the inventory, when it is there.
+    pub(super) number: Option<NumberId>,
+    /// The trunk the call came in on, or leaves by.
+    pub(super) trunk: Option<TrunkId>,
     /// Hops the caller's INVITE may still take.
     pub(super) max_forwards: u8,
     /// Agents rung by an offer, by its key.

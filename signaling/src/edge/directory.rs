@@ -6,10 +6,12 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use dialplane_core::id::{CompanyId, ExtensionId, NumberId, QueueId, TrunkId, UserId};
+use chrono_tz::Tz;
+use dialplane_core::id::{CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
 use dialplane_core::queue::QueueSettings;
+use dialplane_ivr::Program;
 
 use crate::sip::digest::Ha1;
 use crate::sip::flow::Protocol;
@@ -19,6 +21,8 @@ use crate::sip::flow::Protocol;
 pub struct CompanyEntry {
     /// The country of numbers dialled without an international prefix.
     pub default_country: Country,
+    /// Where its day begins and ends.
+    pub timezone: Tz,
 }
 
 /// A line of an active user.
@@ -77,8 +81,21 @@ pub struct RouteEntry {
 pub struct QueueEntry {
     /// The company.
     pub company: CompanyId,
+    /// Its name, by which flows call it.
+    pub name: String,
     /// Its settings.
     pub settings: QueueSettings,
+}
+
+/// A flow that calls run through.
+#[derive(Debug, Clone)]
+pub struct FlowEntry {
+    /// The company.
+    pub company: CompanyId,
+    /// The version that is active.
+    pub version: u32,
+    /// What it has become. Calls keep the one they began with.
+    pub program: Arc<Program>,
 }
 
 /// What an agent chose.
@@ -102,7 +119,10 @@ pub struct Directory {
     by_source: HashMap<IpAddr, Vec<Arc<TrunkEntry>>>,
     routes: HashMap<String, RouteEntry>,
     queues: HashMap<QueueId, QueueEntry>,
+    queue_names: HashMap<(CompanyId, String), QueueId>,
     agents: HashMap<UserId, AgentEntry>,
+    agent_names: HashMap<(CompanyId, String), UserId>,
+    flows: HashMap<FlowId, FlowEntry>,
 }
 
 impl Directory {
@@ -137,7 +157,38 @@ impl Directory {
 
     /// Adds a queue.
     pub fn add_queue(&mut self, id: QueueId, entry: QueueEntry) {
+        self.queue_names.insert((entry.company, entry.name.clone()), id);
         self.queues.insert(id, entry);
+    }
+
+    /// Adds an active flow.
+    pub fn add_flow(&mut self, id: FlowId, entry: FlowEntry) {
+        self.flows.insert(id, entry);
+    }
+
+    /// Lets flows call an agent by e-mail address.
+    pub fn name_agent(&mut self, company: CompanyId, email: &str, id: UserId) {
+        self.agent_names.insert((company, email.to_lowercase()), id);
+    }
+
+    /// The agent with this e-mail address.
+    #[must_use]
+    pub fn agent_called(&self, company: CompanyId, email: &str) -> Option<UserId> {
+        self.agent_names.get(&(company, email.trim().to_lowercase())).copied()
+    }
+
+    /// The active flow with this id.
+    #[must_use]
+    pub fn flow(&self, id: FlowId) -> Option<&FlowEntry> {
+        self.flows.get(&id)
+    }
+
+    /// The queue of a company with this name or id.
+    #[must_use]
+    pub fn queue_named(&self, company: CompanyId, name: &str) -> Option<QueueId> {
+        let by_name = self.queue_names.get(&(company, name.to_owned())).copied();
+        let by_id = || name.parse().ok().filter(|id| self.queue(*id).is_some_and(|queue| queue.company == company));
+        by_name.or_else(by_id)
     }
 
     /// Adds an active user who takes calls.

@@ -7,13 +7,15 @@ use std::time::{Instant, SystemTime};
 
 use dialplane_core::call::{Change, Direction, HangupCause, LegKind, NewCall};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, NumberId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, TrunkId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::pii::Pii;
+use dialplane_ivr::{CallInfo, Machine};
 
 use super::auth::Verdict;
 use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Plan, Purpose};
 use super::directory::{ExtensionEntry, RouteEntry, TrunkEntry};
+use super::flow::FlowRun;
 use super::run::Edge;
 use super::sip_text::uri_user;
 use super::{EdgeError, Order, Origination, OutboundGrant, OutboundRequest};
@@ -64,17 +66,26 @@ impl Edge {
         let found = called.as_deref().and_then(|called| directory.inbound(called, trunks).map(|found| (called, found)));
         let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
         let from = caller_of(&incoming.message);
-        let (beginning, plan) = self.inbound_beginning(trunk, route, from, called);
-        self.begin(now, incoming, beginning, plan);
+        let id = self.new_id();
+        let Some((beginning, plan)) = self.inbound_beginning(id, trunk, route, from, called) else {
+            return self.refuse(&incoming, 404);
+        };
+        self.begin(now, id, incoming, beginning, plan);
     }
 
+    fn new_id(&self) -> CallId {
+        self.surroundings.ids.id(self.surroundings.clock.now())
+    }
+
+    /// How a call that a route takes begins; `None` when nobody here can take it.
     fn inbound_beginning(
         &self,
+        id: CallId,
         trunk: &Arc<TrunkEntry>,
         route: RouteEntry,
         from: String,
         called: &str,
-    ) -> (Beginning, Plan) {
+    ) -> Option<(Beginning, Plan)> {
         let mut settings = Settings { setup: self.config.setup, ..Settings::default() };
         let plan = match route.target {
             InboundTarget::Queue(queue) => {
@@ -87,6 +98,7 @@ impl Edge {
                 let line = self.directory.by_id(id);
                 Plan::Offers(line.and_then(|line| self.offer_to_line(line)).into_iter().collect())
             }
+            InboundTarget::Flow(flow) => self.flow_plan(id, trunk.company, flow, &from, called)?,
         };
         let beginning = Beginning {
             company: trunk.company,
@@ -100,7 +112,25 @@ impl Edge {
             kind: LegKind::Carrier,
             settings,
         };
-        (beginning, plan)
+        Some((beginning, plan))
+    }
+
+    /// A run of a call through a flow; `None` when the flow is not active.
+    fn flow_plan(&self, id: CallId, company: CompanyId, flow: FlowId, from: &str, called: &str) -> Option<Plan> {
+        let entry = self.directory.flow(flow).filter(|entry| entry.company == company)?;
+        let mut seed = [0; 8];
+        self.surroundings.ids.fill(&mut seed);
+        let began = self.surroundings.clock.now();
+        let call = CallInfo {
+            id: id.to_string().into(),
+            caller: from.into(),
+            caller_name: "".into(),
+            called: called.into(),
+            began,
+            timezone: self.directory.company(company)?.timezone,
+        };
+        let machine = Machine::new(Arc::clone(&entry.program), call, u64::from_be_bytes(seed));
+        Some(Plan::Flow(Box::new(FlowRun::new(flow, entry.version, machine))))
     }
 
     fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
@@ -125,16 +155,16 @@ impl Edge {
             caller: line.number.clone(),
             settings: Settings { setup: self.config.setup, ..Settings::default() },
         };
-        self.begin(now, incoming, beginning, plan);
+        let id = self.new_id();
+        self.begin(now, id, incoming, beginning, plan);
     }
 
-    fn begin(&mut self, now: Instant, incoming: Incoming, beginning: Beginning, plan: Plan) {
+    fn begin(&mut self, now: Instant, id: CallId, incoming: Incoming, beginning: Beginning, plan: Plan) {
         let Ok(offer) = Self::description(&incoming.message) else { return self.refuse(&incoming, 400) };
         let tag = incoming.local_tag.to_string();
         let Ok(dialog) = Dialog::uas(&incoming.message, &tag) else { return self.refuse(&incoming, 400) };
         let Ok(tx) = self.endpoint.accept(now, &incoming) else { return };
         let at = self.surroundings.clock.now();
-        let id: CallId = self.surroundings.ids.id(at);
         let held_back = matches!(plan, Plan::Admission);
         let begin = NewCall {
             id,
@@ -149,7 +179,11 @@ impl Edge {
             node: self.config.node,
             at,
         };
-        let mut entry = self.entry(&beginning, plan, CallReport { call: id, begin: Some(begin), changes: Vec::new() });
+        let mut entry = self.entry(
+            &beginning,
+            plan,
+            CallReport { call: id, begin: Some(begin), changes: Vec::new(), left: Vec::new() },
+        );
         entry.held_back = held_back;
         entry.max_forwards = incoming.message.max_forwards().and_then(Result::ok).unwrap_or(70);
         self.dialogs.insert(dialog.id().clone(), (id, CALLER));
@@ -184,6 +218,9 @@ impl Edge {
             legs: Vec::with_capacity(2),
             media: None,
             caller: beginning.caller.clone(),
+            called: beginning.to.clone(),
+            number: beginning.number,
+            trunk: beginning.trunk,
             max_forwards: 70,
             offered: Vec::new(),
             engaged: Vec::new(),
@@ -260,7 +297,7 @@ impl Edge {
         let mut entry = self.entry(
             &beginning,
             Plan::Offers(VecDeque::new()),
-            CallReport { call, begin: None, changes: Vec::new() },
+            CallReport { call, begin: None, changes: Vec::new(), left: Vec::new() },
         );
         let first = self.offer_to_agent(agent);
         let Some(then) = self.offer_to_carrier(&mut entry, &grant) else {
@@ -288,8 +325,10 @@ impl Edge {
         let at = self.surroundings.clock.now();
         entry.report.call = call;
         entry.report.changes.push((at, Change::Ended { hangup }));
-        self.last_reports
-            .push(std::mem::replace(&mut entry.report, CallReport { call, begin: None, changes: Vec::new() }));
+        self.last_reports.push(std::mem::replace(
+            &mut entry.report,
+            CallReport { call, begin: None, changes: Vec::new(), left: Vec::new() },
+        ));
         self.report_soon(now);
         Ok(())
     }

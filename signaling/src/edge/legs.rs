@@ -41,18 +41,27 @@ impl Edge {
         if entry.due == Some(at) {
             entry.due = None;
             entry.machine.handle_timeout(now);
+            if let Some(run) = entry.flow() {
+                run.wake(now);
+            }
         }
         self.drive(now, id, entry);
     }
 
-    fn drive(&mut self, now: Instant, id: CallId, mut entry: Box<CallEntry>) {
-        while let Some(command) = entry.machine.poll_command() {
-            self.execute(now, id, &mut entry, command);
+    pub(super) fn drive(&mut self, now: Instant, id: CallId, mut entry: Box<CallEntry>) {
+        loop {
+            while let Some(command) = entry.machine.poll_command() {
+                self.execute(now, id, &mut entry, command);
+            }
+            if !self.drain_flow(now, id, &mut entry) {
+                break;
+            }
         }
         if entry.machine.is_finished() {
             return self.finish(now, id, entry);
         }
-        let due = entry.machine.poll_timeout();
+        let flow = entry.flow().and_then(|run| run.due());
+        let due = entry.machine.poll_timeout().into_iter().chain(flow).min();
         if due != entry.due {
             entry.due = due;
             self.deadlines.extend(due.map(|at| Reverse((at, id))));
@@ -101,7 +110,10 @@ impl Edge {
             }
             Command::Bye { leg, cause } => self.hang_up(now, id, entry, leg, cause),
             Command::Reinvite { leg, sdp } => self.reinvite(now, id, entry, leg, &sdp),
-            Command::AnswerReinvite { leg, sdp } => self.answer_reinvite(now, entry, leg, 200, Some(&sdp)),
+            Command::AnswerReinvite { leg, sdp } => {
+                self.answer_reinvite(now, entry, leg, 200, Some(&sdp));
+                self.renew_voice(entry);
+            }
             Command::RejectReinvite { leg, status } => self.answer_reinvite(now, entry, leg, status, None),
             Command::SendDigit { leg, digit } => self.send_digit(now, id, entry, leg, digit),
             Command::OfferFailed { reason, status, .. } => {

@@ -13,6 +13,7 @@ mod auth;
 mod call_entry;
 mod directory;
 mod dispatch;
+mod flow;
 mod in_dialog;
 mod inbound;
 mod legs;
@@ -23,7 +24,9 @@ mod routing;
 mod run;
 mod sip_text;
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -32,11 +35,16 @@ use async_trait::async_trait;
 use dialplane_core::call::HangupCause;
 use dialplane_core::clock::Clock;
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, IdSource, NodeId, NumberId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId};
 use dialplane_core::phone::E164;
+use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
-pub use directory::{AgentEntry, CompanyEntry, Directory, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry};
+use crate::media::relay::Segment;
+
+pub use directory::{
+    AgentEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
+};
 pub use run::Edge;
 
 /// How the edge runs.
@@ -108,6 +116,31 @@ pub struct Origination {
 pub trait Host: Send + Sync + 'static {
     /// Decides about a call of a registered phone to the outside: counts it and opens its record, or says why not.
     async fn admit(&self, request: OutboundRequest) -> Result<OutboundGrant, HangupCause>;
+
+    /// Makes the sounds of a flow ready to be played, in a language: fetches recordings, has texts spoken. `None` when one of them
+    /// cannot be had.
+    async fn sounds(&self, company: CompanyId, sounds: Vec<Sound>, language: &str) -> Option<Vec<Segment>>;
+
+    /// Asks a web service for a flow. `attempt` numbers the requests of a call.
+    async fn web_request(
+        &self,
+        company: CompanyId,
+        call: CallId,
+        attempt: u32,
+        request: Request,
+    ) -> Result<Answer, RequestFailure>;
+
+    /// A new file for a voicemail. Asked on the thread that carries calls: it opens a file, and does nothing else.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn voicemail_file(&self, company: CompanyId, voicemail: VoicemailId) -> std::io::Result<(File, PathBuf)>;
+
+    /// A new file for a recording, likewise.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)>;
 }
 
 /// Counts that are zero when nothing goes on.
@@ -129,6 +162,10 @@ pub struct Gauges {
     pub waiting: AtomicUsize,
     /// Calls begun since the start.
     pub calls_total: AtomicUsize,
+    /// Frames of 20 ms that were spoken to callers of flows since the start.
+    pub voice_frames_total: AtomicUsize,
+    /// Those that followed the one before by more than 30 ms.
+    pub voice_gaps_total: AtomicUsize,
     /// Requests refused for want of a valid password since the start.
     pub auth_failures_total: AtomicUsize,
 }
@@ -155,6 +192,15 @@ enum Order {
     Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
+    /// Something that the flow of a call asked for.
+    Flow(CallId, dialplane_ivr::machine::Input),
+    /// Sounds that the flow of a call wants to be heard; `None` when they cannot be had.
+    Sounds {
+        call: CallId,
+        play: Token,
+        segments: Option<Vec<Segment>>,
+        repeat: bool,
+    },
     Stop(Duration),
 }
 

@@ -21,7 +21,7 @@ impl Edge {
 
     /// Puts the call on the list of those with something to report.
     pub(super) fn list_report(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
-        let empty = entry.report.begin.is_none() && entry.report.changes.is_empty();
+        let empty = is_empty(&entry.report);
         if !entry.listed && !entry.held_back && !empty {
             entry.listed = true;
             self.reporting.push(id);
@@ -48,7 +48,7 @@ impl Edge {
 
     /// The call is over: its last report is kept until it is handed out.
     pub(super) fn last_report(&mut self, now: Instant, entry: &mut CallEntry) {
-        if entry.report.begin.is_some() || !entry.report.changes.is_empty() {
+        if !is_empty(&entry.report) {
             self.last_reports.push(take(&mut entry.report));
             self.report_soon(now);
         }
@@ -68,7 +68,11 @@ impl Edge {
             // That the caller was answered is told when it is done, since it also happens as part of being connected.
             CallEvent::Answered { key: None, .. } => {}
             CallEvent::Answered { leg, key: Some(key) } => self.tell_answered(now, id, entry, leg, key),
-            CallEvent::Bridged { a, b } => self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 }),
+            CallEvent::Bridged { a, b } => {
+                self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
+                self.flow_bridged(now, entry);
+            }
+            CallEvent::PartyLeft { .. } => self.flow_parted(now, id, entry),
             CallEvent::Held { leg } => {
                 entry.on_hold = true;
                 self.report(now, id, entry, Change::Held { leg: leg.0 });
@@ -86,7 +90,8 @@ impl Edge {
                 entry.hangup.get_or_insert(Hangup { side: logged_side(side), cause, sip_status: status });
             }
             CallEvent::Ended { cause, .. } => self.tell_ended(now, id, entry, cause),
-            CallEvent::Created { .. } | CallEvent::Digit { .. } => {}
+            CallEvent::Digit { leg, digit } => self.info_key(now, entry, leg, digit),
+            CallEvent::Created { .. } => {}
         }
     }
 
@@ -117,11 +122,21 @@ impl Edge {
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
         }
+        entry.tell_flow(now, dialplane_ivr::machine::Input::HungUp);
     }
 }
 
+pub(super) fn is_empty(report: &CallReport) -> bool {
+    report.begin.is_none() && report.changes.is_empty() && report.left.is_empty()
+}
+
 fn take(report: &mut CallReport) -> CallReport {
-    CallReport { call: report.call, begin: report.begin.take(), changes: std::mem::take(&mut report.changes) }
+    CallReport {
+        call: report.call,
+        begin: report.begin.take(),
+        changes: std::mem::take(&mut report.changes),
+        left: std::mem::take(&mut report.left),
+    }
 }
 
 const fn logged_side(side: HangupSide) -> Side {

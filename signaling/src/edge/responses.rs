@@ -19,6 +19,7 @@ pub(super) fn codec_name(description: &SessionDescription) -> Option<&'static st
     sdp::codecs(description).into_iter().find_map(|codec| match codec {
         Codec::Pcmu => Some("PCMU"),
         Codec::Pcma => Some("PCMA"),
+        Codec::G722 => Some("G722"),
         Codec::TelephoneEvent => None,
     })
 }

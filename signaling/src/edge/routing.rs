@@ -11,6 +11,7 @@ use dialplane_core::queue::router::{self, OverflowReason, Router};
 use super::OutboundGrant;
 use super::call_entry::{CallEntry, CarrierTarget, PhoneTarget, Plan, Target};
 use super::directory::{Directory, ExtensionEntry};
+use super::flow::Phase;
 use super::run::Edge;
 use crate::call::{Input, Offer, OfferFailure};
 use crate::sip::flow::Flow;
@@ -88,6 +89,10 @@ impl Edge {
                 self.report(now, id, entry, Change::Queued { queue });
                 self.tell_router(now, entry.company, router::Input::CallQueued { call: id, queue });
             }
+            Plan::Flow(_) => {
+                Self::tell(entry, now, Input::KeepCaller(true));
+                Self::tell(entry, now, Input::AnswerCaller);
+            }
             Plan::Admission => {
                 let agent = entry.legs.first().and_then(|leg| leg.agent);
                 let dialled = entry.legs.first().map(|leg| leg.party.clone()).unwrap_or_default();
@@ -129,7 +134,15 @@ impl Edge {
         reason: OfferFailure,
         status: Option<u16>,
     ) {
-        if let Plan::Queue(_) = entry.plan {
+        let waits = match &entry.plan {
+            Plan::Queue(_) => true,
+            Plan::Flow(run) => matches!(run.phase, Phase::Queue(_)),
+            _ => false,
+        };
+        if let (Plan::Flow(_), false) = (&entry.plan, waits) {
+            return self.dial_failed(now, entry, reason);
+        }
+        if waits {
             let input = router::Input::OfferFailed { call: id, reason: failure(reason) };
             return self.tell_router(now, entry.company, input);
         }
@@ -209,6 +222,9 @@ impl Edge {
             && std::mem::take(&mut entry.in_queue)
         {
             self.waiting -= 1;
+        }
+        if self.calls.get(&call).is_some_and(|entry| matches!(entry.plan, Plan::Flow(_))) {
+            return self.overflow_to_flow(now, call, reason);
         }
         self.feed(now, call, Input::NoRoute { cause });
     }

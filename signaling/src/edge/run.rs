@@ -17,9 +17,11 @@ use tokio::sync::mpsc;
 use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
 use super::directory::Directory;
+use super::flow::{Take, ringing};
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
 use crate::call::{CALLER, Input, LegId};
-use crate::media::relay::{Relay, RelayHandle, SessionId};
+use crate::media::audio::Clip;
+use crate::media::relay::{Relay, RelayHandle, SessionId, VoiceEvent, VoiceListener};
 use crate::net::{Event, Options, Sockets};
 use crate::sip::dialog::DialogId;
 use crate::sip::endpoint::{Config, Endpoint};
@@ -32,6 +34,8 @@ use crate::sip::wire::Method;
 const BATCH: usize = 64;
 /// Orders that wait for the edge.
 const ORDERS: usize = 1_024;
+/// Events of voices that wait for the edge; further ones wait with the relay.
+const VOICE_EVENTS: usize = 1_024;
 /// How long changes are gathered before they are handed out: a store that commits once for many calls is cheaper by far.
 const GATHER: Duration = Duration::from_millis(20);
 /// How long a phone's registration lasts. Registrations are not stored: after a restart, phones are reachable again within
@@ -92,6 +96,12 @@ pub struct Edge {
     pub(super) legs: usize,
     /// Calls that wait in queues.
     pub(super) waiting: usize,
+    voices: mpsc::Receiver<VoiceEvent>,
+    pub(super) own_voices: VoiceListener,
+    /// Recordings that run, by their session and name there.
+    pub(super) takes: HashMap<(SessionId, u64), Take>,
+    /// What a caller hears who waits for somebody.
+    pub(super) ringing: Arc<Clip>,
 }
 
 impl std::fmt::Debug for Edge {
@@ -128,6 +138,7 @@ impl Edge {
         let (sockets, local) = open(config.sip).map_err(|source| StartError::Listen { address: config.sip, source })?;
         let (silent_sender, silent) = mpsc::channel(1_024);
         let relay = Relay::start(config.relay.clone(), Some(silent_sender))?;
+        let (own_voices, voices) = mpsc::channel(VOICE_EVENTS);
         let mut seed = [0; 16];
         surroundings.ids.fill(&mut seed);
         let policy = Policy { methods: &METHODS, extensions: &[], ..Policy::default() };
@@ -174,6 +185,10 @@ impl Edge {
             farewell: None,
             legs: 0,
             waiting: 0,
+            voices,
+            own_voices,
+            takes: HashMap::new(),
+            ringing: ringing(),
         };
         edge.replace(Instant::now(), directory);
         Ok((edge, handle))
@@ -200,6 +215,7 @@ impl Edge {
                     // The recorder is gone: nothing more can be logged, so nothing more is carried.
                     Err(_) => return,
                 },
+                Some(event) = self.voices.recv() => self.voice_event(Instant::now(), event),
                 Some(session) = self.silent.recv() => self.media_silent(Instant::now(), session),
                 () = &mut sleep => {}
             }
@@ -278,7 +294,7 @@ impl Edge {
 
     fn is_done(&self, now: Instant) -> bool {
         let ended = self.stopping.is_some() && (self.calls.is_empty() || self.farewell.is_some_and(|at| at <= now));
-        ended && !self.has_reports()
+        ended && !self.has_reports() && (self.takes.is_empty() || self.farewell.is_some_and(|at| at <= now))
     }
 
     fn next_deadline(&self, now: Instant) -> Instant {
@@ -313,5 +329,8 @@ impl Edge {
         set(&self.gauges.media_sessions, self.media.len());
         set(&self.gauges.registrations, self.registrar.len());
         set(&self.gauges.waiting, self.waiting);
+        let voices = self.relay.voice_stats();
+        set(&self.gauges.voice_frames_total, voices.frames as usize);
+        set(&self.gauges.voice_gaps_total, voices.gaps as usize);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Bytes of the fixed header, before contributing sources and extensions.
 pub const FIXED_HEADER_LEN: usize = 12;
 
-/// Clock of G.711 and of telephone events: ticks a second of the RTP timestamp.
+/// Clock of G.711, of G.722 (RFC 3551 §4.5.2) and of telephone events: ticks a second of the RTP timestamp.
 pub const CLOCK_8K: u32 = 8_000;
 
 /// Why a datagram is not an RTP packet.

@@ -59,6 +59,8 @@ struct Books {
     reinvites: Vec<LegId>,
     /// Re-INVITEs of parties that wait for our answer.
     asked: Vec<LegId>,
+    /// An offer was withdrawn: somebody else may be rung unless the call is over.
+    withdrawn: bool,
 }
 
 impl Books {
@@ -99,6 +101,7 @@ impl Books {
             Command::OfferFailed { key, reason, .. } => {
                 self.settle(*key);
                 self.wants_route |= *reason != OfferFailure::Withdrawn;
+                self.withdrawn |= *reason == OfferFailure::Withdrawn;
             }
             Command::MediaRemote { .. } => assert_eq!((self.media_opened, self.media_closed), (1, 0)),
             Command::Emit(event) => self.note_event(event),
@@ -112,6 +115,10 @@ impl Books {
             CallEvent::Offered { key, legs } => self.keys.extend(legs.iter().map(|leg| (*leg, *key))),
             CallEvent::Bridged { a, b } => {
                 assert_eq!((self.legs[a].1, self.legs[b].1), (Side::A, Side::B));
+            }
+            CallEvent::PartyLeft { leg, .. } => {
+                assert_eq!(self.legs[leg], (World::Gone, Side::B));
+                self.wants_route = true;
             }
             CallEvent::Ended { .. } => self.ended += 1,
             _ => {}
@@ -134,7 +141,7 @@ impl Books {
 }
 
 fn sdp(dice: &mut Dice) -> Option<SessionDescription> {
-    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0", "8 0 101", "0 8 101", "8 0", "18", ""]);
+    let formats = dice.pick(&["0", "8", "0 8", "8 0", "8 0", "8 0 101", "0 8 101", "9 8 0 101", "9", "18", ""]);
     if formats.is_empty() {
         return None;
     }
@@ -220,6 +227,8 @@ fn next_input(books: &mut Books, dice: &mut Dice) -> Option<Input<u8>> {
             books.media_failed = books.media_closed == 0;
             Some(Input::MediaFailed)
         }
+        30 => Some(Input::KeepCaller(dice.below(3) > 0)),
+        31 => Some(Input::Withdraw),
         2..=12 if books.wants_route => {
             books.wants_route = false;
             Some(Input::Ring(books.offer(dice)))
@@ -246,6 +255,7 @@ impl History {
         while let Some(command) = self.call.poll_command() {
             self.books.note(&command);
         }
+        self.books.wants_route |= std::mem::take(&mut self.books.withdrawn) && self.books.ended == 0;
         self.books.check_sides();
     }
 

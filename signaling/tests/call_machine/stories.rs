@@ -141,7 +141,7 @@ impl Story {
         let first = Offer { key: 1, contacts: vec!["agent"], ring };
         let then = Offer { key: 2, contacts: vec!["customer"], ring };
         story.expect(Input::Originate { first, then }, &["* Created originated: true", "media open"]);
-        story.expect(media(), &["* offered 1 to [0]", "invite 0 agent <5000 [0 8 101]>"]);
+        story.expect(media(), &["* offered 1 to [0]", "invite 0 agent <5000 [0 8 9 101]>"]);
         let invite = format!("invite 1 customer <5002 [{agent_codecs}]>");
         story.expect(
             answered(0, sdp(1, agent_codecs)),
@@ -352,7 +352,7 @@ fn a_caller_without_offer_gets_ours_and_answers_in_the_ack() {
     let mut story = Story::new(Settings::default());
     story.after(Input::Incoming { offer: None });
     story.expect(media(), &["route"]);
-    story.expect(ring(7, &["bob"]), &["* offered 7 to [1]", "invite 1 bob <5002 [0 8 101]>"]);
+    story.expect(ring(7, &["bob"]), &["* offered 7 to [1]", "invite 1 bob <5002 [0 8 9 101]>"]);
     story.expect(
         answered(1, sdp(2, "0 8")),
         &["media B at 192.0.2.2", "answer 0 <5000 [0 8]>", "* Answered leg: 1, key: Some(7", "* Bridged a: 0, b: 1"],
@@ -523,7 +523,7 @@ fn click_to_call_agent_does_not_answer() {
         &["cancel 0 NoAnswer", "* OfferFailed key: 1, reason: NoAnswer", "offer-failed 1 NoAnswer None"],
     );
     // The host may try another phone of the agent; the customer is still rung afterwards.
-    story.expect(ring(3, &["mobile"]), &["* offered 3 to [1]", "invite 1 mobile <5000 [0 8 101]>"]);
+    story.expect(ring(3, &["mobile"]), &["* offered 3 to [1]", "invite 1 mobile <5000 [0 8 9 101]>"]);
     story.expect(
         answered(1, sdp(1, "8")),
         &[

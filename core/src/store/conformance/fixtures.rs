@@ -11,6 +11,7 @@ use crate::call::{Call, CallEvent, Direction, NewCall};
 use crate::client::{Client, ClientNote, ClientProfile};
 use crate::company::Company;
 use crate::event::{Envelope, Event};
+use crate::flow::{Calendar, Flow, FlowTrace, FlowUses, FlowVersion, Prompt, Voicemail};
 use crate::id::{CompanyId, Id, IdSource, SeededIds, UserId};
 use crate::job::{Job, JobKind};
 use crate::lead::{At, Disposition, DispositionSettings, Lead, LeadNote, NewLead, ScoreWeights};
@@ -220,6 +221,84 @@ impl Rows {
             members: Vec::new(),
         };
         Queue { id: self.id(), company, settings, version: 1, created_at: self.now(), updated_at: self.now() }
+    }
+
+    /// A flow of which nothing was published.
+    pub(super) fn flow(&self, company: CompanyId) -> Flow {
+        Flow {
+            id: self.id(),
+            company,
+            name: format!("Flow {}", self.count()),
+            active: None,
+            published: 0,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn flow_version(&self, flow: &Flow, number: u32) -> FlowVersion {
+        let (flow, company, created_at) = (flow.id, flow.company, self.now());
+        FlowVersion { flow, company, number, note: None, author: None, uses: FlowUses::default(), created_at }
+    }
+
+    pub(super) fn calendar(&self, company: CompanyId) -> Calendar {
+        Calendar {
+            id: self.id(),
+            company,
+            name: format!("Calendar {}", self.count()),
+            hours: serde_json::json!({"timezone": "Europe/Berlin"}),
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
+    }
+
+    pub(super) fn prompt(&self, company: CompanyId) -> Prompt {
+        Prompt {
+            id: self.id(),
+            company,
+            name: format!("prompt-{}", self.count()),
+            language: "en".to_owned(),
+            file_name: "welcome.mp3".to_owned(),
+            media_type: "audio/mpeg".to_owned(),
+            length_ms: 1_500,
+            bytes: 48_044,
+            sha256: "2f".repeat(32),
+            created_at: self.now(),
+        }
+    }
+
+    pub(super) fn flow_trace(&self, call: &Call, flow: &Flow) -> FlowTrace {
+        FlowTrace {
+            call: call.id,
+            company: call.company,
+            flow: flow.id,
+            number: 1,
+            steps: serde_json::json!([{"node": "start"}]),
+            ended: "hang_up".to_owned(),
+            created_at: self.now(),
+        }
+    }
+
+    /// A voicemail that nobody has heard.
+    pub(super) fn voicemail(&self, call: &Call) -> Voicemail {
+        Voicemail {
+            id: self.id(),
+            company: call.company,
+            call: call.id,
+            flow: None,
+            mailbox: "sales".to_owned(),
+            from: "+12025550100".into(),
+            length_ms: 4_200,
+            media_type: "audio/wav".to_owned(),
+            bytes: 67_244,
+            heard_at: None,
+            heard_by: None,
+            version: 1,
+            created_at: self.now(),
+            updated_at: self.now(),
+        }
     }
 
     /// A call that has just begun.

@@ -38,6 +38,7 @@ mod tenant;
 
 pub mod assignments;
 pub mod atomicity;
+pub mod calendars;
 pub mod callers;
 pub mod calls;
 pub mod carriers;
@@ -48,6 +49,7 @@ pub mod dispositions;
 pub mod errors;
 pub mod extensions;
 pub mod figures;
+pub mod flows;
 pub mod histories;
 pub mod inbound_routes;
 pub mod isolation;
@@ -59,6 +61,7 @@ pub mod meta;
 pub mod numbers;
 pub mod outbox;
 pub mod paging;
+pub mod prompts;
 pub mod queues;
 pub mod reports;
 pub mod requests;
@@ -68,6 +71,7 @@ pub mod time;
 pub mod trunks;
 pub mod twilio;
 pub mod users;
+pub mod voicemails;
 
 use std::time::Duration;
 
@@ -160,6 +164,34 @@ macro_rules! conformance_suite {
                 a_queue_name_is_taken_once_in_its_company,
                 a_queue_is_replaced_by_its_next_version_only,
                 a_queue_is_deleted_once,
+            }
+            flows {
+                a_flow_reads_back_as_it_was_written,
+                a_flow_name_is_taken_once_in_its_company,
+                a_flow_is_replaced_by_its_next_version_only,
+                a_draft_is_replaced_and_removed_and_leaves_the_flow_alone,
+                versions_are_immutable_and_come_newest_first,
+                the_versions_that_calls_run_through_are_found,
+                a_deleted_flow_takes_its_draft_and_versions_along,
+                another_companys_flows_are_absent_and_stay_as_they_are,
+            }
+            calendars {
+                a_calendar_reads_back_as_it_was_written,
+                a_calendar_name_is_taken_once_in_its_company,
+                a_calendar_is_replaced_by_its_next_version_only,
+                another_companys_calendars_are_absent_and_stay_as_they_are,
+            }
+            prompts {
+                a_prompt_reads_back_as_it_was_written,
+                a_prompt_name_is_taken_once_in_a_language_of_its_company,
+                another_companys_prompts_are_absent,
+            }
+            voicemails {
+                a_trace_is_kept_once_for_a_call,
+                a_voicemail_reads_back_and_only_who_heard_it_changes,
+                voicemails_are_narrowed_by_every_field,
+                a_deleted_call_takes_its_trace_and_voicemails_along,
+                another_companys_traces_and_voicemails_are_absent,
             }
             calls {
                 a_call_reads_back_as_it_was_written,

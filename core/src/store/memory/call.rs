@@ -57,6 +57,8 @@ impl CallStore for Unit<'_> {
         state.calls.remove(&id);
         super::carrier::forget(state, id);
         super::recording::forget(state, id);
+        super::flow_trace::forget(state, id);
+        super::voicemail::forget(state, id);
         Ok(true)
     }
 

@@ -4,6 +4,7 @@
 //! rows it has not changed with the original. Readers keep the copy that was current when they began and never wait.
 //! Nothing outlives the process.
 
+mod calendar;
 mod call;
 mod caller;
 mod carrier;
@@ -12,6 +13,8 @@ mod company;
 mod disposition;
 mod extension;
 mod figures;
+mod flow;
+mod flow_trace;
 mod gate;
 mod inbound;
 mod job;
@@ -22,6 +25,7 @@ mod map;
 mod meta;
 mod number;
 mod outbox;
+mod prompt;
 mod queue;
 mod recording;
 mod report;
@@ -32,6 +36,7 @@ mod trunk;
 mod twilio;
 mod unit;
 mod user;
+mod voicemail;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

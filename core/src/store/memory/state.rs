@@ -12,9 +12,11 @@ use crate::call::{Call, CallEvent, CallSums};
 use crate::client::{Client, ClientNote};
 use crate::company::Company;
 use crate::event::Envelope;
+use crate::flow::{Calendar, Flow, FlowTrace, FlowVersion, Prompt, Voicemail};
 use crate::id::{
-    AssignmentId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, QueueId, RecordingId, ReportId, SessionId, TrunkId, UserId,
+    AssignmentId, CalendarId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
+    FlowId, InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, PromptId, QueueId, RecordingId, ReportId, SessionId,
+    TrunkId, UserId, VoicemailId,
 };
 use crate::job::{Job, JobFault};
 use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
@@ -62,6 +64,19 @@ pub(super) struct State {
 
     pub(super) queues: Map<QueueId, Arc<Queue>>,
     pub(super) queue_names: Map<(CompanyId, String), QueueId>,
+
+    pub(super) flows: Map<FlowId, Arc<Flow>>,
+    pub(super) flow_names: Map<(CompanyId, String), FlowId>,
+    pub(super) flow_drafts: Map<FlowId, Arc<str>>,
+    pub(super) flow_versions: Map<(FlowId, u32), Arc<FlowVersion>>,
+    pub(super) flow_documents: Map<(FlowId, u32), Arc<str>>,
+    pub(super) calendars: Map<CalendarId, Arc<Calendar>>,
+    pub(super) calendar_names: Map<(CompanyId, String), CalendarId>,
+    pub(super) prompts: Map<PromptId, Arc<Prompt>>,
+    /// By name and language.
+    pub(super) prompt_names: Map<(CompanyId, String, String), PromptId>,
+    pub(super) flow_traces: Map<CallId, Arc<FlowTrace>>,
+    pub(super) voicemails: Map<VoicemailId, Arc<Voicemail>>,
 
     pub(super) calls: Map<CallId, Arc<Call>>,
     pub(super) open_calls: Map<CallId, ()>,
@@ -154,6 +169,12 @@ rows! {
     Trunk: "trunk", company, version;
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
+    Flow: "flow", company, version;
+    FlowVersion: "flow_version", company;
+    Calendar: "calendar", company, version;
+    Prompt: "prompt", company;
+    FlowTrace: "flow_trace", company;
+    Voicemail: "voicemail", company, version;
     Call: "call", company, version;
     CarrierCall: "carrier_call", company, version;
     Recording: "recording", company, version;

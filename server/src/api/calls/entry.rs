@@ -142,10 +142,15 @@ pub(crate) async fn delete_call(
     PathId(call): PathId<CallKind>,
     IfMatch(expected_version): IfMatch,
 ) -> Reply<Json<Done>> {
-    let recordings = app.engine.read(&authed.actor).await?.recordings(&[call]).await?;
+    let mut tx = app.engine.read(&authed.actor).await?;
+    let (recordings, voicemails) = (tx.recordings(&[call]).await?, tx.voicemails_of(&[call]).await?);
+    drop(tx);
     app.engine.execute(&authed.actor, &DeleteCall { call, expected_version }).await?;
     for recording in &recordings {
-        app.recordings.remove(recording).await;
+        app.recordings.remove(recording.company, recording.id).await;
+    }
+    for voicemail in &voicemails {
+        app.recordings.remove(voicemail.company, voicemail.id).await;
     }
     Ok(Done::say("Call deleted successfully"))
 }

@@ -10,8 +10,9 @@ use dialplane_core::store::{CallFilter, Tx};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView, Names};
+use super::view::{CallDetail, CallDetailAnswer, CallView, CallsAnswer, EventView, LegView, Names, PassedFlow};
 use crate::api::clients::searched;
+use crate::api::voicemails::VoicemailView;
 use crate::http::dates::{self, Span};
 use crate::http::etag::{Versioned, versioned};
 use crate::http::guard::Authed;
@@ -171,10 +172,14 @@ pub(crate) async fn get_call(
     let mut tx = app.engine.read(&authed.actor).await?;
     let names = Names::of(&mut *tx, std::slice::from_ref(&call)).await?;
     let events = tx.call_events(id).await?;
+    let voicemails = tx.voicemails_of(&[id]).await?;
+    let trace = tx.flow_trace(id).await?;
     let detail = CallDetail {
         call: CallView::of(&call, &names),
         legs: call.legs.iter().map(LegView::of).collect(),
         events: events.into_iter().map(EventView::of).collect(),
+        voicemails: voicemails.iter().map(VoicemailView::of).collect(),
+        flow: trace.map(PassedFlow::of),
     };
     Ok(versioned(call.version, CallDetailAnswer::new(detail)))
 }

@@ -1,22 +1,57 @@
-//! Listening to recordings.
+//! Listening to recordings of calls, and to voicemails.
 
-use axum::body::Body;
+use std::path::PathBuf;
+
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::Response;
-use dialplane_core::call::recording::RecordingState;
-use dialplane_core::id::RecordingKind;
-use tower::ServiceExt as _;
-use tower_http::services::ServeFile;
+use dialplane_core::call::recording::{Recording, RecordingState};
+use dialplane_core::id::{CallId, Id, RecordingId, RecordingKind};
 
 use super::list::visible;
 use crate::http::guard::Authed;
 use crate::http::input::PathId;
+use crate::http::ranges;
 use crate::problem::{Problem, Reply};
-use crate::state::Shared;
+use crate::state::{App, Shared};
 
-/// Listen to a recording: for whoever may see its call. Parts of it are given by `Range`.
-#[utoipa::path(get, path = "/recordings/{id}", tag = "calls", params(("id" = Uuid, Path, description = "the recording")),
+/// A file that can be listened to.
+struct Audible {
+    path: PathBuf,
+    media_type: String,
+}
+
+fn absent() -> Problem {
+    Problem::not_found("recording")
+}
+
+/// A recording, once it is in our storage.
+fn stored(app: &App, recording: &Recording) -> Reply<Audible> {
+    match recording.state {
+        RecordingState::Stored => {
+            let media_type = recording.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned());
+            Ok(Audible { path: app.recordings.path(recording.company, recording.id), media_type })
+        }
+        RecordingState::Waiting => {
+            Err(Problem::conflict("recording_not_ready", "the recording has not been fetched yet"))
+        }
+        RecordingState::Failed => Err(absent()),
+    }
+}
+
+/// What has this id, and the call it is of: a recording, or a voicemail.
+async fn audible(app: &App, authed: &Authed, id: RecordingId) -> Reply<(CallId, Reply<Audible>)> {
+    let mut tx = app.engine.read(&authed.actor).await?;
+    if let Some(recording) = tx.recording(id).await? {
+        return Ok((recording.call, stored(app, &recording)));
+    }
+    let voicemail = tx.voicemail(Id::from_uuid(id.as_uuid())).await?.ok_or_else(absent)?;
+    let path = app.recordings.path(voicemail.company, voicemail.id);
+    Ok((voicemail.call, Ok(Audible { path, media_type: voicemail.media_type })))
+}
+
+/// Listen to a recording or a voicemail: for whoever may see its call. Parts of it are given by `Range`.
+#[utoipa::path(get, path = "/recordings/{id}", tag = "calls", params(("id" = Uuid, Path, description = "the recording or the voicemail")),
     responses((status = 200, content_type = "audio/wav", body = Vec<u8>), (status = 206, description = "a part of it"),
         (status = 409, description = "it has not been fetched yet"), (status = 416, description = "there is no such part")))]
 pub(crate) async fn get_recording(
@@ -25,31 +60,16 @@ pub(crate) async fn get_recording(
     PathId(id): PathId<RecordingKind>,
     request: Request,
 ) -> Reply<Response> {
-    let absent = || Problem::not_found("recording");
-    let recording = app.engine.read(&authed.actor).await?.recording(id).await?.ok_or_else(absent)?;
-    visible(&app, &authed, recording.call).await.map_err(|problem| match problem.status() {
+    let (call, audible) = audible(&app, &authed, id).await?;
+    visible(&app, &authed, call).await.map_err(|problem| match problem.status() {
         StatusCode::NOT_FOUND => absent(),
         _ => problem,
     })?;
-    match recording.state {
-        RecordingState::Stored => {}
-        RecordingState::Waiting => {
-            return Err(Problem::conflict("recording_not_ready", "the recording has not been fetched yet"));
+    let Audible { path, media_type } = audible?;
+    let file = ranges::file(&path, (&id.to_string(), &media_type), request.method(), request.headers()).await;
+    file.inspect_err(|problem| {
+        if problem.status() == StatusCode::NOT_FOUND {
+            tracing::error!(recording = %id, "the file of a recording is not there");
         }
-        RecordingState::Failed => return Err(absent()),
-    }
-    let served = ServeFile::new(app.recordings.path(&recording)).oneshot(request).await;
-    let mut response = served.map_err(|error| Problem::internal(&error))?.map(Body::new);
-    if response.status() == StatusCode::NOT_FOUND {
-        tracing::error!(recording = %id, "the file of a recording is not there");
-        return Err(absent());
-    }
-    let media_type = recording.media_type.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-    if let Some(media_type) = media_type.filter(|_| response.headers().contains_key(header::CONTENT_TYPE)) {
-        response.headers_mut().insert(header::CONTENT_TYPE, media_type);
-    }
-    // A recording never changes, and is too large to be read whole for the hash in a tag.
-    response.headers_mut().remove(header::ETAG);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(response)
+    })
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use dialplane_core::call::recording::RecordingState;
 use dialplane_core::call::{Call, CallEvent, Direction, Hangup, Leg, LegKind, LegState, Origin, Side};
+use dialplane_core::flow::FlowTrace;
 use dialplane_core::id::{CallId, ClientId, LeadId, RecordingId, UserId};
 use dialplane_core::lead::Lead;
 use dialplane_core::store::Tx;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::api::clients::ClientRef;
 use crate::api::users::Person;
+use crate::api::voicemails::VoicemailView;
 use crate::http::answer::answer;
 use crate::http::paging::Pagination;
 use crate::problem::Reply;
@@ -186,6 +188,32 @@ pub(crate) struct CallDetail {
     pub(crate) call: CallView,
     pub(crate) legs: Vec<LegView>,
     pub(crate) events: Vec<EventView>,
+    /// What was left in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) voicemails: Vec<VoicemailView>,
+    /// The flow it went through; once it has left it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) flow: Option<PassedFlow>,
+}
+
+/// A flow that a call went through.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PassedFlow {
+    id: Uuid,
+    /// The number of the version.
+    version: u32,
+    /// How it ended there.
+    ended: String,
+    /// Where every step is told, to admins and managers.
+    trace_url: String,
+}
+
+impl PassedFlow {
+    pub(crate) fn of(trace: FlowTrace) -> Self {
+        let trace_url = format!("/api/ivr/{}/trace/{}", trace.flow, trace.call);
+        Self { id: trace.flow.as_uuid(), version: trace.number, ended: trace.ended, trace_url }
+    }
 }
 
 fn side(side: Side) -> &'static str {

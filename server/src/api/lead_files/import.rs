@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::multipart::MultipartError;
-use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use dialplane_core::Failure;
@@ -17,15 +16,14 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::preview::{self, ImportPreview};
 use crate::api::jobs::{JobChanged, JobView};
+use crate::http::form::read_form;
 use crate::http::guard::Authed;
-use crate::http::input::{Params, is_length_limit, media_type, read_body};
+use crate::http::input::{Params, media_type, read_body};
 use crate::http::rate_limit::Key;
 use crate::problem::{Problem, Reply};
 use crate::sheets;
 use crate::state::{App, Shared};
 
-/// What a form needs besides the file in it.
-const FRAME: usize = 64 * 1024;
 /// The longest name of a file that is kept, in characters.
 const FILE_NAME_MAX: usize = 200;
 
@@ -146,26 +144,8 @@ async fn upload(app: &App, request: Request, query: ImportQuery) -> Reply<(Bytes
 
 /// The file of a form, and what its other fields say.
 async fn form(request: Request, mut query: ImportQuery, limit: usize) -> Reply<(Bytes, ImportQuery)> {
-    let (parts, body) = request.into_parts();
-    let bytes = read_body(body, limit.saturating_add(FRAME)).await.map_err(|_| Problem::too_large(limit))?;
-    let mut request = Request::from_parts(parts, axum::body::Body::from(bytes));
-    DefaultBodyLimit::disable().apply(&mut request);
-    let torn = |error: MultipartError| {
-        if is_length_limit(&error) { Problem::too_large(limit) } else { Problem::malformed("the form cannot be read") }
-    };
-    let mut form =
-        Multipart::from_request(request, &()).await.map_err(|_| Problem::malformed("the form has no boundary"))?;
-    let mut file = None;
-    while let Some(field) = form.next_field().await.map_err(torn)? {
-        let name = field.name().unwrap_or_default().to_owned();
-        if name == "file" || field.file_name().is_some() {
-            if let Some(name) = field.file_name() {
-                query.file_name = Some(name.to_owned());
-            }
-            file = Some(field.bytes().await.map_err(torn)?);
-            continue;
-        }
-        let text = field.text().await.map_err(torn)?;
+    let form = read_form(request, limit).await?;
+    for (name, text) in &form.fields {
         let text = text.trim();
         let wrong = |message: &str| Problem::field(name.clone(), message);
         let flag = || text.parse::<bool>().map_err(|_| wrong("expected true or false"));
@@ -181,6 +161,7 @@ async fn form(request: Request, mut query: ImportQuery, limit: usize) -> Reply<(
             _ => {}
         }
     }
-    let file = file.ok_or_else(|| Problem::field("file", "the form holds no file"))?;
-    if file.len() > limit { Err(Problem::too_large(limit)) } else { Ok((file, query)) }
+    let (name, file) = form.file()?;
+    query.file_name = name.or(query.file_name);
+    Ok((file, query))
 }

@@ -33,7 +33,7 @@ use tracing::Instrument as _;
 
 use self::seal::{Answer, Seal};
 use super::guard::{Authed, Identity};
-use super::input::{JSON_MAX, read_body};
+use super::input::{FLOW_MAX, JSON_MAX, read_body};
 use super::request_id;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
@@ -93,8 +93,11 @@ pub(crate) async fn layer(State(app): State<Shared>, request: Request, next: Nex
 
 async fn once(app: Shared, keyed: Keyed, authed: &Authed, request: Request, next: Next) -> Reply<Response> {
     let (mut parts, body) = request.into_parts();
-    let limit = if ["/bulk-upload", "/leads/import"].iter().any(|upload| parts.uri.path().ends_with(upload)) {
+    let path = parts.uri.path();
+    let limit = if ["/bulk-upload", "/leads/import", "/ivr/prompts"].iter().any(|upload| path.ends_with(upload)) {
         app.settings.max_upload_bytes.saturating_add(64 * 1024)
+    } else if path.contains("/ivr") {
+        FLOW_MAX
     } else {
         JSON_MAX
     };

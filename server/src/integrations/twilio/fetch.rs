@@ -11,8 +11,8 @@ use reqwest::{Response, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use super::Twilio;
+use crate::audio::{AudioFiles, Draft, StoreFailed};
 use crate::problem::Reply;
-use crate::recordings::{Draft, Recordings, StoreFailed};
 
 /// Recordings fetched in one turn.
 const BATCH: u32 = 4;
@@ -31,7 +31,7 @@ const TYPES: [(&str, &str); 6] = [
 ];
 
 /// Fetches until told to stop.
-pub(crate) async fn run(twilio: Twilio, recordings: Recordings, stop: CancellationToken) {
+pub(crate) async fn run(twilio: Twilio, recordings: AudioFiles, stop: CancellationToken) {
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -47,7 +47,7 @@ pub(crate) async fn run(twilio: Twilio, recordings: Recordings, stop: Cancellati
     }
 }
 
-async fn turn(twilio: &Twilio, recordings: &Recordings) -> Reply<()> {
+async fn turn(twilio: &Twilio, recordings: &AudioFiles) -> Reply<()> {
     loop {
         let claim = ClaimRecordings { limit: BATCH, lease: LEASE };
         let claimed = twilio.0.engine.execute(&Actor::system(), &claim).await?;
@@ -60,7 +60,7 @@ async fn turn(twilio: &Twilio, recordings: &Recordings) -> Reply<()> {
     }
 }
 
-async fn one(twilio: &Twilio, recordings: &Recordings, recording: &Recording) -> Reply<()> {
+async fn one(twilio: &Twilio, recordings: &AudioFiles, recording: &Recording) -> Reply<()> {
     let fetched = fetch(twilio, recordings, recording).await.unwrap_or_else(|failed| {
         tracing::warn!(recording = %recording.id, attempt = recording.attempts, reason = %failed, "a recording was not fetched");
         failed.outcome()
@@ -69,7 +69,7 @@ async fn one(twilio: &Twilio, recordings: &Recordings, recording: &Recording) ->
     let is_there = twilio.0.engine.execute(&Actor::system(), &command).await?;
     if !is_there {
         // Its call was deleted while it was fetched.
-        recordings.remove(recording).await;
+        recordings.remove(recording.company, recording.id).await;
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ impl FetchFailed {
     }
 }
 
-async fn fetch(twilio: &Twilio, recordings: &Recordings, recording: &Recording) -> Result<Fetched, FetchFailed> {
+async fn fetch(twilio: &Twilio, recordings: &AudioFiles, recording: &Recording) -> Result<Fetched, FetchFailed> {
     let row = twilio.carried(recording.call).await.map_err(|_| FetchFailed::Unknown)?;
     let line = match row {
         Some(row) => twilio.line_of(&row).await.map_err(|_| FetchFailed::Unknown)?,
@@ -115,7 +115,7 @@ async fn fetch(twilio: &Twilio, recordings: &Recordings, recording: &Recording) 
     }
     let media_type = audio_type(&response).ok_or(FetchFailed::Type)?;
     let expected = response.content_length();
-    let mut draft: Draft = recordings.draft(recording).await?;
+    let mut draft: Draft = recordings.draft(recording.company, recording.id).await?;
     while let Some(chunk) = response.chunk().await.map_err(|_| FetchFailed::Broken)? {
         draft.write(&chunk).await?;
     }

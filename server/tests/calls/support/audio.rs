@@ -1,5 +1,6 @@
 //! Tones: sending one over RTP, receiving, and telling what a recording is made of.
 
+use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -70,11 +71,21 @@ struct Heard {
     more: Condvar,
 }
 
-/// Audio of a phone: a socket that may send a tone, and hears.
+/// What a phone sends next, in place of its tone.
+#[derive(Debug)]
+enum Next {
+    /// 20 ms of µ-law.
+    Speech(Vec<u8>),
+    /// A report of a pressed key (RFC 4733): the event, whether it is the first or one of the last, and how long it lasts by now.
+    Key { event: u8, first: bool, end: bool, ticks: u16 },
+}
+
+/// Audio of a phone: a socket that may send a tone, speech or keys, and hears.
 #[derive(Debug)]
 pub(crate) struct Audio {
     socket: Arc<UdpSocket>,
     heard: Arc<Heard>,
+    next: Arc<Mutex<VecDeque<Next>>>,
     stop: Arc<AtomicBool>,
     worker: Option<JoinHandle<()>>,
 }
@@ -83,7 +94,8 @@ impl Audio {
     /// A socket that says and hears nothing yet.
     pub(crate) fn new() -> Self {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a socket for audio");
-        Self { socket: Arc::new(socket), heard: Arc::default(), stop: Arc::default(), worker: None }
+        let (heard, next, stop) = (Arc::default(), Arc::default(), Arc::default());
+        Self { socket: Arc::new(socket), heard, next, stop, worker: None }
     }
 
     /// The port to be named in a session description.
@@ -94,7 +106,42 @@ impl Audio {
     /// Sends a tone to `to` from now on, and records what comes.
     pub(crate) fn talk(&mut self, to: SocketAddr, frequency: f64) {
         let (socket, heard, stop) = (self.socket.clone(), self.heard.clone(), self.stop.clone());
-        self.worker = Some(std::thread::spawn(move || run(&socket, &heard, &stop, to, frequency)));
+        let next = self.next.clone();
+        self.worker = Some(std::thread::spawn(move || run(&socket, &heard, &next, &stop, to, frequency)));
+    }
+
+    /// Says this as soon as what was to be said before is said.
+    pub(crate) fn say(&self, samples: &[i16]) {
+        let frames = samples.chunks(FRAME).map(|frame| {
+            let mut frame: Vec<u8> = frame.iter().map(|sample| compress(*sample)).collect();
+            frame.resize(FRAME, compress(0));
+            Next::Speech(frame)
+        });
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).extend(frames);
+    }
+
+    /// Presses a digit for 80 ms, told by telephone events.
+    pub(crate) fn press(&self, digit: u8) {
+        let key = |n: u16| Next::Key { event: digit, first: n == 1, end: n >= 4, ticks: n.min(4) * FRAME as u16 };
+        self.next.lock().unwrap_or_else(PoisonError::into_inner).extend((1..=6).map(key));
+    }
+
+    /// What was heard so far.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        self.heard.samples.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until what was heard fits.
+    #[track_caller]
+    pub(crate) fn await_heard(&self, limit: Duration, what: &str, fits: impl Fn(&[i16]) -> bool) -> Vec<i16> {
+        let deadline = Instant::now() + limit;
+        let mut samples = self.heard.samples.lock().unwrap_or_else(PoisonError::into_inner);
+        while !fits(&samples) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{what} was not heard in {} samples", samples.len());
+            samples = self.heard.more.wait_timeout(samples, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        samples.clone()
     }
 
     /// Sends nothing any more.
@@ -140,7 +187,15 @@ impl Drop for Audio {
     }
 }
 
-fn run(socket: &UdpSocket, heard: &Heard, stop: &AtomicBool, to: SocketAddr, frequency: f64) {
+fn run(
+    socket: &UdpSocket,
+    heard: &Heard,
+    next: &Mutex<VecDeque<Next>>,
+    stop: &AtomicBool,
+    to: SocketAddr,
+    frequency: f64,
+) {
+    let mut key_began = 0;
     let begin = Instant::now();
     let mut sent: u32 = 0;
     let mut buffer = [0; 2_048];
@@ -149,7 +204,11 @@ fn run(socket: &UdpSocket, heard: &Heard, stop: &AtomicBool, to: SocketAddr, fre
         let wait = due.saturating_duration_since(Instant::now());
         if wait.is_zero() {
             // A phone does not care whether a packet got anywhere.
-            socket.send_to(&packet(sent, frequency), to).ok();
+            let wanted = next.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            if let Some(Next::Key { first: true, .. }) = wanted {
+                key_began = sent;
+            }
+            socket.send_to(&next_packet(sent, key_began, frequency, wanted), to).ok();
             sent += 1;
             continue;
         }
@@ -164,6 +223,28 @@ fn run(socket: &UdpSocket, heard: &Heard, stop: &AtomicBool, to: SocketAddr, fre
     }
 }
 
+fn next_packet(n: u32, key_began: u32, frequency: f64, wanted: Option<Next>) -> Vec<u8> {
+    let mut packet = packet(n, frequency);
+    match wanted {
+        None => {}
+        Some(Next::Speech(frame)) => {
+            packet.truncate(12);
+            packet.extend(frame);
+        }
+        Some(Next::Key { event, first, end, ticks }) => {
+            packet.truncate(12);
+            packet[1] = EVENT_TYPE | if first { 0x80 } else { 0 };
+            packet[4..8].copy_from_slice(&(key_began * FRAME as u32).to_be_bytes());
+            packet.extend([event, if end { 0x8a } else { 0x0a }]);
+            packet.extend(ticks.to_be_bytes());
+        }
+    }
+    packet
+}
+
+/// The payload type of telephone events in the descriptions of [`super::peer`].
+const EVENT_TYPE: u8 = 101;
+
 fn packet(n: u32, frequency: f64) -> Vec<u8> {
     let mut packet = vec![0x80, if n == 0 { 0x80 } else { 0 }];
     packet.extend((n as u16).to_be_bytes());
@@ -174,6 +255,35 @@ fn packet(n: u32, frequency: f64) -> Vec<u8> {
         compress(((TAU * frequency * at / RATE).sin() * LOUD) as i16)
     }));
     packet
+}
+
+/// Something with the rise and fall, the pitch and the pauses of speech.
+pub(crate) fn speech(seconds: f64, pitch: f64) -> Vec<i16> {
+    let mut phase = 0.0;
+    let sample = |n: usize| {
+        let t = n as f64 / RATE;
+        phase += TAU * (pitch + 40.0 * (TAU * 0.7 * t).sin()) / RATE;
+        let voice: f64 = (1..16).map(|h| (phase * f64::from(h)).sin() / f64::from(h).sqrt()).sum();
+        (voice * (TAU * 2.3 * t).sin().max(0.0) * 4_000.0) as i16
+    };
+    (0..(seconds * RATE) as usize).map(sample).collect()
+}
+
+/// How alike `part` is to the place in `whole` where it is most alike: 1 is the same but for level.
+pub(crate) fn likeness(whole: &[i16], part: &[i16]) -> f64 {
+    let dot = |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    // Found roughly by a short piece of it, then measured over all of it.
+    let probe = &part[..part.len().min(1_200)];
+    let last = whole.len().saturating_sub(probe.len());
+    let alike = |at: usize, part: &[i16]| {
+        let place = &whole[at..whole.len().min(at + part.len())];
+        let part = &part[..place.len()];
+        dot(place, part) / (dot(place, place) * dot(part, part)).sqrt().max(1.0)
+    };
+    let best = (0..=last)
+        .map(|at| (alike(at, probe), at))
+        .fold((-1.0, 0), |best, next| if next.0 > best.0 { next } else { best });
+    alike(best.1, part)
 }
 
 #[test]

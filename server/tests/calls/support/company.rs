@@ -133,6 +133,37 @@ impl Company {
         text(&self.post("/api/queues", &body).expect(201)["queue"]["id"])
     }
 
+    /// A flow, active; its id.
+    #[track_caller]
+    pub(crate) fn flow(&self, name: &str, flow: &Value) -> String {
+        let id = text(&self.post("/api/ivr", &json!({ "name": name, "flow": flow })).expect(201)["flow"]["id"]);
+        self.post(&format!("/api/ivr/{id}/activate"), &json!({})).expect(200);
+        id
+    }
+
+    /// Uploads a recording for flows.
+    #[track_caller]
+    pub(crate) fn prompt(&self, name: &str, language: &str, wav: &[u8]) {
+        let fields = [("name", name), ("language", language)];
+        let answer = http::upload(self.http, "/api/ivr/prompts", &self.access, &fields, ("prompt.wav", wav));
+        answer.expect("an answer").expect(201);
+    }
+
+    /// A file.
+    pub(crate) fn download(&self, path: &str) -> Vec<u8> {
+        http::download(self.http, path, &self.access).expect("a file")
+    }
+
+    /// Waits for the trace of a call through a flow.
+    #[track_caller]
+    pub(crate) fn trace(&self, flow: &str, call: &Value) -> Value {
+        let path = format!("/api/ivr/{flow}/trace/{}", text(&call["id"]));
+        until(Duration::from_secs(10), "the trace of a call", || {
+            let answer = self.get(&path);
+            (answer.status == 200).then(|| answer.json["trace"].clone())
+        })
+    }
+
     /// Leads calls to a number somewhere.
     pub(crate) fn route(&self, number: &str, kind: &str, id: &str) {
         let body = json!({ "number": number, "target": { "type": kind, "id": id } });

@@ -37,6 +37,37 @@ impl Answer {
     }
 }
 
+/// Sends a form with a file and some fields.
+pub(crate) fn upload(
+    to: SocketAddr,
+    path: &str,
+    access: &Access,
+    fields: &[(&str, &str)],
+    file: (&str, &[u8]),
+) -> io::Result<Answer> {
+    let edge = "a-part-of-a-form";
+    let mut body = Vec::new();
+    for (name, value) in fields {
+        let part = format!("--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        body.extend(part.into_bytes());
+    }
+    let part = format!(
+        "--{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{}\"\r\nContent-Type: audio/wav\r\n\r\n",
+        file.0
+    );
+    body.extend(part.into_bytes());
+    body.extend(file.1);
+    body.extend(format!("\r\n--{edge}--\r\n").into_bytes());
+    send(to, "POST", path, Some(access), &format!("multipart/form-data; boundary={edge}"), &body)
+}
+
+/// Reads a file.
+pub(crate) fn download(to: SocketAddr, path: &str, access: &Access) -> io::Result<Vec<u8>> {
+    let bytes = exchange(to, "GET", path, Some(access), "", &[])?;
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or(bytes.len() - 4);
+    Ok(bytes[end + 4..].to_vec())
+}
+
 /// Sends a request and reads the answer.
 pub(crate) fn request(
     to: SocketAddr,
@@ -45,22 +76,46 @@ pub(crate) fn request(
     access: Option<&Access>,
     body: Option<&Value>,
 ) -> io::Result<Answer> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    send(to, method, path, access, "application/json", body.as_bytes())
+}
+
+fn send(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    access: Option<&Access>,
+    kind: &str,
+    body: &[u8],
+) -> io::Result<Answer> {
+    let bytes = exchange(to, method, path, access, kind, body)?;
+    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the answer was cut off"))
+}
+
+fn exchange(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    access: Option<&Access>,
+    kind: &str,
+    body: &[u8],
+) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&to, Duration::from_secs(10))?;
     stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    let body = body.map(Value::to_string).unwrap_or_default();
     let mut head =
         format!("{method} {path} HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
     if !body.is_empty() {
-        head += "Content-Type: application/json\r\n";
+        head += &format!("Content-Type: {kind}\r\n");
     }
     if let Some(access) = access {
         head += &format!("Authorization: Bearer {}\r\n", access.token);
         head += &access.company.as_ref().map(|id| format!("X-Company-Id: {id}\r\n")).unwrap_or_default();
     }
-    stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(body)?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    parse(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "the answer was cut off"))
+    Ok(bytes)
 }
 
 fn parse(bytes: &[u8]) -> Option<Answer> {

@@ -227,8 +227,25 @@ impl Peer {
         self.invite_with(number, &format!("Authorization: {proof}\r\n"))
     }
 
+    /// Calls a number as a phone that knows no telephone events.
+    pub(crate) fn invite_without_events(&mut self, number: &str) -> Call {
+        let audio = Audio::new();
+        let sdp = format!(
+            "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {} RTP/AVP 0\r\n",
+            audio.port()
+        );
+        let body = format!("Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}", sdp.len());
+        self.invite_saying(number, "", audio, &body)
+    }
+
     fn invite_with(&mut self, number: &str, extra: &str) -> Call {
-        let (id, audio) = (unique(), Audio::new());
+        let audio = Audio::new();
+        let body = body(&audio);
+        self.invite_saying(number, extra, audio, &body)
+    }
+
+    fn invite_saying(&mut self, number: &str, extra: &str, audio: Audio, body: &str) -> Call {
+        let id = unique();
         let branch = format!("z9hG4bK{id}");
         let local = format!("<sip:{}@127.0.0.1>;tag={id}", self.user);
         let remote = format!("<sip:{number}@{}>", self.server);
@@ -238,7 +255,7 @@ impl Peer {
              Contact: {}\r\n{extra}{}",
             self.via(&branch),
             self.contact(),
-            body(&audio),
+            body,
         );
         let invite = Message::read(text.as_bytes()).expect("an INVITE");
         self.request(text);
@@ -421,6 +438,20 @@ impl Call {
         self.hang_up_only(peer);
         let wanted = format!("{} BYE", self.cseq);
         peer.wait("200 to BYE", |m| {
+            m.header("Call-ID") == self.id && m.header("CSeq") == wanted && m.status() == Some(200)
+        });
+    }
+
+    /// Tells a key by INFO.
+    #[track_caller]
+    pub(crate) fn info(&mut self, peer: &mut Peer, key: char) {
+        self.cseq += 1;
+        let body = format!("Signal={key}\r\nDuration=160\r\n");
+        let request = self.request(peer, "INFO", self.cseq, &format!("z9hG4bK{}", unique()));
+        let typed = format!("Content-Type: application/dtmf-relay\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        peer.request(request.replace("Content-Length: 0\r\n\r\n", &typed));
+        let wanted = format!("{} INFO", self.cseq);
+        peer.wait("200 to INFO", |m| {
             m.header("Call-ID") == self.id && m.header("CSeq") == wanted && m.status() == Some(200)
         });
     }

@@ -3,12 +3,43 @@
 //! A session has two sides; each side has an RTP and an RTCP port of ours. What party A sends to side A leaves from side B's port to
 //! party B, and the other way round. Sources are learned and locked by [`Latch`].
 //!
-//! Cost of a packet: one `recvfrom` and one `sendto`, plus its share of an `epoll_wait` that reports up to 256 sockets. No allocation,
-//! no lock, no task switch. A worker thread owns its sockets; [`RelayHandle`] talks to it by a channel and reads counters directly.
+//! # Our own voice
+//!
+//! Where nobody is on the other side, we speak ourselves: while a voice is [attached](RelayHandle::attach_voice) to a side, its party
+//! hears what is [played](RelayHandle::play), the keys it presses are told, what it says can be [recorded](RelayHandle::record), and it
+//! and the other party do not hear each other. What happens is told by a channel as [`VoiceEvent`]s; a channel that is full delays them
+//! and loses none.
+//!
+//! ```no_run
+//! # use dialplane_signaling::media::{audio::{Audio, Clip, Tone}, relay::*, sdp};
+//! # async fn example(relay: RelayHandle, id: SessionId, theirs: sdp::SessionDescription, ours: sdp::SessionDescription, file: &[u8])
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let greeting = std::sync::Arc::new(Clip::new(&Audio::import(file)?));
+//! let config = sdp::voice_config(&theirs, &ours).ok_or("no common codec")?;
+//! let (listener, mut events) = tokio::sync::mpsc::channel(64);
+//! relay.attach_voice(id, Side::A, config, listener)?;
+//! relay.play(id, Side::A, 1, vec![greeting.into(), Segment::from(&Tone::beep())], Repeat::ONCE)?;
+//! while let Some(event) = events.recv().await {
+//!     match event.kind {
+//!         VoiceEventKind::Digit(_) => relay.stop_play(id, Side::A, 1)?,
+//!         VoiceEventKind::Played { token: 1 } | VoiceEventKind::Stopped { token: 1 } => break,
+//!         _ => {}
+//!     }
+//! }
+//! relay.detach_voice(id, Side::A)?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Cost
+//!
+//! A packet costs one `recvfrom` and one `sendto`, plus its share of an `epoll_wait` that reports up to 256 sockets. No allocation,
+//! no lock, no task switch; a frame of ours costs the `sendto` and copying 160 bytes. A worker thread
+//! owns its sockets; [`RelayHandle`] talks to it by a channel and reads counters directly.
 
 mod latch;
 mod poll;
 mod stats;
+mod voice;
 mod worker;
 
 use std::collections::HashMap;
@@ -23,6 +54,7 @@ use crate::media::port::{DEFAULT_QUARANTINE, DEFAULT_RANGE, PortAllocator, PortE
 
 pub use latch::{ControlLatch, Latch, PROBATION, PROBATION_PAUSE, Verdict};
 pub use stats::{SessionStats, SideStats};
+pub use voice::{Repeat, Segment, VoiceConfig, VoiceEvent, VoiceEventKind, VoiceListener, VoiceStats};
 use worker::{Order, SideSockets, WorkerLink};
 
 /// How to run the relay.
@@ -94,6 +126,14 @@ pub enum RelayError {
     /// A party wants media sent to the very session that sends it, which would go round for ever.
     #[error("{0} belongs to the session itself")]
     Loop(SocketAddr),
+    /// The side has no voice attached.
+    #[error("no voice is attached to side {side:?} of {session:?}")]
+    NoVoice {
+        /// The session.
+        session: SessionId,
+        /// The side.
+        side: Side,
+    },
     /// The worker thread is gone.
     #[error("the relay has stopped")]
     Stopped,
@@ -203,6 +243,8 @@ struct Entry {
     counters: Arc<[stats::Counters; 2]>,
     own: [SocketAddr; 2],
     worker: usize,
+    /// The voices of the sides.
+    voices: [Option<VoiceConfig>; 2],
 }
 
 /// A panic while one of these short locks was held leaves plain numbers behind; going on with them beats ending every call.
@@ -230,7 +272,7 @@ impl RelayHandle {
         let advertised = shared.config.advertised.unwrap_or(shared.config.bind);
         let own = [a.pair, b.pair].map(|pair| SocketAddr::new(advertised, pair.rtp()));
         let counters = Arc::<[stats::Counters; 2]>::default();
-        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker });
+        lock(&shared.open).insert(id, Entry { counters: Arc::clone(&counters), own, worker, voices: [None; 2] });
         shared.order(worker, Order::Open { id, sides: Box::new([a, b]), counters }).inspect_err(|_| {
             lock(&shared.open).remove(&id);
         })?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as OrderQueue, Sender, TryRecvError, channel};
@@ -15,6 +15,7 @@ use crate::media::rtp::{CLOCK_8K, Receiver};
 use super::latch::{ControlLatch, Latch, Verdict};
 use super::poll::Poller;
 use super::stats::{Counters, add};
+use super::voice::{CallOrder, CallRecording, Voice, VoiceCounters, VoiceOrder, Voices};
 use super::{Flow, IdleListener, RelayConfig, Remote, SessionId, Side, lock};
 
 /// Larger than any datagram a call sends; what fills it was cut off and is dropped.
@@ -42,6 +43,8 @@ pub(super) enum Order {
     Open { id: SessionId, sides: Box<[SideSockets; 2]>, counters: Arc<[Counters; 2]> },
     Remote { id: SessionId, side: Side, remote: Option<Remote> },
     Flow { id: SessionId, side: Side, flow: Flow },
+    Voice { id: SessionId, side: Side, order: VoiceOrder },
+    RecordCall { id: SessionId, order: CallOrder },
     Close { id: SessionId },
 }
 
@@ -52,6 +55,7 @@ pub(super) struct WorkerLink {
     orders: Sender<Order>,
     waker: UnixStream,
     woken: Arc<AtomicBool>,
+    pub(super) voices: Arc<VoiceCounters>,
 }
 
 impl WorkerLink {
@@ -69,6 +73,7 @@ impl WorkerLink {
         let woken = Arc::new(AtomicBool::new(false));
         let mut poller = Poller::new()?;
         poller.add(&pipe, WAKE)?;
+        let voices = Arc::<VoiceCounters>::default();
         let worker = Worker {
             poller,
             pipe,
@@ -82,9 +87,10 @@ impl WorkerLink {
             gather: config.gather,
             idle_after: config.idle_after,
             idle,
+            voices: Voices::new(Arc::clone(&voices), start),
         };
         std::thread::Builder::new().name(format!("rtp-relay-{n}")).spawn(move || worker.run())?;
-        Ok(Self { orders, waker, woken })
+        Ok(Self { orders, waker, woken, voices })
     }
 
     /// Hands over an order; `false` when the worker is gone.
@@ -98,31 +104,33 @@ impl WorkerLink {
     }
 }
 
-struct Worker {
+pub(super) struct Worker {
     poller: Poller,
     pipe: UnixStream,
     queue: OrderQueue<Order>,
     woken: Arc<AtomicBool>,
     /// Tokens hold the position here, so that a packet finds its session without hashing.
-    slots: Vec<Option<Carried>>,
+    pub(super) slots: Vec<Option<Carried>>,
     free: Vec<usize>,
-    index: HashMap<SessionId, usize>,
+    pub(super) index: HashMap<SessionId, usize>,
     ports: Arc<Mutex<PortAllocator>>,
     start: Instant,
     gather: Duration,
     idle_after: Option<Duration>,
     idle: Option<IdleListener>,
+    pub(super) voices: Voices,
 }
 
-struct Carried {
+pub(super) struct Carried {
     id: SessionId,
     sides: [Leg; 2],
     counters: Arc<[Counters; 2]>,
     reported_idle: bool,
+    pub(super) recording: Option<Box<CallRecording>>,
 }
 
-struct Leg {
-    sockets: SideSockets,
+pub(super) struct Leg {
+    pub(super) sockets: SideSockets,
     latch: Latch,
     control: ControlLatch,
     muxed: bool,
@@ -131,6 +139,8 @@ struct Leg {
     window: (Instant, u32),
     /// When the party was heard last, by RTP or RTCP; `None` while it has sent nothing since it was described.
     heard: Option<Instant>,
+    /// We talk with the party ourselves.
+    pub(super) voice: Option<Box<Voice>>,
 }
 
 /// A socket of a session as a token: position, side, and whether it is the RTCP socket.
@@ -146,10 +156,13 @@ impl Worker {
         let mut drained = true;
         loop {
             // While packets keep coming only a look, no sleep: a socket reports one packet at a time.
-            let timeout = match self.idle_after {
-                _ if !drained => Some(Duration::ZERO),
-                Some(_) => Some(next_check.saturating_duration_since(Instant::now())),
-                None => None,
+            let timeout = match drained {
+                true => {
+                    let check = self.idle_after.map(|_| next_check);
+                    let next = [check, self.voices.due()].into_iter().flatten().min();
+                    next.map(|at| at.saturating_duration_since(Instant::now()))
+                }
+                false => Some(Duration::ZERO),
             };
             if let Err(error) = self.poller.wait(&mut ready, timeout) {
                 tracing::error!(%error, "the media relay cannot wait for packets and stops");
@@ -164,6 +177,9 @@ impl Worker {
             }
             for &token in ready.iter().filter(|token| **token != WAKE) {
                 self.receive(token, now, &mut buffer);
+            }
+            if self.voices.due().is_some_and(|at| at <= now) {
+                self.speak(now);
             }
             if self.idle_after.is_some() && now >= next_check {
                 self.report_idle(now);
@@ -207,7 +223,17 @@ impl Worker {
             Verdict::Malformed => return add(&counters.dropped_other, 1),
         }
         // Counted after the verdict, so that a stranger's flood does not use up the party's share.
-        if !from.within_rate(now) || !to.send(packet, matches!(verdict, Verdict::Control)) {
+        if !from.within_rate(now) {
+            return add(&counters.dropped_other, 1);
+        }
+        if let (Verdict::Media(header), Some(recording)) = (verdict, &mut session.recording) {
+            recording.hear(now, b, &header, packet);
+        }
+        if from.voice.is_some() || to.voice.is_some() {
+            if let (Verdict::Media(header), Some(voice)) = (verdict, &mut from.voice) {
+                voice.receive(now, &header, packet);
+            }
+        } else if !to.send(packet, matches!(verdict, Verdict::Control)) {
             add(&counters.dropped_other, 1);
         }
     }
@@ -233,6 +259,8 @@ impl Worker {
                         leg.flow = flow;
                     }
                 }
+                Ok(Order::Voice { id, side, order }) => self.obey_voice(id, side, order, now),
+                Ok(Order::RecordCall { id, order }) => self.obey_call(id, order, now),
                 Ok(Order::Close { id }) => self.close(id, now),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -242,8 +270,7 @@ impl Worker {
 
     fn leg(&mut self, id: SessionId, side: Side) -> Option<&mut Leg> {
         let session = self.slots.get_mut(*self.index.get(&id)?)?.as_mut()?;
-        let [a, b] = &mut session.sides;
-        Some(if side == Side::A { a } else { b })
+        Some(session.leg(side))
     }
 
     fn open(&mut self, id: SessionId, sides: [SideSockets; 2], counters: Arc<[Counters; 2]>, now: Instant) {
@@ -260,6 +287,7 @@ impl Worker {
             receiver: Receiver::default(),
             window: (now, 0),
             heard: None,
+            voice: None,
         });
         for (leg, side) in sides.iter().zip([Side::A, Side::B]) {
             let sockets = [(&leg.sockets.rtp, false), (&leg.sockets.rtcp, true)];
@@ -271,15 +299,17 @@ impl Worker {
         }
         self.index.insert(id, slot);
         if let Some(place) = self.slots.get_mut(slot) {
-            *place = Some(Carried { id, sides, counters, reported_idle: false });
+            *place = Some(Carried { id, sides, counters, reported_idle: false, recording: None });
         }
     }
 
     fn close(&mut self, id: SessionId, now: Instant) {
         let Some(slot) = self.index.remove(&id) else { return };
-        let Some(session) = self.slots.get_mut(slot).and_then(Option::take) else { return };
+        let Some(mut session) = self.slots.get_mut(slot).and_then(Option::take) else { return };
         self.free.push(slot);
-        for (leg, side) in session.sides.into_iter().zip([Side::A, Side::B]) {
+        self.voices.end_recording(slot, &mut session);
+        for (mut leg, side) in session.sides.into_iter().zip([Side::A, Side::B]) {
+            self.voices.detach(slot, side, &mut leg);
             // Closing the descriptor would do on Linux; the portable poller holds a copy of it.
             let _ = self.poller.remove(&leg.sockets.rtp, token(slot, side, false));
             let _ = self.poller.remove(&leg.sockets.rtcp, token(slot, side, true));
@@ -300,7 +330,19 @@ impl Worker {
     }
 }
 
+impl Carried {
+    pub(super) fn leg(&mut self, side: Side) -> &mut Leg {
+        let [a, b] = &mut self.sides;
+        if side == Side::A { a } else { b }
+    }
+}
+
 impl Leg {
+    /// Where the party hears us; `None` while it is muted or its address is unknown.
+    pub(super) fn listens_at(&self) -> Option<SocketAddr> {
+        self.latch.destination().filter(|_| self.flow == Flow::Open)
+    }
+
     fn within_rate(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.window.0) >= Duration::from_secs(1) {
             self.window = (now, 0);

@@ -6,6 +6,7 @@
 
 mod negotiate;
 mod parse;
+mod voice;
 mod write;
 
 use std::net::{IpAddr, SocketAddr};
@@ -15,6 +16,7 @@ pub use negotiate::{
     own_offer_of, relay_answer, relay_offer, remote,
 };
 pub use parse::{MAX_BYTES, MAX_LINE, MAX_LINES, MAX_MEDIA, SdpError, SdpProblem};
+pub use voice::voice_config;
 
 /// A session description.
 #[derive(Debug, Clone, PartialEq, Eq)]

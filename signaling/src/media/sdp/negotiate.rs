@@ -18,6 +18,8 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, payload type 8.
     Pcma,
+    /// G.722, payload type 9. Its RTP clock is 8 kHz though it samples at 16 kHz (RFC 3551 §4.5.2).
+    G722,
     /// Keys pressed, as events (RFC 4733).
     TelephoneEvent,
 }
@@ -35,7 +37,7 @@ pub enum NegotiationError {
     #[error("the audio has no unicast IP address")]
     NoAddress,
     /// No codec that we let through.
-    #[error("neither PCMU nor PCMA is described")]
+    #[error("none of PCMU, PCMA and G.722 is described")]
     NoCodec,
 }
 
@@ -71,7 +73,7 @@ impl Origin {
 }
 
 /// The codec of each format of `media` that we let through, in its order.
-fn relayed(media: &Media) -> impl Iterator<Item = (u8, Codec)> + '_ {
+pub(super) fn relayed(media: &Media) -> impl Iterator<Item = (u8, Codec)> + '_ {
     media.formats.iter().filter_map(|format| {
         let number: u8 = format.parse().ok()?;
         let mapped = media.attributes.iter().find_map(|attribute| match attribute {
@@ -83,8 +85,10 @@ fn relayed(media: &Media) -> impl Iterator<Item = (u8, Codec)> + '_ {
         let codec = match (number, mapped) {
             (0, None) => Codec::Pcmu,
             (8, None) => Codec::Pcma,
+            (9, None) => Codec::G722,
             (_, Some((name, 8_000, 1))) if name.eq_ignore_ascii_case("PCMU") => Codec::Pcmu,
             (_, Some((name, 8_000, 1))) if name.eq_ignore_ascii_case("PCMA") => Codec::Pcma,
+            (_, Some((name, 8_000, 1))) if name.eq_ignore_ascii_case("G722") => Codec::G722,
             (_, Some((name, 8_000, 1))) if name.eq_ignore_ascii_case("telephone-event") => Codec::TelephoneEvent,
             _ => return None,
         };
@@ -207,7 +211,8 @@ pub fn check(description: &SessionDescription) -> Result<(), NegotiationError> {
 }
 
 /// An answer to `offer` without another party, for a call that is answered by an announcement or a queue: every codec of the offer
-/// that we let through.
+/// that we let through, in the offer's order (RFC 3264 §6.1 asks for it). So a party that prefers G.722 hears us in wide band; if it is
+/// later joined with one that does not know G.722, it is told by a new offer like any party whose first codec the other one refused.
 pub fn own_answer(
     offer: &SessionDescription,
     local: LocalMedia,
@@ -222,9 +227,10 @@ pub fn own_answer(
     Ok(answer)
 }
 
-/// An offer of our own: PCMU, PCMA, telephone events.
+/// An offer of our own: PCMU, PCMA, G.722, telephone events. Whom we call first is mostly a trunk, and whom it is joined with is not
+/// known yet, so what everybody understands comes first.
 pub fn own_offer(local: LocalMedia, origin: &mut Origin) -> SessionDescription {
-    own_offer_of(&[Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent], local, origin)
+    own_offer_of(&[Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::TelephoneEvent], local, origin)
 }
 
 /// An offer of our own with these codecs in this order.
@@ -250,6 +256,7 @@ impl Codec {
         match self {
             Self::Pcmu => 0,
             Self::Pcma => 8,
+            Self::G722 => 9,
             Self::TelephoneEvent => OWN_EVENT_TYPE,
         }
     }
@@ -258,6 +265,7 @@ impl Codec {
         let encoding = match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
             Self::TelephoneEvent => "telephone-event",
         };
         Attribute::RtpMap { payload_type, encoding: encoding.to_owned(), clock: 8_000, channels: 1 }
@@ -278,7 +286,7 @@ mod tests {
 
     fn offer() -> SessionDescription {
         sdp(
-            "m=video 5000 RTP/AVP 97\r\nm=audio 4000 RTP/AVP 9 96 8 0 101\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n\
+            "m=video 5000 RTP/AVP 97\r\nm=audio 4000 RTP/AVP 9 96 8 0 18 101\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n\
              a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=candidate:1 1 UDP 1 192.0.2.10 4000 typ host\r\n\
              a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\n",
         )
@@ -290,8 +298,8 @@ mod tests {
         let relayed = relay_offer(&offer(), OURS, &mut origin).unwrap();
         assert_eq!(
             relayed.to_string(),
-            "v=0\r\no=- 9 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 0 101\r\n\
-             a=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
+            "v=0\r\no=- 9 1 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 9 8 0 101\r\n\
+             a=rtpmap:9 G722/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\n\
              a=sendrecv\r\n"
         );
         assert_eq!(relay_offer(&offer(), OURS, &mut origin).unwrap().origin.version, "2");
@@ -351,7 +359,7 @@ mod tests {
     #[test]
     fn an_own_offer_is_a_description_like_any_other() {
         let own = own_offer(OURS, &mut Origin::new(u64::MAX));
-        assert_eq!(codecs(&own), [Codec::Pcmu, Codec::Pcma, Codec::TelephoneEvent]);
+        assert_eq!(codecs(&own), [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::TelephoneEvent]);
         assert_eq!(SessionDescription::parse(own.to_string().as_bytes()), Ok(own.clone()));
         assert_eq!(own.origin.session_id, (u64::MAX >> 2).to_string());
         assert_eq!(remote(&own), Some(Remote::at(OURS.rtp)));
@@ -369,8 +377,8 @@ mod tests {
         /// Whatever the parties describe: what leaves us is well-formed, names our address only, and has common codecs only.
         #[test]
         fn nothing_of_the_other_partys_network_gets_through(
-            first in "(m=(audio|video) (0|4000) (RTP/AVP|RTP/SAVP|RTP/AVPF)( (0|8|18|96|101)){1,4}\r\n(a=(sendonly|inactive|rtpmap:96 PCMA/8000|rtpmap:101 telephone-event/8000|candidate:1 192[.]0[.]2[.]10|fmtp:101 0-15)\r\n){0,4}){0,4}",
-            second in "m=audio 6000 RTP/AVP( (0|8|96)){1,3}\r\n(a=(recvonly|rtpmap:96 PCMU/8000)\r\n){0,2}",
+            first in "(m=(audio|video) (0|4000) (RTP/AVP|RTP/SAVP|RTP/AVPF)( (0|8|9|18|96|101)){1,4}\r\n(a=(sendonly|inactive|rtpmap:96 PCMA/8000|rtpmap:101 telephone-event/8000|candidate:1 192[.]0[.]2[.]10|fmtp:101 0-15)\r\n){0,4}){0,4}",
+            second in "m=audio 6000 RTP/AVP( (0|8|9|96)){1,3}\r\n(a=(recvonly|rtpmap:96 PCMU/8000)\r\n){0,2}",
         ) {
             let (first, second) = (sdp(&first), sdp(&second));
             let mut origin = Origin::new(3);

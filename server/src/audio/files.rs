@@ -1,25 +1,25 @@
-//! Where the audio of recordings is kept: files below the data directory, one folder a company.
+//! Where audio is kept: files below the data directory, one folder a company, named by the id of what they belong to.
 //!
 //! A file appears under its name when it is whole and on disk, and not before.
 
 use std::path::{Path, PathBuf};
 
-use dialplane_core::call::recording::Recording;
+use dialplane_core::id::{CompanyId, Id};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 
-/// The largest recording, in bytes: four hours of two voices in 16 bit at 8 kHz have 440 MiB.
+/// The largest file, in bytes: four hours of two voices in 16 bit at 8 kHz have 440 MiB.
 pub(crate) const BYTES_MAX: u64 = 512 << 20;
 /// The first bytes are looked at to tell audio from something else.
 const HEAD: usize = 12;
 
-/// The storage.
+/// A storage.
 #[derive(Debug, Clone)]
-pub(crate) struct Recordings {
+pub(crate) struct AudioFiles {
     folder: PathBuf,
 }
 
-/// Why a recording was not stored.
+/// Why a file was not stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreFailed {
     /// It is larger than is kept.
@@ -30,23 +30,23 @@ pub(crate) enum StoreFailed {
     Io(#[from] std::io::Error),
 }
 
-impl Recordings {
-    /// The storage below a data directory.
-    pub(crate) fn below(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("recordings") }
+impl AudioFiles {
+    /// The storage of this name below a data directory.
+    pub(crate) fn below(data_dir: &Path, name: &str) -> Self {
+        Self { folder: data_dir.join(name) }
     }
 
-    /// The file of a recording.
-    pub(crate) fn path(&self, recording: &Recording) -> PathBuf {
-        self.folder.join(recording.company.to_string()).join(recording.id.to_string())
+    /// The file of something of a company.
+    pub(crate) fn path<K>(&self, company: CompanyId, id: Id<K>) -> PathBuf {
+        self.folder.join(company.to_string()).join(id.to_string())
     }
 
-    /// Begins to store a recording.
+    /// Begins to store a file.
     ///
     /// # Errors
     /// [`StoreFailed`].
-    pub(crate) async fn draft(&self, recording: &Recording) -> Result<Draft, StoreFailed> {
-        let path = self.path(recording);
+    pub(crate) async fn draft<K>(&self, company: CompanyId, id: Id<K>) -> Result<Draft, StoreFailed> {
+        let path = self.path(company, id);
         let partial = path.with_extension("partial");
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).await?;
@@ -59,18 +59,18 @@ impl Recordings {
         Ok(Draft { file, partial, path, head: Vec::with_capacity(HEAD), length: 0, is_kept: false })
     }
 
-    /// Removes a recording's file, when there is one.
-    pub(crate) async fn remove(&self, recording: &Recording) {
-        let removed = fs::remove_file(self.path(recording)).await;
+    /// Removes a file, when there is one.
+    pub(crate) async fn remove<K>(&self, company: CompanyId, id: Id<K>) {
+        let removed = fs::remove_file(self.path(company, id)).await;
         if let Err(error) = removed
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::error!(recording = %recording.id, %error, "the file of a deleted recording could not be removed");
+            tracing::error!(%id, %error, "the audio file of something that was deleted could not be removed");
         }
     }
 }
 
-/// A recording that is being written; dropped before [`Draft::keep`], it leaves nothing.
+/// A file that is being written; dropped before [`Draft::keep`], it leaves nothing.
 #[derive(Debug)]
 pub(crate) struct Draft {
     file: File,
@@ -135,41 +135,24 @@ impl Drop for Draft {
 mod tests {
     use super::*;
     use chrono::DateTime;
-    use dialplane_core::call::carrier::Service;
-    use dialplane_core::call::recording::RecordingState;
-    use dialplane_core::id::{IdSource, SystemIds};
+    use dialplane_core::id::{IdSource, RecordingId, SystemIds};
 
-    fn recording() -> Recording {
+    fn recording() -> (CompanyId, RecordingId) {
         let source = SystemIds::default();
         let (ids, now): (&dyn IdSource, _) = (&source, DateTime::UNIX_EPOCH);
-        Recording {
-            id: ids.id(now),
-            company: ids.id(now),
-            call: ids.id(now),
-            service: Service::Twilio,
-            sid: "RE1".to_owned(),
-            state: RecordingState::Waiting,
-            media_type: None,
-            bytes: 0,
-            seconds: 0,
-            due_at: None,
-            attempts: 0,
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        }
+        (ids.id(now), ids.id(now))
     }
 
     #[tokio::test]
     async fn a_file_is_there_when_it_is_whole_and_an_abandoned_one_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let (recordings, recording) = (Recordings::below(folder.path()), recording());
-        let path = recordings.path(&recording);
-        let mut draft = recordings.draft(&recording).await.unwrap();
+        let (recordings, (company, id)) = (AudioFiles::below(folder.path(), "recordings"), recording());
+        let path = recordings.path(company, id);
+        let mut draft = recordings.draft(company, id).await.unwrap();
         draft.write(b"RI").await.unwrap();
         drop(draft);
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
-        let mut draft = recordings.draft(&recording).await.unwrap();
+        let mut draft = recordings.draft(company, id).await.unwrap();
         for part in [&b"RI"[..], b"FF\x04\0\0\0WA", b"VEfmt "] {
             assert!(!path.exists());
             draft.write(part).await.unwrap();
@@ -177,17 +160,18 @@ mod tests {
         assert!(draft.is_audio());
         assert_eq!(draft.keep().await.unwrap(), 16);
         assert_eq!(std::fs::read(&path).unwrap(), b"RIFF\x04\0\0\0WAVEfmt ");
-        recordings.remove(&recording).await;
-        recordings.remove(&recording).await;
+        recordings.remove(company, id).await;
+        recordings.remove(company, id).await;
         assert!(!path.exists());
     }
 
     #[tokio::test]
     async fn what_does_not_begin_as_audio_is_none() {
         let folder = tempfile::tempdir().unwrap();
-        let recordings = Recordings::below(folder.path());
+        let recordings = AudioFiles::below(folder.path(), "recordings");
         for text in [&b"<html><body>"[..], b"", b"RIFF\0\0\0\0AVI ", b"{\"code\": 20404}"] {
-            let mut draft = recordings.draft(&recording()).await.unwrap();
+            let (company, id) = recording();
+            let mut draft = recordings.draft(company, id).await.unwrap();
             draft.write(text).await.unwrap();
             assert!(!draft.is_audio(), "{text:?}");
         }

@@ -1,0 +1,191 @@
+//! Queues and calls to others, for flows.
+
+use std::time::Instant;
+
+use dialplane_core::call::Change;
+use dialplane_core::id::{CallId, CompanyId, UserId};
+use dialplane_core::phone::E164;
+use dialplane_core::queue::router::{self, OverflowReason};
+use dialplane_ivr::machine::{CallbackRequest, Destination, Dial, DialEvent, Enqueue, Input, QueueEvent, QueueStatus};
+
+use super::super::OutboundGrant;
+use super::super::call_entry::{CallEntry, Target};
+use super::super::run::Edge;
+use super::{Partner, Phase};
+use crate::call::{Input as CallInput, Offer, OfferFailure, Side};
+
+impl Edge {
+    pub(super) fn queue_status(&self, now: Instant, company: CompanyId, name: &str) -> Option<QueueStatus> {
+        let queue = self.directory.queue_named(company, name)?;
+        let state = self.routers.get(&company)?.state(now, queue)?;
+        Some(QueueStatus {
+            available: state.free,
+            staffed: state.present,
+            waiting: state.waiting,
+            oldest: state.oldest,
+        })
+    }
+
+    pub(super) fn enter_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, wait: &Enqueue) {
+        let Some(queue) = self.directory.queue_named(entry.company, &wait.queue) else {
+            return entry.tell_flow(now, Input::Queue(QueueEvent::Refused));
+        };
+        if let Some(run) = entry.flow() {
+            run.phase = Phase::Queue(queue);
+        }
+        entry.in_queue = true;
+        self.waiting += 1;
+        self.report(now, id, entry, Change::Queued { queue });
+        self.tell_router(now, entry.company, router::Input::CallQueued { call: id, queue });
+        self.comfort(entry);
+    }
+
+    pub(super) fn leave_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        if std::mem::take(&mut entry.in_queue) {
+            self.waiting -= 1;
+            self.tell_router(now, entry.company, router::Input::CallGone { call: id });
+        }
+        Self::tell(entry, now, CallInput::Withdraw);
+        self.alone_again(now, id, entry);
+        entry.tell_flow(now, Input::Queue(QueueEvent::Left));
+    }
+
+    /// The router has no agent for the call.
+    pub(in super::super) fn overflow_to_flow(&mut self, now: Instant, id: CallId, reason: OverflowReason) {
+        let Some(mut entry) = self.calls.remove(&id) else { return };
+        self.alone_again(now, id, &mut entry);
+        let event = match reason {
+            OverflowReason::MaxWait => QueueEvent::TimedOut,
+            OverflowReason::NoQueue => QueueEvent::Refused,
+        };
+        entry.tell_flow(now, Input::Queue(event));
+        self.drive(now, id, entry);
+    }
+
+    /// The flow talks with the caller again.
+    fn alone_again(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        self.stop_comfort(entry);
+        if let Some(run) = entry.flow() {
+            run.phase = Phase::Alone;
+        }
+        self.report_in_flow(now, id, entry);
+    }
+
+    pub(super) fn dial(&mut self, now: Instant, entry: &mut CallEntry, dial: &Dial) {
+        let found = match &dial.to {
+            Destination::Agent(agent) => {
+                let agent = agent.parse::<UserId>().ok().or_else(|| self.directory.agent_called(entry.company, agent));
+                let own = |id: &UserId| self.directory.agent(*id).is_some_and(|agent| agent.company == entry.company);
+                agent.filter(own).and_then(|agent| Some((self.offer_to_agent(agent)?, Some(agent))))
+            }
+            Destination::Extension(number) => {
+                let line = self.directory.by_number(entry.company, number.trim()).cloned();
+                line.and_then(|line| Some((self.offer_to_line(&line)?, Some(line.user))))
+            }
+            Destination::Number(number) => {
+                self.offer_outside(entry, number, dial.caller_id.as_deref()).map(|offer| (offer, None))
+            }
+        };
+        let Some((offer, agent)) = found else { return entry.tell_flow(now, Input::Dial(DialEvent::Failed)) };
+        let key = entry.key(agent);
+        if let Some(agent) = agent {
+            self.engage(now, entry, agent);
+        }
+        if let Some(run) = entry.flow() {
+            run.phase = Phase::Dial;
+        }
+        Self::tell(entry, now, CallInput::Ring(Offer { key, ring: dial.timeout, ..offer }));
+        self.comfort(entry);
+    }
+
+    /// A number outside, by the trunk that the call came in on. Only numbers of the company's own country are called: what a caller
+    /// types must not be able to cost more.
+    fn offer_outside(&self, entry: &mut CallEntry, number: &str, shown: Option<&str>) -> Option<Offer<Target>> {
+        let home = self.directory.company(entry.company)?.default_country;
+        let destination = E164::parse(number, home).ok()?;
+        if destination.country() != Some(home) {
+            tracing::warn!("a flow may not call a number of another country");
+            return None;
+        }
+        let shown = shown.unwrap_or(&entry.called);
+        let caller = E164::parse(shown, home).ok()?;
+        let grant = OutboundGrant { caller, number: entry.number?, destination, trunk: entry.trunk };
+        self.offer_to_carrier(entry, &grant)
+    }
+
+    /// Notes that the caller is to be called back; `false` when that cannot be.
+    pub(super) fn arrange_callback(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        entry: &mut CallEntry,
+        request: &CallbackRequest,
+    ) -> bool {
+        let Some(queue) = self.directory.queue_named(entry.company, &request.queue) else { return false };
+        let Some(home) = self.directory.company(entry.company).map(|company| company.default_country) else {
+            return false;
+        };
+        let number = E164::parse(&request.number, home).ok().filter(|number| number.country() == Some(home));
+        let Some(number) = number else { return false };
+        let change = Change::CallbackRequested {
+            number: number.as_str().to_owned(),
+            queue,
+            delay_seconds: request.delay.as_secs(),
+            attempts: request.attempts,
+            retry_seconds: request.retry.as_secs(),
+        };
+        self.report(now, id, entry, change);
+        true
+    }
+
+    /// Nobody answered whom the flow called.
+    pub(in super::super) fn dial_failed(&mut self, now: Instant, entry: &mut CallEntry, reason: OfferFailure) {
+        self.stop_comfort(entry);
+        if let Some(run) = entry.flow() {
+            run.phase = Phase::Alone;
+        }
+        entry.tell_flow(
+            now,
+            Input::Dial(match reason {
+                OfferFailure::Busy | OfferFailure::Declined => DialEvent::Busy,
+                OfferFailure::NoAnswer => DialEvent::NoAnswer,
+                OfferFailure::Unreachable | OfferFailure::Withdrawn => DialEvent::Failed,
+            }),
+        );
+    }
+
+    /// Somebody talks with the caller of a flow.
+    pub(in super::super) fn flow_bridged(&mut self, now: Instant, entry: &mut CallEntry) {
+        let session = entry.media;
+        let Some(run) = entry.flow() else { return };
+        let (partner, input) = match run.phase {
+            Phase::Queue(_) => (Partner::Queue, Input::Queue(QueueEvent::Connected)),
+            _ => (Partner::Called, Input::Dial(DialEvent::Connected)),
+        };
+        run.phase = Phase::Talking(partner);
+        run.playing = None;
+        if let Some(session) = session {
+            self.relay.detach_voice(session, Side::A).ok();
+        }
+        entry.tell_flow(now, input);
+    }
+
+    /// Whoever talked with the caller has hung up.
+    pub(in super::super) fn flow_parted(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        let Some(Phase::Talking(partner)) = entry.flow().map(|run| run.phase) else { return };
+        entry.on_hold = false;
+        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        for agent in std::mem::take(&mut entry.engaged) {
+            self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
+        }
+        self.attach_voice(entry);
+        self.alone_again(now, id, entry);
+        entry.tell_flow(
+            now,
+            match partner {
+                Partner::Queue => Input::Queue(QueueEvent::Ended),
+                Partner::Called => Input::Dial(DialEvent::Ended),
+            },
+        );
+    }
+}
