@@ -96,6 +96,10 @@ pub(super) fn check(flow: &Flow) -> Vec<Problem> {
             Branches { places: &places, node, name, edges: Vec::new(), problems: Vec::new(), may_fail: false };
         node.visit(&mut branches);
         unguarded |= branches.may_fail;
+        if branches.may_fail && flow.on_error.as_ref() == Some(name) {
+            let message = "calls come here when something fails; when this fails, too, they end: name a node for it";
+            problems.push(Problem::warning(Code::MissingBranch, "onFail", message).at(name));
+        }
         problems.append(&mut branches.problems);
         edges.push(branches.edges);
     }

@@ -18,6 +18,8 @@
 //! ```
 
 pub mod action;
+mod choice;
+mod defaults;
 pub mod node;
 mod read;
 mod strict;

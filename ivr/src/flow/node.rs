@@ -6,6 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Words;
+pub use super::choice::{Cause, Method, Terminator};
+use super::defaults::{
+    fifteen, five, five_minutes, five_seconds, one, one_second, seven, thirty, three, three_minutes, three_seconds,
+    two, two_seconds, yes,
+};
 
 macro_rules! nodes {
     ($($(#[$doc:meta])* $kind:ident = $word:literal,)*) => {
@@ -176,21 +181,6 @@ pub struct Menu {
     pub on_invalid: Option<String>,
     /// Where to go when in the last try no key came.
     pub on_timeout: Option<String>,
-}
-
-/// The key that ends a row of digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub enum Terminator {
-    /// The hash key.
-    #[default]
-    #[serde(rename = "#")]
-    Hash,
-    /// The star key.
-    #[serde(rename = "*")]
-    Star,
-    /// None: both are digits like others.
-    #[serde(rename = "none")]
-    None,
 }
 
 /// Collects digits into a variable.
@@ -370,19 +360,6 @@ pub struct QueueStatus {
     /// Where to go when it cannot be told; as `unstaffed` where none is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_fail: Option<String>,
-}
-
-/// A method of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "they are their names")]
-pub enum Method {
-    Get,
-    #[default]
-    Post,
-    Put,
-    Patch,
-    Delete,
 }
 
 /// Asks a web service while the caller hears a prompt.
@@ -682,23 +659,6 @@ pub struct Tag {
     pub next: Option<String>,
 }
 
-/// Why the flow ends a call, told to the caller's network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Cause {
-    /// All went well (Q.850 cause 16).
-    #[default]
-    Normal,
-    /// Busy (17).
-    Busy,
-    /// Not wanted (21).
-    Rejected,
-    /// No room (34).
-    Congestion,
-    /// Something broke (41).
-    Failure,
-}
-
 /// Ends the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -709,60 +669,4 @@ pub struct Hangup {
     /// What the caller's network is told.
     #[serde(default)]
     pub cause: Cause,
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn one() -> u8 {
-    1
-}
-
-const fn two() -> u8 {
-    2
-}
-
-const fn three() -> u8 {
-    3
-}
-
-const fn five() -> u8 {
-    5
-}
-
-const fn seven() -> u8 {
-    7
-}
-
-const fn fifteen() -> u8 {
-    15
-}
-
-const fn one_second() -> u32 {
-    1
-}
-
-const fn thirty() -> u16 {
-    30
-}
-
-const fn two_seconds() -> u32 {
-    2_000
-}
-
-const fn three_seconds() -> u32 {
-    3_000
-}
-
-const fn five_seconds() -> u32 {
-    5_000
-}
-
-const fn three_minutes() -> u32 {
-    180
-}
-
-const fn five_minutes() -> u32 {
-    300
 }

@@ -354,7 +354,7 @@ impl Queue {
         }
         for (n, skill) in self.skills.iter().enumerate() {
             something(v, format!("skills.{n}.name"), &skill.name, "the skill");
-            v.template(format!("skills.{n}.name").into(), &skill.name, Exposure::Used);
+            v.template(format!("skills.{n}.name").into(), &skill.name, Exposure::Logged);
             if !(1..=10).contains(&skill.level) {
                 v.wrong(format!("skills.{n}.level").into(), format!("{} is not between 1 and 10", skill.level));
             }

@@ -40,6 +40,7 @@ pub mod command;
 mod connect;
 mod decide;
 mod gather;
+mod play;
 mod queue;
 #[cfg(test)]
 mod random;
@@ -63,10 +64,11 @@ pub use trace::{ENTRIES_MAX, Step};
 pub use webhook::ANSWER_MAX;
 
 use crate::env::{CallInfo, Env};
-use crate::expr::{EvalError, Value};
+use crate::expr::Value;
 use crate::flow::is_key;
-use crate::program::{FlowPart, Op, Piece, PlayOp, Program, Prompt, SubflowOp, Way};
+use crate::program::{FlowPart, Op, Program, SubflowOp, Way};
 use gather::Gather;
+use play::spaced;
 use queue::QueueRun;
 use trace::{Event, Trace};
 use voicemail::VoicemailRun;
@@ -472,22 +474,6 @@ impl Machine {
         }
     }
 
-    fn enter_play(&mut self, op: &PlayOp) -> Turn {
-        if !op.barge_in {
-            self.keys.clear();
-        } else if !self.keys.is_empty() {
-            // Whoever typed ahead does not want to hear it.
-            return Turn::Go(op.next);
-        }
-        match self.play(&[&op.prompt], false) {
-            Ok(()) => self.wait(Doing::Playing { barge_in: op.barge_in, next: op.next, fail: op.fail }, None),
-            Err(error) => {
-                self.note(Event::NotComputed(error));
-                Turn::Fail(op.fail)
-            }
-        }
-    }
-
     fn enter_flow(&mut self, program: &Program, op: &SubflowOp) -> Turn {
         if self.frames.len() > self.limits.depth {
             return Turn::Finish(Finish::Fault(Fault::Depth));
@@ -581,34 +567,6 @@ impl Machine {
             self.keys.push_back(key);
         } else {
             self.note(Event::DroppedKey);
-        }
-    }
-
-    fn played(&mut self, program: &Program) -> Turn {
-        match &self.doing {
-            Doing::Playing { next, .. } => Turn::Go(*next),
-            Doing::Farewell(cause) => Turn::Finish(Finish::HangUp(*cause)),
-            Doing::Gather(_) => self.gather_played(program),
-            Doing::Acting(_) => self.act(program),
-            Doing::Queue(_) => self.queue_played(program),
-            Doing::Voicemail(_) => self.voicemail_played(program),
-            _ => Turn::Stay,
-        }
-    }
-
-    fn play_failed(&mut self, program: &Program) -> Turn {
-        match &self.doing {
-            Doing::Playing { fail, .. } => Turn::Fail(*fail),
-            Doing::Farewell(cause) => Turn::Finish(Finish::HangUp(*cause)),
-            Doing::Gather(_) => Turn::Fail(None),
-            Doing::Acting(acting) => Turn::Fail(acting.fail),
-            // Music goes on; a prompt that is missing is no reason to lose one's place.
-            Doing::Queue(_) => self.queue_played(program),
-            Doing::Voicemail(_) => match self.op(program) {
-                Some(Op::Voicemail(op)) => Turn::Fail(op.fail),
-                _ => Turn::Stay,
-            },
-            _ => Turn::Stay,
         }
     }
 
@@ -714,57 +672,7 @@ impl Machine {
         let slot = self.frames.last_mut().and_then(|frame| frame.variables.get_mut(place));
         slot.map(|slot| *slot = value).is_some()
     }
-
-    /// Plays prompts one after another in the caller's language.
-    fn play(&mut self, prompts: &[&Prompt], repeat: bool) -> Result<(), EvalError> {
-        let mut sounds = Vec::new();
-        for prompt in prompts {
-            for piece in prompt.get(self.spoken).map(|pieces| &**pieces).unwrap_or_default() {
-                sounds.push(self.sound(piece)?);
-            }
-        }
-        self.play_sounds(sounds, repeat);
-        Ok(())
-    }
-
-    fn play_sounds(&mut self, sounds: Vec<Sound>, repeat: bool) {
-        self.stop_playing();
-        let play = self.token();
-        self.playing = Some(play);
-        self.command(Command::Play { play, sounds, language: Arc::clone(&self.language), repeat });
-    }
-
-    fn sound(&self, piece: &Piece) -> Result<Sound, EvalError> {
-        Ok(match piece {
-            Piece::Audio(name) => Sound::Audio(Arc::clone(name)),
-            Piece::Say(template) => Sound::Say(template.render(&self.env())?),
-            Piece::Digits(expression) => {
-                let value = expression.eval(&self.env())?.into_value().to_string();
-                Sound::Say(spaced(&value))
-            }
-            Piece::Silence(length) => Sound::Silence(*length),
-            Piece::Beep(length) => Sound::Beep(*length),
-        })
-    }
-
-    fn stop_playing(&mut self) {
-        if let Some(play) = self.playing.take() {
-            self.command(Command::StopPlay(play));
-        }
-    }
 }
 
 /// How long an answer of the host may take before it counts as none.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Character by character, as digits are read aloud.
-fn spaced(text: &str) -> String {
-    let mut spaced = String::with_capacity(text.len() * 2);
-    for (n, c) in text.chars().enumerate() {
-        if n > 0 {
-            spaced.push(' ');
-        }
-        spaced.push(c);
-    }
-    spaced
-}
