@@ -1,6 +1,7 @@
 //! The error answer, and the only place that maps errors to HTTP status codes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -56,7 +57,8 @@ pub(crate) struct Problem {
     code: &'static str,
     message: String,
     errors: Vec<FieldError>,
-    problems: Vec<FlowProblem>,
+    /// Apart, as errors are passed on by value.
+    problems: Option<Arc<Vec<FlowProblem>>>,
     retry_after: Option<u64>,
     existing: Option<String>,
 }
@@ -66,8 +68,8 @@ pub(crate) type Reply<T> = Result<T, Problem>;
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        let (errors, problems) = (Vec::new(), Vec::new());
-        Self { status, code, message: message.into(), errors, problems, retry_after: None, existing: None }
+        let (message, errors) = (message.into(), Vec::new());
+        Self { status, code, message, errors, problems: None, retry_after: None, existing: None }
     }
 
     /// Malformed input, without a field to name.
@@ -154,7 +156,7 @@ impl Problem {
 
     /// Tells what is wrong with the document of a flow.
     pub(crate) fn of_flow(self, problems: Vec<FlowProblem>) -> Self {
-        Self { problems, ..self }
+        Self { problems: Some(Arc::new(problems)), ..self }
     }
 
     /// Names what stands in the way.
@@ -269,7 +271,7 @@ impl From<dialplane_core::Error> for Problem {
             code: error.code(),
             message: error.message().to_owned(),
             errors: errors.into_iter().collect(),
-            problems: Vec::new(),
+            problems: None,
             existing: None,
             retry_after: matches!(error.kind(), Kind::Unavailable | Kind::RateLimited).then_some(BUSY_RETRY_SECONDS),
         }
@@ -302,7 +304,7 @@ impl IntoResponse for Problem {
             code: Cow::Borrowed(self.code),
             message: self.message,
             errors: self.errors,
-            problems: self.problems,
+            problems: self.problems.map(Arc::unwrap_or_clone).unwrap_or_default(),
             existing: self.existing,
             request_id: request_id::current(),
         };

@@ -74,6 +74,13 @@ impl<L: Link> PromptStore for PgRepo<L> {
         row.as_ref().map(read).transpose()
     }
 
+    async fn prompts_named(&mut self, name: &str) -> Result<Vec<Prompt>, StoreError> {
+        let columns = (columns!(), TABLE, "company_id, language");
+        let list = List::of(TABLE, columns, "company_id", self.scoped_to());
+        let named = list.equal("name", Some(text(name).into_owned()));
+        self.all(named.whole().build()).await?.iter().map(read).collect()
+    }
+
     async fn prompts(&mut self) -> Result<Vec<Prompt>, StoreError> {
         let columns = (columns!(), TABLE, "company_id, name, language");
         let list = List::of(TABLE, columns, "company_id", self.scoped_to());

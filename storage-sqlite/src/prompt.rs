@@ -19,6 +19,8 @@ macro_rules! columns {
 const INSERT: &str = concat!("INSERT INTO prompts (", columns!(), ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
 const DELETE: Scoped = scoped!(["DELETE FROM prompts WHERE id = ?2"]);
 const ONE: Scoped = scoped!(["SELECT ", columns!(), " FROM prompts WHERE id = ?2"]);
+const NAMED: Scoped =
+    scoped!(["SELECT ", columns!(), " FROM prompts WHERE name = ?2"][" ORDER BY company_id, language"]);
 const ALL: Scoped =
     scoped!(["SELECT ", columns!(), " FROM prompts WHERE TRUE"][" ORDER BY company_id, name, language"]);
 
@@ -61,6 +63,10 @@ impl PromptStore for SqliteRepo<'_> {
 
     async fn prompt(&mut self, id: PromptId) -> Result<Option<Prompt>, StoreError> {
         self.fetch(self.scoped(&ONE).bind(id.as_uuid())).await?.one(TABLE, read)
+    }
+
+    async fn prompts_named(&mut self, name: &str) -> Result<Vec<Prompt>, StoreError> {
+        self.fetch(self.scoped(&NAMED).bind(name.to_owned())).await?.all(TABLE, read)
     }
 
     async fn prompts(&mut self) -> Result<Vec<Prompt>, StoreError> {

@@ -18,7 +18,7 @@ pub use dialplane_ivr::{Problem, Severity};
 
 pub use calendar::{CALENDARS_MAX, Calendar, CalendarRefused};
 pub use prompt::{NewPrompt, PROMPTS_MAX, Prompt, PromptRefused, language};
-pub use trace::{FlowTrace, TRACE_BYTES_MAX, TraceRefused};
+pub use trace::{FlowTrace, TRACE_BYTES_MAX};
 pub use voicemail::{Voicemail, VoicemailRefused};
 
 /// The most flows of a company.

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::error::refusal;
 use crate::id::{CallId, CompanyId, FlowId};
 
-/// The longest trace that is kept, in bytes of its JSON.
+/// The longest trace whose steps are kept, in bytes of their JSON.
 pub const TRACE_BYTES_MAX: usize = 4 << 20;
 
 /// The trace of a call. A call has one.
@@ -27,19 +26,3 @@ pub struct FlowTrace {
     /// When it ended.
     pub created_at: DateTime<Utc>,
 }
-
-/// Why a trace was not kept.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TraceRefused {
-    /// It is longer than [`TRACE_BYTES_MAX`].
-    #[error("a trace has at most {TRACE_BYTES_MAX} bytes")]
-    TooLong,
-    /// No such call.
-    #[error("there is no such call")]
-    NoSuchCall,
-}
-
-refusal!(TraceRefused {
-    Self::TooLong => Invalid, "too_long", "steps";
-    Self::NoSuchCall => NotFound, "not_found";
-});

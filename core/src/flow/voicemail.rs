@@ -63,9 +63,6 @@ pub enum VoicemailRefused {
     /// The mailbox's name is empty or too long.
     #[error("a mailbox's name has 1 to 100 characters")]
     BadMailbox,
-    /// No such call.
-    #[error("there is no such call")]
-    NoSuchCall,
     /// No such voicemail.
     #[error("there is no such voicemail")]
     NotFound,
@@ -76,7 +73,6 @@ pub enum VoicemailRefused {
 
 refusal!(VoicemailRefused {
     Self::BadMailbox => Invalid, "invalid_input", "mailbox";
-    Self::NoSuchCall => NotFound, "not_found";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";
 });

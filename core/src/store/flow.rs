@@ -76,6 +76,8 @@ pub trait PromptStore: Send {
     async fn delete_prompt(&mut self, id: PromptId) -> Result<bool, StoreError>;
     /// Reads a prompt.
     async fn prompt(&mut self, id: PromptId) -> Result<Option<Prompt>, StoreError>;
+    /// The prompts of this name, in all their languages, by company and language.
+    async fn prompts_named(&mut self, name: &str) -> Result<Vec<Prompt>, StoreError>;
     /// All prompts of the scope, by company, name and language.
     async fn prompts(&mut self) -> Result<Vec<Prompt>, StoreError>;
 }

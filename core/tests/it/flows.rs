@@ -4,22 +4,22 @@ use dialplane_core::call::{Change, Direction, Hangup, HangupCause, NewCall, Side
 use dialplane_core::command::call::{CallReport, RecordCalls};
 use dialplane_core::command::call_log::DeleteCall;
 use dialplane_core::command::flow::calendar::{CreateCalendar, DeleteCalendar, UpdateCalendar};
-use dialplane_core::command::flow::calls::{DeleteVoicemail, HearVoicemail, LeaveVoicemail, RecordFlowTrace};
 use dialplane_core::command::flow::prompt::{AddPrompt, DeletePrompt};
-use dialplane_core::command::flow::{ActivateFlow, CreateFlow, DeactivateFlow, DeleteFlow, UpdateFlow};
+use dialplane_core::command::flow::voicemail::{DeleteVoicemail, HearVoicemail};
+use dialplane_core::command::flow::{ActivateFlow, CreateFlow, DeactivateFlow, DeleteFlow, Left, UpdateFlow};
 use dialplane_core::command::telephony::{
     CreateInboundRoute, CreateQueue, DeleteInboundRoute, DeleteQueue, UpdateInboundRoute, UpdateQueue,
 };
 use dialplane_core::flow::{
-    CalendarRefused, DOCUMENT_BYTES_MAX, Flow, FlowRefused, FlowStatus, NOTE_MAX, NewPrompt, PromptRefused,
-    TRACE_BYTES_MAX, TraceRefused, VoicemailRefused,
+    CALENDARS_MAX, Calendar, CalendarRefused, DOCUMENT_BYTES_MAX, FLOWS_MAX, Flow, FlowRefused, FlowStatus, NOTE_MAX,
+    NewPrompt, PROMPTS_MAX, Prompt, PromptRefused, TRACE_BYTES_MAX, VoicemailRefused,
 };
-use dialplane_core::id::{CallId, FlowId, Id, IdSource, QueueId, SeededIds};
+use dialplane_core::id::{CallId, FlowId, IdSource, QueueId, SeededIds, VoicemailId};
 use dialplane_core::people::Role;
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::phone::inbound::InboundRefused;
 use dialplane_core::queue::{QueueRefused, QueueSettings};
-use dialplane_core::store::Page;
+use dialplane_core::store::{Access, Page};
 use dialplane_core::{Actor, Command, Failure};
 use serde_json::{Value, json};
 
@@ -69,7 +69,8 @@ impl World {
         self.engine.read(&self.admin).await.unwrap().flow_draft(flow).await.unwrap()
     }
 
-    async fn call(&self) -> CallId {
+    /// A call that has ended, and what it leaves behind.
+    async fn call(&self, left: Vec<Left>) -> CallId {
         let call = self.engine.ids().id(self.engine.now());
         let begin = NewCall {
             id: call,
@@ -84,11 +85,16 @@ impl World {
             node: None,
             at: self.engine.now(),
         };
-        let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
-        let changes = vec![(self.engine.now(), Change::Ended { hangup })];
-        let reports = vec![CallReport { call, begin: Some(begin), changes, left: Vec::new() }];
-        self.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
+        self.report(call, Some(begin), left).await;
         call
+    }
+
+    async fn report(&self, call: CallId, begin: Option<NewCall>, left: Vec<Left>) {
+        let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
+        let ended = begin.as_ref().map(|_| (self.engine.now(), Change::Ended { hangup }));
+        let changes = ended.into_iter().collect();
+        let reports = vec![CallReport { call, begin, changes, left }];
+        self.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
     }
 }
 
@@ -357,6 +363,35 @@ async fn names_notes_and_documents_have_limits_and_agents_change_nothing() {
     world.engine.execute(&manager, &activate(flow.id)).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_company_has_so_many_flows_calendars_and_prompts_and_no_more() {
+    let world = World::new().await;
+    let now = world.engine.now();
+    let company = world.company.id;
+    let store = world.engine.store();
+    let mut tx = store.begin(Actor::system_for(company).scope(), Access::Write).await.unwrap();
+    for n in 0..FLOWS_MAX {
+        let (id, name) = (world.engine.ids().id(now), format!("flow {n}"));
+        let flow = Flow { id, company, name, active: None, published: 0, version: 1, created_at: now, updated_at: now };
+        tx.insert_flow(&flow).await.unwrap();
+    }
+    for n in 0..CALENDARS_MAX {
+        let (id, name, hours) = (world.engine.ids().id(now), format!("calendar {n}"), json!({"timezone": "UTC"}));
+        let calendar = Calendar { id, company, name, hours, version: 1, created_at: now, updated_at: now };
+        tx.insert_calendar(&calendar).await.unwrap();
+    }
+    for n in 0..PROMPTS_MAX {
+        let new = NewPrompt { id: world.engine.ids().id(now), name: format!("prompt {n}"), ..prompt(1, "", "en").new };
+        tx.insert_prompt(&Prompt::read(company, &new, now).unwrap()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(world.refused(CreateFlow { name: "x".to_owned(), document: None }).await, FlowRefused::TooMany);
+    let hours = json!({"timezone": "UTC"});
+    let calendar = CreateCalendar { name: "x".to_owned(), hours };
+    assert_eq!(world.refused(calendar).await, CalendarRefused::TooMany);
+    assert_eq!(world.refused(prompt(2, "x", "en")).await, PromptRefused::TooMany);
+}
+
 fn prompt(id: u64, name: &str, language: &str) -> AddPrompt {
     let new = NewPrompt {
         id: (&SeededIds::new(id) as &dyn IdSource).id(crate::world::start()),
@@ -401,37 +436,32 @@ async fn a_prompt_that_an_active_flow_plays_stays() {
 async fn what_a_call_leaves_in_a_flow_is_kept_once_and_goes_with_it() {
     let world = World::new().await;
     let flow = world.active("Main", &hangs_up()).await;
-    let call = world.call().await;
-    let engine = Actor::system_for(world.company.id);
-    let steps = json!([{"node": "bye", "reason": "start"}]);
-    let trace = RecordFlowTrace { call, flow: flow.id, number: 1, steps, ended: "hangup".to_owned() };
-    assert!(world.engine.execute(&engine, &trace).await.unwrap());
-    let again = RecordFlowTrace { ended: "another".to_owned(), ..trace.clone() };
-    assert!(!world.engine.execute(&engine, &again).await.unwrap());
-    let lost: CallId = Id::from_uuid(flow.id.as_uuid());
-    let failed = world.engine.execute(&engine, &RecordFlowTrace { call: lost, ..trace.clone() }).await;
-    assert_eq!(failed.unwrap_err().refusal(), Some(&TraceRefused::NoSuchCall));
-    let long = RecordFlowTrace { steps: json!("x".repeat(TRACE_BYTES_MAX)), ..trace.clone() };
-    let failed = world.engine.execute(&engine, &long).await;
-    assert_eq!(failed.unwrap_err().refusal(), Some(&TraceRefused::TooLong));
-    assert!(matches!(world.engine.execute(&world.admin, &trace).await, Err(Failure::Denied(_))));
-
-    let id = world.engine.ids().id(world.engine.now());
-    let leave = LeaveVoicemail {
+    let at = world.engine.now();
+    let trace = |steps, ended: &str| Left::Trace { flow: flow.id, version: 1, steps, ended: ended.to_owned(), at };
+    let id: VoicemailId = world.engine.ids().id(at);
+    let voicemail = |mailbox: &str| Left::Voicemail {
         id,
-        call,
         flow: Some(flow.id),
-        mailbox: "sales".to_owned(),
+        mailbox: mailbox.to_owned(),
         from: "+12025550100".into(),
         length_ms: 4_000,
-        media_type: "audio/wav".to_owned(),
         bytes: 64_044,
+        at,
     };
-    let left = world.engine.execute(&engine, &leave).await.unwrap();
-    assert_eq!(world.engine.execute(&engine, &leave).await.unwrap(), left, "a second time changes nothing");
-    let nowhere = LeaveVoicemail { call: lost, id: world.engine.ids().id(world.engine.now()), ..leave.clone() };
-    let failed = world.engine.execute(&engine, &nowhere).await;
-    assert_eq!(failed.unwrap_err().refusal(), Some(&VoicemailRefused::NoSuchCall));
+    let steps = json!([{"node": "bye", "event": "entered"}]);
+    let call = world.call(vec![trace(steps.clone(), "hangup"), voicemail("sales")]).await;
+    // A second time changes nothing.
+    world.report(call, None, vec![trace(json!([]), "another"), voicemail("another")]).await;
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    let kept = tx.flow_trace(call).await.unwrap().unwrap();
+    assert_eq!((kept.steps, kept.ended.as_str(), kept.number), (steps, "hangup", 1));
+    let left = tx.voicemails_of(&[call]).await.unwrap();
+    assert_eq!((left.len(), left[0].mailbox.as_str(), left[0].created_at), (1, "sales", at));
+    drop(tx);
+    // Of a trace beyond the limit it is kept how it ended.
+    let long = world.call(vec![trace(json!(["x".repeat(TRACE_BYTES_MAX)]), "fault: steps")]).await;
+    let kept = world.engine.read(&world.admin).await.unwrap().flow_trace(long).await.unwrap().unwrap();
+    assert_eq!((kept.steps, kept.ended.as_str()), (json!([]), "fault: steps"));
 
     world.pass(60);
     let heard = world.run(HearVoicemail { voicemail: id, heard: true, expected_version: Some(1) }).await;

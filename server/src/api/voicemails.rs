@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
-use dialplane_core::command::flow::calls::{DeleteVoicemail, HearVoicemail};
+use dialplane_core::command::flow::voicemail::{DeleteVoicemail, HearVoicemail};
 use dialplane_core::flow::Voicemail;
 use dialplane_core::id::{VoicemailId, VoicemailKind};
 use dialplane_core::store::VoicemailFilter;

@@ -80,9 +80,9 @@ impl Sounds {
         let store = |error: StoreError| Unheard::Store(error.to_string());
         let mut tx =
             self.engine.read(&Actor::system_for(company)).await.map_err(|error| Unheard::Store(error.to_string()))?;
-        let prompts = tx.prompts().await.map_err(store)?;
+        let prompts = tx.prompts_named(name).await.map_err(store)?;
         drop(tx);
-        let prompt = nearest(prompts, name, language).ok_or(Unheard::NoPrompt)?;
+        let prompt = nearest(prompts, language).ok_or(Unheard::NoPrompt)?;
         let path = self.folder.join(company.to_string()).join(prompt.id.to_string());
         let read = async {
             let file = tokio::fs::read(path).await.map_err(|error| Unheard::File(error.to_string()))?;
@@ -97,13 +97,13 @@ impl Sounds {
     }
 }
 
-/// Of the prompts of this name the one in the language, else one in a language of the same family, else any.
-fn nearest(prompts: Vec<Prompt>, name: &str, language: &str) -> Option<Prompt> {
+/// Of prompts of one name the one in the language, else one in a language of the same family, else any.
+fn nearest(prompts: Vec<Prompt>, language: &str) -> Option<Prompt> {
     let family = |tag: &str| tag.split('-').next().unwrap_or_default().to_lowercase();
     let rank = |prompt: &Prompt| match &prompt.language {
         tag if tag.eq_ignore_ascii_case(language) => 0,
         tag if family(tag) == family(language) => 1,
         _ => 2,
     };
-    prompts.into_iter().filter(|prompt| prompt.name == name).min_by_key(rank)
+    prompts.into_iter().min_by_key(rank)
 }

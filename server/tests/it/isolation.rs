@@ -11,7 +11,7 @@ use dialplane_core::call::recording::{Recording, RecordingState};
 use dialplane_core::call::{Direction, NewCall};
 use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::call::{CallReport, RecordCalls};
-use dialplane_core::command::flow::calls::{LeaveVoicemail, RecordFlowTrace};
+use dialplane_core::command::flow::Left;
 use dialplane_core::id::{CompanyId, IdSource, SystemIds, UserId};
 use dialplane_core::job::{Job, JobKind, JobState};
 use dialplane_core::pii::Pii;
@@ -114,6 +114,10 @@ impl World {
     }
 
     async fn call(&self) -> String {
+        self.call_that_left(Vec::new()).await
+    }
+
+    async fn call_that_left(&self, left: Vec<Left>) -> String {
         let ids = SystemIds::default();
         let (ids, now): (&dyn IdSource, _) = (&ids, SystemClock.now());
         let company: CompanyId = self.company.parse().unwrap();
@@ -132,7 +136,7 @@ impl World {
             node: None,
             at: now,
         };
-        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new(), left: Vec::new() }];
+        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new(), left }];
         self.engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
         call.to_string()
     }
@@ -175,12 +179,9 @@ impl World {
         let flow = json!({"version": 1, "start": "a", "description": MARKER, "nodes": {"a": {"type": "hangup"}}});
         let id = self.make("/api/ivr", json!({"name": format!("{MARKER} {n}"), "flow": flow}), "flow").await;
         self.server.ok("POST", &format!("/api/ivr/{id}/activate"), &self.admin.token, Value::Null).await;
-        let (call, flow) = (self.call().await.parse().unwrap(), id.parse().unwrap());
-        let trace =
-            RecordFlowTrace { call, flow, number: 1, steps: json!([{"node": MARKER}]), ended: MARKER.to_owned() };
-        let company: CompanyId = self.company.parse().unwrap();
-        self.engine.execute(&Actor::system_for(company), &trace).await.unwrap();
-        self.traced = call.to_string();
+        let (ended, at) = (MARKER.to_owned(), SystemClock.now());
+        let trace = Left::Trace { flow: id.parse().unwrap(), version: 1, steps: json!([{"node": MARKER}]), ended, at };
+        self.traced = self.call_that_left(vec![trace]).await;
         id
     }
 
@@ -199,18 +200,12 @@ impl World {
 
     /// A voicemail, without its audio.
     async fn voicemail(&self) -> String {
-        let company: CompanyId = self.company.parse().unwrap();
-        let command = LeaveVoicemail {
-            id: self.engine.ids().id(self.engine.now()),
-            call: self.call().await.parse().unwrap(),
-            flow: None,
-            mailbox: MARKER.to_owned(),
-            from: Pii::from(MARKER),
-            length_ms: 1,
-            media_type: "audio/wav".to_owned(),
-            bytes: 1,
-        };
-        self.engine.execute(&Actor::system_for(company), &command).await.unwrap().id.to_string()
+        let at = self.engine.now();
+        let id = self.engine.ids().id(at);
+        let (mailbox, from) = (MARKER.to_owned(), Pii::from(MARKER));
+        let voicemail = Left::Voicemail { id, flow: None, mailbox, from, length_ms: 1, bytes: 1, at };
+        self.call_that_left(vec![voicemail]).await;
+        id.to_string()
     }
 
     /// A fresh resource for the parameter of a path.

@@ -3,7 +3,7 @@
 use dialplane_core::Actor;
 use dialplane_core::call::{Change, Direction, Hangup, HangupCause, NewCall, Side};
 use dialplane_core::command::call::{CallReport, RecordCalls};
-use dialplane_core::command::flow::calls::{LeaveVoicemail, RecordFlowTrace};
+use dialplane_core::command::flow::Left;
 use dialplane_core::id::{CallId, CompanyId, FlowId, UserId, VoicemailId};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
@@ -181,14 +181,14 @@ async fn what_is_no_prompt_is_refused_with_its_reason_and_leaves_nothing() {
 }
 
 /// A server with an agent's call that went through a flow and left a voicemail.
-struct Left {
+struct LeftBehind {
     company: CompanyId,
     call: CallId,
     flow: FlowId,
     voicemail: VoicemailId,
 }
 
-async fn leave(server: &Server, admin: &Person, agent: &Person) -> Left {
+async fn leave(server: &Server, admin: &Person, agent: &Person) -> LeftBehind {
     let engine = server.engine().await;
     let company =
         server.get("/api/auth/profile", &admin.token).await["company"]["id"].as_str().unwrap().parse().unwrap();
@@ -212,29 +212,26 @@ async fn leave(server: &Server, admin: &Person, agent: &Person) -> Left {
         at: now,
     };
     let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
-    let reports =
-        vec![CallReport { call, begin: Some(begin), changes: vec![(now, Change::Ended { hangup })], left: Vec::new() }];
-    let system = Actor::system_for(company);
-    engine.execute(&system, &RecordCalls { reports }).await.unwrap();
-    let steps = json!([{"atMs": 0, "node": "a", "event": "entered"}]);
-    let trace = RecordFlowTrace { call, flow, number: 1, steps, ended: "message".to_owned() };
-    assert!(engine.execute(&system, &trace).await.unwrap());
     let folder = server.directory.path().join("data/recordings").join(company.to_string());
     std::fs::create_dir_all(&folder).unwrap();
     let file = wave(8_000, 8_000);
     std::fs::write(folder.join(voicemail.to_string()), &file).unwrap();
-    let command = LeaveVoicemail {
-        id: voicemail,
-        call,
-        flow: Some(flow),
-        mailbox: "sales".to_owned(),
-        from: "+12025550100".into(),
-        length_ms: 1_000,
-        media_type: "audio/wav".to_owned(),
-        bytes: file.len() as u64,
-    };
-    engine.execute(&system, &command).await.unwrap();
-    Left { company, call, flow, voicemail }
+    let steps = json!([{"atMs": 0, "node": "a", "event": "entered"}]);
+    let left = vec![
+        Left::Trace { flow, version: 1, steps, ended: "message".to_owned(), at: now },
+        Left::Voicemail {
+            id: voicemail,
+            flow: Some(flow),
+            mailbox: "sales".to_owned(),
+            from: "+12025550100".into(),
+            length_ms: 1_000,
+            bytes: file.len() as u64,
+            at: now,
+        },
+    ];
+    let reports = vec![CallReport { call, begin: Some(begin), changes: vec![(now, Change::Ended { hangup })], left }];
+    engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
+    LeftBehind { company, call, flow, voicemail }
 }
 
 #[tokio::test]

@@ -117,7 +117,7 @@ async fn trunks_routes_and_queues_are_made_changed_and_removed() {
     assert_problem(&server.call("DELETE", &queue_path, &admin.token, Value::Null).await, 409, "in_use");
     let target = json!({"target": {"type": "agent", "id": agent.id}});
     assert_eq!(server.ok("PUT", &route_path, &admin.token, target).await["inboundRoute"]["target"]["type"], "agent");
-    let nowhere = json!({"target": {"type": "flow", "id": agent.id}});
+    let nowhere = json!({"target": {"type": "voicemail", "id": agent.id}});
     assert_problem(&server.call("PUT", &route_path, &admin.token, nowhere).await, 400, "unsupported");
     for path in [&route_path, &queue_path, &path] {
         server.ok("DELETE", path, &admin.token, Value::Null).await;

@@ -1,10 +1,10 @@
 //! Flows: drafts, publishing, rolling back; and what belongs to them, a file each.
 
 pub mod calendar;
-pub mod calls;
 pub mod check;
 mod left;
 pub mod prompt;
+pub mod voicemail;
 
 use async_trait::async_trait;
 

@@ -37,6 +37,11 @@ pub async fn a_prompt_reads_back_as_it_was_written(store: &dyn Store) {
         assert_eq!(read!(store, scope, tx => tx.prompt(prompt.id).await.unwrap()).as_ref(), Some(prompt));
     }
     assert_eq!(read!(store, scope, tx => tx.prompts().await.unwrap()), prompts);
+    read!(store, scope, tx => {
+        assert_eq!(tx.prompts_named("a").await.unwrap(), prompts[2..]);
+        assert_eq!(tx.prompts_named(UNICODE).await.unwrap(), prompts[..1]);
+        assert_eq!(tx.prompts_named("A").await.unwrap(), []);
+    });
     assert_eq!(read!(store, scope, tx => tx.prompt(rows.id()).await.unwrap()), None);
 }
 
@@ -69,6 +74,7 @@ pub async fn another_companys_prompts_are_absent(store: &dyn Store) {
     write!(store, Scope::Company(ours.id), tx => {
         assert_eq!(tx.prompt(prompt.id).await.unwrap(), None);
         assert_eq!(tx.prompts().await.unwrap(), []);
+        assert_eq!(tx.prompts_named(&prompt.name).await.unwrap(), []);
         assert!(!tx.delete_prompt(prompt.id).await.unwrap());
         assert_out_of_scope(tx.insert_prompt(&rows.prompt(theirs.id)).await);
     });

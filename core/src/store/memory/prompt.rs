@@ -35,6 +35,11 @@ impl PromptStore for Unit<'_> {
         Ok(self.visible(self.state().prompts.get(&id)))
     }
 
+    async fn prompts_named(&mut self, name: &str) -> Result<Vec<Prompt>, StoreError> {
+        let named = self.state().prompts.values().filter(|prompt| prompt.name == name);
+        Ok(self.by_company(named, |prompt| prompt.language.clone()))
+    }
+
     async fn prompts(&mut self) -> Result<Vec<Prompt>, StoreError> {
         Ok(self.by_company(self.state().prompts.values(), |prompt| (prompt.name.clone(), prompt.language.clone())))
     }

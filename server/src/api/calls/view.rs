@@ -85,15 +85,17 @@ impl Names {
         if !leads.is_empty() {
             names.leads = tx.leads_by_ids(&leads).await?.into_iter().map(|lead| (lead.id, lead)).collect();
         }
+        let carried = || calls.iter().filter(|call| call.origin == Origin::Carried);
         // Only calls that no process of ours carries can be a service's.
-        let handed_over = |call: &&Call| {
-            call.origin == Origin::Carried && call.node.is_none() && call.direction == Direction::Outbound
-        };
-        let calls: Vec<CallId> = calls.iter().filter(handed_over).map(|call| call.id).collect();
-        if !calls.is_empty() {
-            let rows = tx.carrier_calls(&calls).await?;
+        let handed_over = |call: &&Call| call.node.is_none() && call.direction == Direction::Outbound;
+        let services: Vec<CallId> = carried().filter(handed_over).map(|call| call.id).collect();
+        if !services.is_empty() {
+            let rows = tx.carrier_calls(&services).await?;
             names.sids = rows.into_iter().filter_map(|row| Some((row.call, row.sid?))).collect();
-            let recordings = tx.recordings(&calls).await?.into_iter();
+        }
+        let carried: Vec<CallId> = carried().map(|call| call.id).collect();
+        if !carried.is_empty() {
+            let recordings = tx.recordings(&carried).await?.into_iter();
             let stored = recordings.filter(|recording| recording.state == RecordingState::Stored);
             names.recordings = stored.map(|recording| (recording.call, recording.id)).collect();
         }
