@@ -425,8 +425,8 @@ impl Dial {
 
 impl Voicemail {
     pub(super) fn visit<'a>(&'a self, v: See<'_, 'a>) {
-        if self.mailbox.trim().is_empty() || self.mailbox.len() > 128 {
-            v.wrong("mailbox".into(), "the mailbox has a name of 1 to 128 bytes".to_owned());
+        if self.mailbox.trim().is_empty() || self.mailbox.chars().count() > 100 {
+            v.wrong("mailbox".into(), "the mailbox has a name of 1 to 100 characters".to_owned());
         }
         maybe_prompt(v, "greeting", &self.greeting);
         range(v, "maxSeconds", self.max_seconds, 1..=14_400);

@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_ivr::machine::{ANSWER_MAX, Answer, Method, Request, RequestFailure};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
@@ -113,7 +114,7 @@ impl Outgoing {
         for (name, value) in request.headers.into_iter().filter(|(name, _)| !ours(name)) {
             sent = sent.header(name, value);
         }
-        for (name, value) in key.sign(id, chrono::Utc::now().timestamp(), &body) {
+        for (name, value) in key.sign(id, SystemClock.now().timestamp(), &body) {
             sent = sent.header(name, value);
         }
         if !body.is_empty() {

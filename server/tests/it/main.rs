@@ -16,8 +16,6 @@ mod isolation;
 mod ivr;
 mod ivr_audio;
 mod ivr_bad_input;
-mod ivr_audio;
-mod ivr_bad_input;
 mod ivr_files;
 mod lead_import;
 mod leads;
