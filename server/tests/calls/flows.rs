@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::audio::{likeness, share_of, speech};
 use crate::support::company::{Company, events, text};
 use crate::support::peer::{Call, Peer};
+use crate::support::phone::Phone;
 use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
@@ -102,6 +103,44 @@ fn a_caller_hears_the_prompt_and_each_way_of_pressing_a_key_leads_to_its_branch(
         let trace = company.trace(&id, &record);
         assert_eq!(steps(&trace, "entered", "node"), ["menu", "right", "bye"], "{way}: {trace}");
     }
+    server.await_idle();
+}
+
+#[test]
+fn a_real_phone_hears_the_prompt_presses_a_key_and_leaves_a_message() {
+    let server = Server::start();
+    let welcome = speech(3.0, 140.0);
+    let flow = json!({
+        "version": 1, "start": "menu", "onError": "bye",
+        "prompts": {"welcome": {"*": [{"audio": "welcome"}]}},
+        "nodes": {
+            "menu": {"type": "menu", "prompt": "welcome", "entries": {"1": "bye", "2": "mail"}, "onInvalid": "bye", "onTimeout": "bye"},
+            "mail": {"type": "voicemail", "mailbox": "Clinic", "maxSeconds": 3, "onFail": "bye"},
+            "bye": {"type": "hangup"}
+        }
+    });
+    let (company, _carrier, id) = with_flow(&server, &flow, &[("welcome", &welcome)]);
+    let said = speech(40.0, 180.0);
+    let mut phone = Phone::in_the_world(server.sip, CUSTOMER, &said);
+    phone.dial(NUMBER);
+    phone.await_call();
+    let call = until(PATIENCE, "the call in the log", || company.calls().first().cloned());
+    until(PATIENCE, "the prompt", || {
+        server.metric("dialplane_voice_frames_total").filter(|frames| *frames >= 120.0)
+    });
+    phone.press('2');
+    phone.await_end();
+    let alike = likeness(&phone.heard(), &welcome[..14_000]);
+    assert!(alike > 0.9, "the phone heard the prompt by {alike:.3}");
+    let record = company.only_call();
+    assert_eq!((&record["id"], &record["status"]), (&call["id"], &json!("completed")));
+    let trace = company.trace(&id, &record);
+    assert_eq!(steps(&trace, "entered", "node"), ["menu", "mail"], "{trace}");
+    let voicemail = company.get("/api/voicemails").expect(200)["voicemails"][0].clone();
+    let file = company.download(&format!("/api/recordings/{}", text(&voicemail["id"])));
+    let samples: Vec<i16> = file[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect();
+    let alike = likeness(&said, &samples[4_000..16_000]);
+    assert!(alike > 0.9, "the recording is like what was said by {alike:.3}");
     server.await_idle();
 }
 

@@ -53,7 +53,7 @@ impl Phone {
     /// The same over a TCP connection of its own.
     #[track_caller]
     pub(crate) fn registered_over_tcp(server: SocketAddr, line: &Line, frequency: u32, answering: Answering) -> Self {
-        let mut phone = Self::launch(server, frequency);
+        let mut phone = Self::launch(server, Source::Tone(frequency));
         phone.domain += ";transport=tcp";
         phone.sign_up(line, &line.password, answering);
         phone.await_event("REGISTER_OK");
@@ -63,15 +63,30 @@ impl Phone {
     /// A phone that has begun to register.
     #[track_caller]
     pub(crate) fn start(server: SocketAddr, line: &Line, password: &str, frequency: u32, answering: Answering) -> Self {
-        let mut phone = Self::launch(server, frequency);
+        let mut phone = Self::launch(server, Source::Tone(frequency));
         phone.sign_up(line, password, answering);
         phone
     }
 
+    /// A phone without a line, somewhere in the world, that says this in its call.
     #[track_caller]
-    fn launch(server: SocketAddr, frequency: u32) -> Self {
+    pub(crate) fn in_the_world(server: SocketAddr, number: &str, said: &[i16]) -> Self {
+        let mut phone = Self::launch(server, Source::Speech(said));
+        let domain = phone.domain.clone();
+        phone.command("uanew", &format!("<sip:{number}@{domain}>;regint=0;audio_codecs=PCMU/8000/1;"));
+        phone
+    }
+
+    /// Presses a key; it is told by telephone events.
+    #[track_caller]
+    pub(crate) fn press(&mut self, key: char) {
+        self.command("sndcode", &key.to_string());
+    }
+
+    #[track_caller]
+    fn launch(server: SocketAddr, source: Source<'_>) -> Self {
         let (directory, ports) = (tempfile::tempdir().expect("a directory for baresip"), Ports::reserve());
-        configure(directory.path(), &ports, frequency);
+        configure(directory.path(), &ports, source);
         let log = fs::File::create(directory.path().join("errors")).expect("a log file");
         let mut child = Command::new("baresip")
             .args(["-s", "-f"])
@@ -214,19 +229,52 @@ impl Drop for Phone {
     }
 }
 
-fn configure(directory: &Path, ports: &Ports, frequency: u32) {
+/// What a phone says.
+#[derive(Debug, Clone, Copy)]
+enum Source<'a> {
+    Tone(u32),
+    Speech(&'a [i16]),
+}
+
+/// Speech of 8 kHz as baresip's sources are configured here: 48 kHz, two channels.
+fn stereo_wav(samples: &[i16]) -> Vec<u8> {
+    let pairs = samples.windows(2).flat_map(|pair| {
+        let [from, to] = [i32::from(pair[0]), i32::from(pair[1])];
+        (0..6).map(move |n| (from + (to - from) * n / 6) as i16)
+    });
+    let data: Vec<u8> = pairs.flat_map(|sample| [sample.to_le_bytes(), sample.to_le_bytes()].concat()).collect();
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x02\0");
+    file.extend(48_000_u32.to_le_bytes());
+    file.extend(192_000_u32.to_le_bytes());
+    file.extend(b"\x04\0\x10\0data");
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    file
+}
+
+fn configure(directory: &Path, ports: &Ports, source: Source<'_>) {
     let modules = MODULES.iter().find(|path| Path::new(path).is_dir()).expect("baresip's modules are installed");
     let (first, last) = ports.media();
     let sound = directory.join("sound");
     fs::create_dir(&sound).expect("a directory for recordings");
+    let source = match source {
+        Source::Tone(frequency) => format!("ausine,{frequency}"),
+        Source::Speech(samples) => {
+            let file = directory.join("said.wav");
+            fs::write(&file, stereo_wav(samples)).expect("a file to be said");
+            format!("aufile,{}", file.display())
+        }
+    };
     // The bridge is a loudspeaker without a sound card; the filter `sndfile` records what goes to it.
     let config = format!(
         "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\ncall_max_calls 8\n\
-         audio_path {dir}\naudio_player aubridge,speaker\naudio_source ausine,{frequency}\naudio_alert none,none\n\
+         audio_path {dir}\naudio_player aubridge,speaker\naudio_source {source}\naudio_alert none,none\n\
          ausrc_srate 48000\nauplay_srate 8000\nausrc_channels 2\nauplay_channels 1\n\
          ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\n\
          audio_buffer 20-160\njitter_buffer_delay 1-10\nrtp_ports {first}-{last}\n\
-         module_path {modules}\nmodule g711.so\nmodule ausine.so\nmodule aubridge.so\nmodule sndfile.so\nmodule ctrl_tcp.so\n\
+         module_path {modules}\nmodule g711.so\nmodule ausine.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule ctrl_tcp.so\n\
          module_app account.so\nmodule_app menu.so\n\
          ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {sound}\nringback_disabled yes\nstatmode_default off\n",
         sip = ports.single(2),
