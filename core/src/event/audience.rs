@@ -110,6 +110,7 @@ impl Event {
             | Self::PromptUpdated { .. }
             | Self::VoicemailLeft { .. }
             | Self::VoicemailUpdated { .. }
+            | Self::VoicemailDeleted { .. }
             | Self::TwilioSettingsUpdated { .. } => Audience::default(),
         }
     }
@@ -170,6 +171,7 @@ mod tests {
             Event::PromptUpdated { prompt: id(9) },
             Event::VoicemailLeft { voicemail: id(9), call, mailbox: "sales".to_owned() },
             Event::VoicemailUpdated { voicemail: id(9) },
+            Event::VoicemailDeleted { voicemail: id(9) },
             Event::ClientCreated { client: id(9) },
             Event::ClientUpdated { client: id(9) },
             Event::ClientDeleted { client: id(9) },

@@ -213,9 +213,15 @@ pub enum Event {
         /// In which mailbox.
         mailbox: String,
     },
-    /// A voicemail was heard, is to be heard again, or was deleted.
+    /// A voicemail was heard, or is to be heard again.
     #[serde(rename = "voicemail.updated")]
     VoicemailUpdated {
+        /// Which.
+        voicemail: VoicemailId,
+    },
+    /// A voicemail was deleted.
+    #[serde(rename = "voicemail.deleted")]
+    VoicemailDeleted {
         /// Which.
         voicemail: VoicemailId,
     },
@@ -481,7 +487,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 52] = [
+    pub const NAMES: [&str; 53] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -510,6 +516,7 @@ impl Event {
         "prompt.updated",
         "voicemail.left",
         "voicemail.updated",
+        "voicemail.deleted",
         "client.created",
         "client.updated",
         "client.deleted",
@@ -568,6 +575,7 @@ impl Event {
             Self::PromptUpdated { .. } => "prompt.updated",
             Self::VoicemailLeft { .. } => "voicemail.left",
             Self::VoicemailUpdated { .. } => "voicemail.updated",
+            Self::VoicemailDeleted { .. } => "voicemail.deleted",
             Self::ClientCreated { .. } => "client.created",
             Self::ClientUpdated { .. } => "client.updated",
             Self::ClientDeleted { .. } => "client.deleted",

@@ -29,6 +29,20 @@ impl Flow {
         Self::from_json(document)
     }
 
+    /// Reads a document of any version from a file's bytes, with or without a byte order mark.
+    ///
+    /// # Errors
+    /// As [`Flow::read`], and for what is no UTF-8.
+    pub fn read_bytes(bytes: &[u8]) -> Result<Self, Vec<Problem>> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::read(text.strip_prefix('\u{feff}').unwrap_or(text)),
+            Err(error) => {
+                let message = format!("not readable: no UTF-8 at byte {}", error.valid_up_to());
+                Err(vec![Problem::error(Code::Malformed, "", message)])
+            }
+        }
+    }
+
     /// Reads a document of any version from JSON.
     ///
     /// # Errors

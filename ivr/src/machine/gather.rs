@@ -198,6 +198,10 @@ impl Machine {
                 return Meaning::More;
             }
             self.complete_without(op.terminator.key(), op.gathering.inter);
+            if op.gathering.secret {
+                self.keys.clear();
+                self.late_secret = Some(self.now + super::SECRET_TAIL);
+            }
         }
         if digits.len() < op.min {
             return Meaning::Invalid;

@@ -120,6 +120,8 @@ pub struct Machine {
     keys: VecDeque<char>,
     /// The terminator of digits that were complete without it, and until when it belongs to them.
     late_terminator: Option<(char, Duration)>,
+    /// Until when further keys belong to a secret that was complete without them.
+    late_secret: Option<Duration>,
     steps: u32,
     rush: u32,
     errors: u8,
@@ -213,6 +215,7 @@ impl Machine {
             talking: None,
             keys: VecDeque::new(),
             late_terminator: None,
+            late_secret: None,
             steps: 0,
             rush: 0,
             errors: 0,
@@ -340,6 +343,11 @@ impl Machine {
             Doing::Queue(_) | Doing::Voicemail(_) | Doing::Acting(_) => true,
             Doing::Webhook(_) | Doing::Status(_) | Doing::Callback(_) => true,
         }
+    }
+
+    /// Until when keys count as the rest of a secret.
+    pub(crate) const fn secret_until(&self) -> Option<Duration> {
+        self.late_secret
     }
 
     pub(crate) fn ways_taken(&self) -> impl Iterator<Item = (u32, Option<u16>)> {
@@ -541,6 +549,11 @@ impl Machine {
             self.note(Event::LateTerminator);
             return Turn::Stay;
         }
+        if self.late_secret.take().is_some_and(|until| self.now <= until) {
+            self.late_secret = Some(self.now + SECRET_TAIL);
+            self.note(Event::SecretKey);
+            return Turn::Stay;
+        }
         match &self.doing {
             Doing::Gather(_) => return self.gather_key(program, key),
             Doing::Queue(_) => return self.queue_key(program, key),
@@ -674,5 +687,7 @@ impl Machine {
     }
 }
 
+/// Keys pressed so soon after a secret that is complete are the rest of it: more was typed than was asked for.
+const SECRET_TAIL: Duration = Duration::from_secs(1);
 /// How long an answer of the host may take before it counts as none.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(10);

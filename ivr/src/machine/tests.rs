@@ -131,6 +131,17 @@ fn secrets_are_seen_neither_in_the_trace_nor_in_variables() {
 }
 
 #[test]
+fn more_than_was_asked_for_of_a_secret_is_dropped_unseen() {
+    let mut nodes = collect(json!({"into": "pin", "mask": true, "next": "b"}));
+    nodes["b"] = menu(json!({"into": "x"}));
+    let call = run(nodes, json!([{"early": "98765432"}, {"silence": 2}, {"digit": "2"}]));
+    assert_eq!((call.path[1].as_str(), call.variables["x"].clone()), ("b", "2".into()));
+    let keys: String =
+        call.trace.iter().filter(|step| step.event == "key").filter_map(|step| step.detail.clone()).collect();
+    assert_eq!(keys, format!("{}2", "\u{2022}".repeat(8)));
+}
+
+#[test]
 fn a_telephone_number_is_read_back_until_it_is_confirmed() {
     let node = json!({"a": {"type": "collectPhone", "prompt": "ask", "into": "x", "countryCode": "+49", "offerCaller": true, "confirmPrompt": "wait",
         "next": "spare", "onInvalid": "ok", "onTimeout": "bye"}});

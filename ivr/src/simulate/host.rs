@@ -243,6 +243,10 @@ impl Host<'_> {
     fn press(&mut self, key: char) -> bool {
         // Waiting for what is no key to be heard would only hide that it is none.
         let is_key = u8::try_from(key).is_ok_and(crate::flow::is_key);
+        // Who goes on to something else after a secret makes a pause.
+        if let Some(until) = self.machine.secret_until().filter(|until| is_key && *until >= self.now) {
+            self.pass(until + KEY_GAP);
+        }
         let heard = is_key && self.until(|host| host.machine.hears_key(host.now, key));
         if heard {
             self.give(Input::Key(key));

@@ -107,6 +107,7 @@ impl Outgoing {
             Method::Delete => reqwest::Method::DELETE,
         };
         let body = request.body.unwrap_or_default();
+        let own_type = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
         let mut sent = self.client.request(method, url);
         let ours = |name: &str| {
             OURS.iter().any(|own| own.eq_ignore_ascii_case(name)) || name.to_lowercase().starts_with("webhook-")
@@ -118,7 +119,10 @@ impl Outgoing {
             sent = sent.header(name, value);
         }
         if !body.is_empty() {
-            sent = sent.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
+            if !own_type {
+                sent = sent.header(reqwest::header::CONTENT_TYPE, "application/json");
+            }
+            sent = sent.body(body);
         }
         let mut response = sent.send().await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();

@@ -45,7 +45,7 @@ impl Speech for Espeak {
         if !is_tag || !language.starts_with(|first: char| first.is_ascii_alphabetic()) {
             return Err(SpeechError::Language(language.to_owned()));
         }
-        let _turn = self.turns.acquire().await.map_err(|_| SpeechError::Slow)?;
+        let turn = self.turns.acquire().await.map_err(|_| SpeechError::Slow)?;
         let mut child = Command::new("espeak-ng")
             .args(["-v", &language.to_lowercase(), "--stdin", "--stdout"])
             .stdin(Stdio::piped())
@@ -69,9 +69,10 @@ impl Speech for Espeak {
         if !status.success() {
             return Err(SpeechError::Language(language.to_owned()));
         }
+        drop(turn);
         // To a pipe the program writes lengths it does not know yet.
         repair(&mut wav);
-        Audio::import(&wav).map_err(|error| SpeechError::Failed(error.to_string()))
+        super::imported(wav).await
     }
 }
 

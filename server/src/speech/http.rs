@@ -58,7 +58,7 @@ impl Speech for HttpSpeech {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Audio::import(&bytes).map_err(|error| SpeechError::Failed(error.to_string()))
+        super::imported(bytes).await
     }
 }
 

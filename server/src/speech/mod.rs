@@ -15,8 +15,8 @@ use crate::settings::{Provider, SpeechSettings};
 pub(crate) use espeak::Espeak;
 pub(crate) use http::HttpSpeech;
 
-/// How long a provider may take for one text.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a provider may take for one text, its turn included.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// What spoken texts may take of the memory, in bytes.
 const KEPT_BYTES: u64 = 64 << 20;
 /// A second takes so many bytes in all codecs together.
@@ -50,6 +50,19 @@ pub(crate) trait Speech: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`SpeechError`].
     async fn speak(&self, text: &str, language: &str) -> Result<Audio, SpeechError>;
+}
+
+/// What a provider sent, as audio. Reading takes a processor for a while, which requests and calls must not feel.
+async fn imported(file: Vec<u8>) -> Result<Audio, SpeechError> {
+    let read = tokio::task::spawn_blocking(move || Audio::import(&file)).await;
+    let failed = |error: &dyn std::fmt::Display| SpeechError::Failed(error.to_string());
+    read.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+}
+
+/// Audio as it is played, likewise.
+async fn coded(audio: Audio) -> Result<Arc<Clip>, SpeechError> {
+    let coded = tokio::task::spawn_blocking(move || Arc::new(Clip::new(&audio))).await;
+    coded.map_err(|error| SpeechError::Failed(error.to_string()))
 }
 
 /// The speaker that the settings ask for.
@@ -106,8 +119,7 @@ impl Speaker {
         self.said
             .try_get_with(key, async {
                 match tokio::time::timeout(PATIENCE, provider.speak(text, language)).await {
-                    // Coding a minute takes milliseconds, which calls on other threads do not feel.
-                    Ok(spoken) => spoken.map(|audio| Arc::new(Clip::new(&audio))),
+                    Ok(spoken) => coded(spoken?).await,
                     Err(_) => Err(SpeechError::Slow),
                 }
             })

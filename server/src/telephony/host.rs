@@ -1,6 +1,6 @@
 //! The edge's questions to the engine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -9,14 +9,15 @@ use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::{InitiateCall, Via};
-use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId, VoicemailId};
+use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId};
 use dialplane_core::phone::Rotation;
 use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound};
-use dialplane_signaling::edge::{Host, OutboundGrant, OutboundRequest};
+use dialplane_signaling::edge::{Host, Message, OutboundGrant, OutboundRequest};
 use dialplane_signaling::media::relay::Segment;
 use tokio::runtime::Handle;
 
 use super::sounds::Sounds;
+use super::takes::Takes;
 use crate::outgoing::{Outgoing, SigningKey};
 use crate::settings::Secret;
 use crate::speech::Speaker;
@@ -32,34 +33,21 @@ pub(super) struct EngineHost {
     outgoing: Outgoing,
     /// What requests of flows are signed by.
     secret: Secret,
-    /// Where recordings and voicemails are kept.
-    recordings: PathBuf,
+    takes: Takes,
 }
 
 impl EngineHost {
     /// Answers on the runtime that this is called in.
-    pub(super) fn new(app: &App, node: NodeId, speaker: Speaker) -> Self {
-        let folder = |name: &str| app.settings.data_dir.join(name);
+    pub(super) fn new(app: &App, node: NodeId, speaker: Speaker, takes: Takes) -> Self {
         Self {
             engine: app.engine.clone(),
             node,
             runtime: Handle::current(),
-            sounds: Sounds::new(app.engine.clone(), speaker, folder("prompts")),
+            sounds: Sounds::new(app.engine.clone(), speaker, app.settings.data_dir.join("prompts")),
             outgoing: Outgoing::new(app.settings.allow_private_webhooks),
             secret: SigningKey::secret(app).clone(),
-            recordings: folder("recordings"),
+            takes,
         }
-    }
-
-    fn file(&self, company: CompanyId, name: &str) -> std::io::Result<(File, PathBuf)> {
-        let folder = self.recordings.join(company.to_string());
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.join(name);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok((options.open(&path)?, path))
     }
 
     /// Does something on the runtime: not on the thread that asks, which has calls to carry.
@@ -111,12 +99,12 @@ impl Host for EngineHost {
         asked.unwrap_or(Err(RequestFailure::Unreachable))
     }
 
-    fn voicemail_file(&self, company: CompanyId, voicemail: VoicemailId) -> std::io::Result<(File, PathBuf)> {
-        self.file(company, &voicemail.to_string())
+    fn message_file(&self, message: &Message) -> std::io::Result<(File, PathBuf)> {
+        self.takes.begin(message)
     }
 
     fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)> {
-        self.file(company, &recording.to_string())
+        self.takes.open(&company.to_string(), &recording.to_string())
     }
 }
 

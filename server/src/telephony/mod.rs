@@ -9,6 +9,7 @@ mod node;
 mod programs;
 mod recorder;
 mod sounds;
+mod takes;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -96,10 +97,13 @@ impl Telephony {
             return Err(TelephonyError::Shared(app.settings.data_dir.display().to_string()));
         }
         close_lost_calls(app, node).await?;
+        let takes = takes::Takes::below(app.settings.data_dir.join("recordings"));
+        takes.recover(&app.engine).await;
+        let speaker = speech::speaker(&app.settings.speech).await;
         let directory = Arc::new(directory::load(app).await?);
         let (reports, batches) = mpsc::channel(1);
         let surroundings = Surroundings {
-            host: Arc::new(host::EngineHost::new(app, node, speech::speaker(&app.settings.speech).await)),
+            host: Arc::new(host::EngineHost::new(app, node, speaker, takes.clone())),
             reports,
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds::default()),
@@ -112,7 +116,7 @@ impl Telephony {
                 // An error means that the thread has gone without a word, which is an end as well.
                 stopped.await.ok();
             }),
-            tokio::spawn(recorder::run(app.engine.clone(), batches)),
+            tokio::spawn(recorder::run(app.engine.clone(), takes, batches)),
             tokio::spawn(directory::keep_current(app.clone(), handle.clone())),
         ];
         Ok(Arc::new(Self { node, edge: handle, tasks: tokio::sync::Mutex::new(tasks), _lock: lock }))

@@ -8,7 +8,7 @@ use dialplane_core::id::{CompanyId, PromptId};
 use dialplane_core::store::StoreError;
 use dialplane_core::{Actor, Engine};
 use dialplane_ivr::machine::Sound;
-use dialplane_signaling::media::audio::{Audio, Clip, Tone};
+use dialplane_signaling::media::audio::{Audio, AudioError, Clip, Tone};
 use dialplane_signaling::media::relay::Segment;
 use moka::future::Cache;
 
@@ -84,14 +84,16 @@ impl Sounds {
         drop(tx);
         let prompt = nearest(prompts, language).ok_or(Unheard::NoPrompt)?;
         let path = self.folder.join(company.to_string()).join(prompt.id.to_string());
+        let failed = |error: &dyn std::fmt::Display| Unheard::File(error.to_string());
         let read = async {
-            let file = tokio::fs::read(path).await.map_err(|error| Unheard::File(error.to_string()))?;
-            // What was stored is in the canonical form; older files may not be.
-            let audio = match Audio::from_wav(&file) {
-                Some(audio) => audio,
-                None => Audio::import(&file).map_err(|error| Unheard::File(error.to_string()))?,
-            };
-            Ok(Arc::new(Clip::new(&audio)))
+            let file = tokio::fs::read(path).await.map_err(|error| failed(&error))?;
+            // Coding takes a processor for a while, which requests and calls must not feel.
+            let coded = tokio::task::spawn_blocking(move || {
+                // What was stored is in the canonical form; older files may not be.
+                let audio = Audio::from_wav(&file).map_or_else(|| Audio::import(&file), Ok)?;
+                Ok::<_, AudioError>(Arc::new(Clip::new(&audio)))
+            });
+            coded.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
         };
         self.clips.try_get_with(prompt.id, read).await.map_err(|error: Arc<Unheard>| (*error).clone())
     }

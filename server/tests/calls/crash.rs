@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use crate::support::company::{Agent, Company, Figures};
+use serde_json::json;
+
+use crate::support::company::{Agent, Company, Figures, text};
 use crate::support::peer::{Call, Peer};
 use crate::support::phone::{Answering, Phone};
 use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::support::shop::direct;
+use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
 
 struct Talk {
@@ -131,4 +134,41 @@ fn a_server_on_ports_that_the_system_picked_says_which_and_stops_quickly_without
     let _phone = Phone::registered(server.sip, &server.company().agent("ann").line, 440, Answering::AtOnce);
     server.terminate();
     assert_eq!(server.ended(Duration::from_secs(5)).code(), Some(0));
+}
+
+#[test]
+fn a_message_that_was_being_left_when_the_server_died_is_kept() {
+    use crate::support::audio::speech;
+    let mut server = Server::start();
+    let company = server.company();
+    let mut carrier = Peer::new(server.sip, CUSTOMER);
+    company.trunk(carrier.port());
+    let flow = json!({"version": 1, "start": "mail", "onError": "bye", "nodes": {
+        "mail": {"type": "voicemail", "mailbox": "Clinic", "beep": false, "onFail": "bye"}, "bye": {"type": "hangup"}}});
+    let id = company.flow("main", &flow);
+    company.route(NUMBER, "flow", &id);
+    let mut caller = carrier.invite(NUMBER);
+    caller.expect(&mut carrier, 200);
+    caller.talk(0.0);
+    caller.audio.say(&speech(30.0, 180.0));
+    let folder = server.database_file().with_file_name("recordings");
+    let size = || {
+        let companies = std::fs::read_dir(&folder).ok()?;
+        let files =
+            companies.flatten().filter_map(|company| std::fs::read_dir(company.path()).ok()).flatten().flatten();
+        files.filter_map(|file| Some(file.metadata().ok()?.len())).max()
+    };
+    until(Duration::from_secs(20), "four seconds on the disk", || size().filter(|bytes| *bytes > 64_000));
+    server.kill();
+    server.restart();
+    let voicemails = company.get("/api/voicemails").expect(200)["voicemails"].clone();
+    let length =
+        voicemails[0]["lengthMs"].as_u64().or(voicemails[0]["duration"].as_u64().map(|seconds| seconds * 1_000));
+    assert!(length.is_some_and(|length| (3_000..10_000).contains(&length)), "{voicemails}");
+    let file = company.download(&format!("/api/recordings/{}", text(&voicemails[0]["id"])));
+    assert!(file.len() > 60_000 && file.starts_with(b"RIFF"), "{} bytes", file.len());
+    // Told once: another start finds nothing to tell.
+    server.kill();
+    server.restart();
+    assert_eq!(company.get("/api/voicemails").expect(200)["voicemails"].as_array().map(Vec::len), Some(1));
 }

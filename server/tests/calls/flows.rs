@@ -125,9 +125,7 @@ fn a_real_phone_hears_the_prompt_presses_a_key_and_leaves_a_message() {
     phone.dial(NUMBER);
     phone.await_call();
     let call = until(PATIENCE, "the call in the log", || company.calls().first().cloned());
-    until(PATIENCE, "the prompt", || {
-        server.metric("dialplane_voice_frames_total").filter(|frames| *frames >= 120.0)
-    });
+    until(PATIENCE, "the prompt", || server.metric("dialplane_voice_frames_total").filter(|frames| *frames >= 120.0));
     phone.press('2');
     phone.await_end();
     let alike = likeness(&phone.heard(), &welcome[..14_000]);
@@ -365,5 +363,28 @@ fn a_flow_calls_a_number_outside_by_the_trunk_but_none_of_another_country_and_no
     let noted =
         record["events"].as_array().unwrap().iter().find(|event| event["type"] == "callback_requested").cloned();
     assert_eq!(noted.map(|event| event["data"]["number"].clone()), Some(json!(CUSTOMER)), "{record}");
+    server.await_idle();
+}
+
+#[test]
+fn a_caller_who_holds_is_sent_nothing_until_they_are_back() {
+    let server = Server::start();
+    let flow = json!({"version": 1, "start": "long", "onError": "bye", "prompts": {"long": {"*": [{"beep": 5000}, {"beep": 5000}, {"beep": 5000}]}}, "nodes": {
+        "long": {"type": "play", "prompt": "long", "next": "bye"}, "bye": {"type": "hangup"}}});
+    let (_company, mut carrier, _) = with_flow(&server, &flow, &[]);
+    let mut caller = call(&mut carrier);
+    caller.audio.await_tone(1_000.0);
+    caller.reinvite(&mut carrier, "a=sendonly");
+    // What was on its way arrives; then a second of the phone's own time goes by without anything.
+    let frames = || server.metric("dialplane_voice_frames_total");
+    let held = until(PATIENCE, "nothing is sent any more", || {
+        let before = caller.audio.heard().len();
+        std::thread::park_timeout(Duration::from_millis(500));
+        (caller.audio.heard().len() == before).then_some(frames())
+    });
+    assert!(held.is_some());
+    caller.reinvite(&mut carrier, "a=sendrecv");
+    caller.audio.await_tone_now(1_000.0);
+    caller.hang_up(&mut carrier);
     server.await_idle();
 }

@@ -201,6 +201,11 @@ impl<T> Call<T> {
         }
     }
 
+    /// Whether the caller, once answered, has put us on hold and wants to hear nothing.
+    pub fn caller_holds(&self) -> bool {
+        self.a.is_some_and(|a| self.leg(a).is_ok_and(|leg| leg.holds))
+    }
+
     /// Whether both parties are connected.
     pub fn is_connected(&self) -> bool {
         self.stage == Stage::Connected

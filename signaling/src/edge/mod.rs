@@ -32,11 +32,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use dialplane_core::call::HangupCause;
 use dialplane_core::clock::Clock;
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId};
+use dialplane_core::id::{
+    CallId, CompanyId, FlowId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId,
+};
 use dialplane_core::phone::E164;
+use dialplane_core::pii::Pii;
 use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
@@ -130,17 +134,36 @@ pub trait Host: Send + Sync + 'static {
         request: Request,
     ) -> Result<Answer, RequestFailure>;
 
-    /// A new file for a voicemail. Asked on the thread that carries calls: it opens a file, and does nothing else.
+    /// A new file for a message. Asked on the thread that carries calls: it opens a file and notes whose it is, and does nothing else.
     ///
     /// # Errors
     /// Those of the file system.
-    fn voicemail_file(&self, company: CompanyId, voicemail: VoicemailId) -> std::io::Result<(File, PathBuf)>;
+    fn message_file(&self, message: &Message) -> std::io::Result<(File, PathBuf)>;
 
     /// A new file for a recording, likewise.
     ///
     /// # Errors
     /// Those of the file system.
     fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)>;
+}
+
+/// A message that is about to be recorded.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Its id.
+    pub id: VoicemailId,
+    /// The company.
+    pub company: CompanyId,
+    /// The call.
+    pub call: CallId,
+    /// The flow that takes it.
+    pub flow: FlowId,
+    /// The mailbox.
+    pub mailbox: String,
+    /// The caller's number.
+    pub from: Pii<String>,
+    /// When it begins.
+    pub at: DateTime<Utc>,
 }
 
 /// Counts that are zero when nothing goes on.

@@ -75,10 +75,12 @@ impl Edge {
             CallEvent::PartyLeft { .. } => self.flow_parted(now, id, entry),
             CallEvent::Held { leg } => {
                 entry.on_hold = true;
+                self.renew_voice(entry);
                 self.report(now, id, entry, Change::Held { leg: leg.0 });
             }
             CallEvent::Resumed { leg } => {
                 entry.on_hold = false;
+                self.renew_voice(entry);
                 self.report(now, id, entry, Change::Resumed { leg: leg.0 });
             }
             CallEvent::HungUp { side, cause, status } => {

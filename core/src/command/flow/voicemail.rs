@@ -70,7 +70,7 @@ impl Command for DeleteVoicemail {
         if !repo.delete_voicemail(voicemail.id).await? {
             return Err(VoicemailRefused::NotFound.into());
         }
-        cx.emit(voicemail.company, Event::VoicemailUpdated { voicemail: voicemail.id });
+        cx.emit(voicemail.company, Event::VoicemailDeleted { voicemail: voicemail.id });
         Ok(voicemail)
     }
 }

@@ -78,6 +78,10 @@ fn beside(path: &Path, file: &str) -> PathBuf {
 
 /// The text of a file, `-` is stdin.
 pub(super) fn text(path: &Path) -> Result<String, CliError> {
+    String::from_utf8(bytes(path)?).map_err(|_| CliError::Refused(format!("{}: not UTF-8", path.display())))
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, CliError> {
     let failed = |source| CliError::Io { what: path.display().to_string(), source };
     let mut bytes = Vec::new();
     if path == Path::new("-") {
@@ -88,7 +92,7 @@ pub(super) fn text(path: &Path) -> Result<String, CliError> {
     if bytes.len() as u64 > BYTES_MAX {
         return Err(CliError::Refused(format!("{}: longer than {BYTES_MAX} bytes", path.display())));
     }
-    String::from_utf8(bytes).map_err(|_| CliError::Refused(format!("{}: not UTF-8", path.display())))
+    Ok(bytes)
 }
 
 /// Reads a flow, the subflows it goes through, and the calendars beside it.
@@ -99,7 +103,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, CliError> {
         _ => BTreeMap::new(),
     };
     let mut flows = BTreeMap::new();
-    let mut flow = Flow::read(&text(path)?);
+    let mut flow = Flow::read_bytes(&bytes(path)?);
     if let Ok(whole) = &flow
         && let Err(problems) = load_subflows(path, whole, &mut flows)?
     {

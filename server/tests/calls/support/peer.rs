@@ -442,6 +442,23 @@ impl Call {
         });
     }
 
+    /// Makes a new offer in the call, with this direction.
+    #[track_caller]
+    pub(crate) fn reinvite(&mut self, peer: &mut Peer, direction: &str) {
+        self.cseq += 1;
+        let branch = format!("z9hG4bK{}", unique());
+        let offer = described(&self.audio, direction).replace("o=- 1 1 ", &format!("o=- 1 {} ", self.cseq));
+        let contact = format!("Contact: {}\r\n{offer}", peer.contact());
+        let request = self.request(peer, "INVITE", self.cseq, &branch);
+        peer.request(request.replace("Content-Length: 0\r\n\r\n", &contact));
+        let wanted = format!("{} INVITE", self.cseq);
+        peer.wait("200 to a new offer", |m| {
+            m.header("Call-ID") == self.id && m.header("CSeq") == wanted && m.status() == Some(200)
+        });
+        let ack = self.request(peer, "ACK", self.cseq, &format!("z9hG4bK{}", unique()));
+        peer.send(ack);
+    }
+
     /// Tells a key by INFO.
     #[track_caller]
     pub(crate) fn info(&mut self, peer: &mut Peer, key: char) {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use dialplane_core::command::call::CallReport;
 use dialplane_core::command::flow::Left;
-use dialplane_core::id::{CallId, FlowId, RecordingId, VoicemailId};
+use dialplane_core::id::{CallId, RecordingId};
 use dialplane_core::pii::Pii;
 use dialplane_ivr::machine::{Input, Record, Token};
 
+use super::super::Message;
 use super::super::call_entry::CallEntry;
 use super::super::run::Edge;
 use crate::call::Side;
@@ -30,7 +31,7 @@ pub(in super::super) struct Take {
 
 #[derive(Debug)]
 enum What {
-    Message { id: VoicemailId, flow: FlowId, mailbox: String, from: Pii<String> },
+    Message(Message),
     Call(RecordingId),
 }
 
@@ -43,12 +44,19 @@ impl Edge {
         token: Token,
         record: &Record,
     ) {
-        let (company, session) = (entry.company, entry.media);
+        let session = entry.media;
         let at = self.surroundings.clock.now();
-        let voicemail: VoicemailId = self.surroundings.ids.id(at);
-        let from = Pii::new(entry.caller.clone());
         let Some(flow) = entry.flow().map(|run| run.flow) else { return };
-        let opened = self.surroundings.host.voicemail_file(company, voicemail);
+        let message = Message {
+            id: self.surroundings.ids.id(at),
+            company: entry.company,
+            call: id,
+            flow,
+            mailbox: record.mailbox.to_string(),
+            from: Pii::new(entry.caller.clone()),
+            at,
+        };
+        let opened = self.surroundings.host.message_file(&message);
         let limits = RecordLimits { max: record.max, min: record.min, silence_after: Some(record.silence) };
         let begun = opened.map_err(|error| error.to_string()).and_then(|(file, path)| {
             let session = session.ok_or("the call has no audio")?;
@@ -59,8 +67,7 @@ impl Edge {
         });
         match begun {
             Ok((session, path)) => {
-                let mailbox = record.mailbox.to_string();
-                let what = What::Message { id: voicemail, flow, mailbox, from };
+                let what = What::Message(message);
                 self.takes.insert((session, token.0.into()), Take { call: id, path, what });
             }
             Err(error) => {
@@ -114,7 +121,7 @@ impl Edge {
         tracing::debug!(?ended, ?length, path = %take.path.display(), "a recording has ended");
         let bytes = std::fs::metadata(&take.path).map_or(0, |file| file.len());
         let kept = !failed && !length.is_zero() && bytes > 0;
-        let is_message = matches!(take.what, What::Message { .. });
+        let is_message = matches!(take.what, What::Message(_));
         if kept {
             self.leave(now, take.call, take.what, length, bytes);
         } else if let Err(error) = std::fs::remove_file(&take.path) {
@@ -128,7 +135,7 @@ impl Edge {
     fn leave(&mut self, now: Instant, call: CallId, what: What, length: Duration, bytes: u64) {
         let at = self.surroundings.clock.now();
         let left = match what {
-            What::Message { id, flow, mailbox, from } => {
+            What::Message(Message { id, flow, mailbox, from, at, .. }) => {
                 let length_ms = length.as_millis() as u64;
                 Left::Voicemail { id, flow: Some(flow), mailbox, from, length_ms, bytes, at }
             }

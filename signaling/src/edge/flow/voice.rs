@@ -12,7 +12,7 @@ use super::super::run::Edge;
 use super::Phase;
 use crate::call::Side;
 use crate::media::audio::{Audio, Clip, Tone};
-use crate::media::relay::{Repeat, Segment, VoiceEvent, VoiceEventKind};
+use crate::media::relay::{Flow, Repeat, Segment, VoiceEvent, VoiceEventKind};
 
 /// The name of what is heard while somebody is awaited and the flow plays nothing.
 const COMFORT: u64 = u64::MAX;
@@ -38,9 +38,15 @@ impl Edge {
 
     /// The caller may have changed what it understands.
     pub(in super::super) fn renew_voice(&mut self, entry: &mut CallEntry) {
-        let speaks = |run: &mut super::FlowRun| run.began.is_some() && !matches!(run.phase, Phase::Talking(_));
-        if entry.flow().is_some_and(speaks) {
+        let Some(run) = entry.flow() else { return };
+        let speaks = run.began.is_some() && !matches!(run.phase, Phase::Talking(_));
+        if speaks {
             self.attach_voice(entry);
+        }
+        // Whoever holds is sent nothing (RFC 3264 §8.4); what is played goes on, as music would.
+        let flow = if speaks && entry.machine.caller_holds() { Flow::Muted } else { Flow::Open };
+        if let Some(session) = entry.media {
+            self.relay.set_flow(session, Side::A, flow).ok();
         }
     }
 
