@@ -1,7 +1,7 @@
 //! The flow document: what is stored, edited and versioned.
 //!
 //! A flow is JSON with its nodes by name. References are names: of nodes, prompts, variables, calendars. The document is read by
-//! [`Flow::read`], which tells every problem of its shape at once; whether it makes sense is told by [`crate::check()`].
+//! [`Flow::read`], which tells every problem of its shape at once; whether it makes sense is told by [`crate::check::check`].
 //!
 //! ```
 //! let flow = dialplane_ivr::Flow::read(r#"{

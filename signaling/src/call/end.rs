@@ -75,7 +75,11 @@ impl<T> Call<T> {
 
     /// The other party is gone, and the caller waits for what comes next.
     fn part(&mut self, leg: LegId, cause: HangupCause) {
-        self.end_reoffer();
+        match &mut self.reoffer {
+            // The caller still owes an answer, and may turn out to be gone.
+            Some(reoffer) if Some(reoffer.to) == self.a => reoffer.from = None,
+            _ => self.end_reoffer(),
+        }
         self.b = None;
         self.stage = Stage::Routing;
         self.connected_at = None;

@@ -299,6 +299,6 @@ impl<T> Call<T> {
         debug_assert!(up(Side::A) <= 1 && up(Side::B) <= 1);
         let alive = |leg: &Leg| !matches!(leg.state, LegState::Gone | LegState::Cancelling | LegState::Forgotten);
         debug_assert!(self.stage != Stage::Over || !self.legs.iter().any(alive));
-        debug_assert!(self.reoffer.is_none() || self.stage == Stage::Connected);
+        debug_assert!(self.reoffer.is_none() || !matches!(self.stage, Stage::New | Stage::OpeningMedia | Stage::Over));
     }
 }

@@ -64,7 +64,7 @@ pub(super) struct FlowDetail {
     /// Whether there is a draft that was not activated yet.
     has_draft: bool,
     /// The draft, or the document that calls run through, or that of the newest version.
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<Object>)]
     flow: Option<Box<RawValue>>,
 }
 
