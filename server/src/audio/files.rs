@@ -36,6 +36,11 @@ impl AudioFiles {
         Self { folder: data_dir.join(name) }
     }
 
+    /// Where the companies' folders are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The file of something of a company.
     pub(crate) fn path<K>(&self, company: CompanyId, id: Id<K>) -> PathBuf {
         self.folder.join(company.to_string()).join(id.to_string())

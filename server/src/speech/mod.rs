@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use dialplane_signaling::media::audio::{Audio, Clip};
 use moka::future::Cache;
 
+use crate::audio;
 use crate::settings::{Provider, SpeechSettings};
 
 pub(crate) use espeak::Espeak;
@@ -19,8 +20,6 @@ pub(crate) use http::HttpSpeech;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// What spoken texts may take of the memory, in bytes.
 const KEPT_BYTES: u64 = 64 << 20;
-/// A second takes so many bytes in all codecs together.
-const BYTES_A_SECOND: u64 = 24_000;
 
 /// Why a text could not be spoken. The text itself is nobody's business but the caller's.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -102,9 +101,7 @@ pub(crate) struct Speaker {
 impl Speaker {
     /// Speaks with a provider, or not at all.
     pub(crate) fn new(provider: Option<Arc<dyn Speech>>) -> Self {
-        let weigh = |_: &(Arc<str>, String, String), clip: &Arc<Clip>| {
-            u32::try_from(clip.length().as_secs().saturating_add(1) * BYTES_A_SECOND).unwrap_or(u32::MAX)
-        };
+        let weigh = |_: &(Arc<str>, String, String), clip: &Arc<Clip>| audio::weight(clip);
         let said = Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).time_to_idle(Duration::from_secs(86_400));
         Self { provider, said: said.build() }
     }

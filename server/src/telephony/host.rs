@@ -43,7 +43,7 @@ impl EngineHost {
             engine: app.engine.clone(),
             node,
             runtime: Handle::current(),
-            sounds: Sounds::new(app.engine.clone(), speaker, app.settings.data_dir.join("prompts")),
+            sounds: Sounds::new(app.engine.clone(), speaker, app.prompts.clone()),
             outgoing: Outgoing::new(app.settings.allow_private_webhooks),
             secret: SigningKey::secret(app).clone(),
             takes,
@@ -104,7 +104,7 @@ impl Host for EngineHost {
     }
 
     fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)> {
-        self.takes.open(&company.to_string(), &recording.to_string())
+        self.takes.open(company, recording)
     }
 }
 

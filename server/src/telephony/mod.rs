@@ -97,7 +97,7 @@ impl Telephony {
             return Err(TelephonyError::Shared(app.settings.data_dir.display().to_string()));
         }
         close_lost_calls(app, node).await?;
-        let takes = takes::Takes::below(app.settings.data_dir.join("recordings"));
+        let takes = takes::Takes::to(app.recordings.clone());
         takes.recover(&app.engine).await;
         let speaker = speech::speaker(&app.settings.speech).await;
         let directory = Arc::new(directory::load(app).await?);

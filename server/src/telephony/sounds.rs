@@ -1,6 +1,5 @@
 //! What flows want to be heard, ready to be played: recordings from their files, texts by the speech provider, tones.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use dialplane_core::flow::Prompt;
@@ -12,12 +11,11 @@ use dialplane_signaling::media::audio::{Audio, AudioError, Clip, Tone};
 use dialplane_signaling::media::relay::Segment;
 use moka::future::Cache;
 
+use crate::audio::{self, AudioFiles};
 use crate::speech::{Speaker, SpeechError};
 
 /// What recordings may take of the memory, in bytes.
 const KEPT_BYTES: u64 = 128 << 20;
-/// A second takes so many bytes in all codecs together.
-const BYTES_A_SECOND: u64 = 24_000;
 
 /// Why something cannot be heard.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -37,18 +35,16 @@ enum Unheard {
 pub(super) struct Sounds {
     engine: Engine,
     speaker: Speaker,
-    folder: PathBuf,
+    files: AudioFiles,
     clips: Cache<PromptId, Arc<Clip>>,
 }
 
 impl Sounds {
-    /// Recordings are in `folder`, in one folder a company, by their ids.
-    pub(super) fn new(engine: Engine, speaker: Speaker, folder: PathBuf) -> Self {
-        let weigh = |_: &PromptId, clip: &Arc<Clip>| {
-            u32::try_from(clip.length().as_secs().saturating_add(1) * BYTES_A_SECOND).unwrap_or(u32::MAX)
-        };
+    /// Recordings are in `files`.
+    pub(super) fn new(engine: Engine, speaker: Speaker, files: AudioFiles) -> Self {
+        let weigh = |_: &PromptId, clip: &Arc<Clip>| audio::weight(clip);
         let clips = Cache::builder().max_capacity(KEPT_BYTES).weigher(weigh).build();
-        Self { engine, speaker, folder, clips }
+        Self { engine, speaker, files, clips }
     }
 
     /// All of them, or nothing when one cannot be heard.
@@ -83,7 +79,7 @@ impl Sounds {
         let prompts = tx.prompts_named(name).await.map_err(store)?;
         drop(tx);
         let prompt = nearest(prompts, language).ok_or(Unheard::NoPrompt)?;
-        let path = self.folder.join(company.to_string()).join(prompt.id.to_string());
+        let path = self.files.path(company, prompt.id);
         let failed = |error: &dyn std::fmt::Display| Unheard::File(error.to_string());
         let read = async {
             let file = tokio::fs::read(path).await.map_err(|error| failed(&error))?;

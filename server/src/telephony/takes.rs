@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 use dialplane_core::command::call::{CallReport, RecordCalls};
 use dialplane_core::command::flow::Left;
-use dialplane_core::id::{CallId, FlowId, VoicemailId};
+use dialplane_core::id::{CallId, CompanyId, FlowId, Id, VoicemailId};
 use dialplane_core::pii::Pii;
 use dialplane_core::{Actor, Engine};
 use dialplane_signaling::edge::Message;
 use serde::{Deserialize, Serialize};
+
+use crate::audio::AudioFiles;
 
 /// The extension of notes.
 const NOTE: &str = "note";
@@ -21,10 +23,10 @@ const HEADER: usize = 44;
 /// What is shorter is no message.
 const SHORTEST_MS: u64 = 1_000;
 
-/// Where recordings are kept, one folder a company.
+/// The files that calls are recorded to.
 #[derive(Debug, Clone)]
 pub(super) struct Takes {
-    folder: PathBuf,
+    files: AudioFiles,
 }
 
 /// Whose a message is.
@@ -38,21 +40,22 @@ struct Note {
 }
 
 impl Takes {
-    pub(super) const fn below(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(super) const fn to(files: AudioFiles) -> Self {
+        Self { files }
     }
 
-    /// A new file in a company's folder.
-    pub(super) fn open(&self, company: &str, name: &str) -> io::Result<(File, PathBuf)> {
-        let folder = self.folder.join(company);
-        std::fs::create_dir_all(&folder)?;
-        let path = folder.join(name);
+    /// A new file for something of a company.
+    pub(super) fn open<K>(&self, company: CompanyId, id: Id<K>) -> io::Result<(File, PathBuf)> {
+        let path = self.files.path(company, id);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
         Ok((create(&path)?, path))
     }
 
     /// A new file for a message, with its note.
     pub(super) fn begin(&self, message: &Message) -> io::Result<(File, PathBuf)> {
-        let (file, path) = self.open(&message.company.to_string(), &message.id.to_string())?;
+        let (file, path) = self.open(message.company, message.id)?;
         let note = Note {
             call: message.call,
             flow: message.flow,
@@ -68,7 +71,7 @@ impl Takes {
     pub(super) fn told(&self, reports: &[CallReport]) {
         for left in reports.iter().flat_map(|report| &report.left) {
             let Left::Voicemail { id, .. } = left else { continue };
-            for folder in folders(&self.folder) {
+            for folder in folders(self.files.folder()) {
                 std::fs::remove_file(folder.join(id.to_string()).with_extension(NOTE)).ok();
             }
         }
@@ -76,7 +79,7 @@ impl Takes {
 
     /// Takes messages into the log whose process died while they were left.
     pub(super) async fn recover(&self, engine: &Engine) {
-        let notes = folders(&self.folder).into_iter().flat_map(|folder| files(&folder));
+        let notes = folders(self.files.folder()).into_iter().flat_map(|folder| files(&folder));
         for path in notes.filter(|path| path.extension().is_some_and(|extension| extension == NOTE)) {
             match recovered(&path) {
                 Ok(Some(report)) => {
