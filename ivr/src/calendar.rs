@@ -1,6 +1,6 @@
 //! Opening hours: weekly intervals and holidays in a time zone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -22,7 +22,7 @@ pub struct Calendar {
     /// The open intervals of each weekday; a day that is missing is closed.
     #[serde(default)]
     pub weekly: BTreeMap<Day, Vec<Interval>>,
-    /// Days that differ from their weekday.
+    /// Days that differ from their weekday; a date goes before the same day of every year.
     #[serde(default)]
     pub holidays: Vec<Holiday>,
 }
@@ -101,7 +101,7 @@ pub struct Holiday {
 pub struct Time(u16);
 
 /// A date, or a day of every year.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = "^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$"))]
 pub enum HolidayDate {
@@ -240,11 +240,33 @@ impl Calendar {
         }
     }
 
+    /// A date of this year says more than the day of every year.
     fn holiday(&self, date: NaiveDate) -> Option<&Holiday> {
-        self.holidays.iter().find(|holiday| match holiday.date {
-            HolidayDate::Once(day) => day == date,
-            HolidayDate::Yearly { month, day } => (date.month(), date.day()) == (month, day),
-        })
+        let yearly = HolidayDate::Yearly { month: date.month(), day: date.day() };
+        let on = |wanted| self.holidays.iter().find(|holiday| holiday.date == wanted);
+        on(HolidayDate::Once(date)).or_else(|| on(yearly))
+    }
+
+    /// What can be read and yet is hardly meant: where, and what.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<(String, String)> {
+        let weekly = self.weekly.iter().map(|(day, hours)| (format!("weekly.{}", day.name()), hours));
+        let special = self.holidays.iter().enumerate().map(|(n, holiday)| (format!("holidays.{n}"), &holiday.hours));
+        let mut doubts = Vec::new();
+        for (path, hours) in weekly.chain(special) {
+            for hours in hours.iter().filter(|hours| hours.from == hours.to) {
+                let message = format!("{0} to {0} is a whole day; if that is meant: 00:00 to 24:00", hours.from);
+                doubts.push((path.clone(), message));
+            }
+        }
+        let mut seen = BTreeSet::new();
+        for (n, holiday) in self.holidays.iter().enumerate() {
+            if !seen.insert(holiday.date) {
+                let message = format!("{} stands here twice, the first one counts", String::from(holiday.date));
+                doubts.push((format!("holidays.{n}"), message));
+            }
+        }
+        doubts
     }
 
     fn hours(&self, date: NaiveDate) -> &[Interval] {
@@ -299,6 +321,12 @@ mod tests {
         assert_eq!(at("2026-11-23T08:30:00Z"), Opening::Holiday);
         assert_eq!(at("2026-11-23T09:30:00Z"), Opening::Open);
         assert_eq!(at("2028-12-25T09:00:00Z"), Opening::Holiday);
+        let mut year = calendar();
+        year.holidays.push(
+            serde_json::from_str(r#"{"date": "2028-12-25", "hours": [{"from": "09:00", "to": "24:00"}]}"#).unwrap(),
+        );
+        assert_eq!(year.at("2028-12-25T09:00:00Z".parse().unwrap()), Opening::Open);
+        assert_eq!(year.at("2029-12-25T09:00:00Z".parse().unwrap()), Opening::Holiday);
     }
 
     #[test]

@@ -137,24 +137,8 @@ impl<'a> Content<'a> {
     /// The calendars of the flow: what can be read and yet is hardly meant.
     fn calendars(&mut self) {
         for (name, calendar) in &self.flow.calendars {
-            let days =
-                calendar.weekly.iter().flat_map(|(day, hours)| hours.iter().map(move |hours| (day.name(), hours)));
-            let holidays = calendar.holidays.iter().enumerate();
-            let special = holidays.flat_map(|(n, holiday)| holiday.hours.iter().map(move |hours| (n, hours)));
-            let weekly = days.map(|(day, hours)| (format!("calendars.{name}.weekly.{day}"), hours));
-            let special = special.map(|(n, hours)| (format!("calendars.{name}.holidays.{n}"), hours));
-            for (path, hours) in weekly.chain(special).filter(|(_, hours)| hours.from == hours.to) {
-                let message = format!("{0} to {0} is a whole day; if that is meant: 00:00 to 24:00", hours.from);
-                self.warning(Code::BadValue, path, message);
-            }
-            let mut seen = BTreeSet::new();
-            for (n, holiday) in calendar.holidays.iter().enumerate() {
-                let date = String::from(holiday.date);
-                if seen.contains(&date) {
-                    let message = format!("{date} stands here twice, the first one counts");
-                    self.warning(Code::BadValue, format!("calendars.{name}.holidays.{n}"), message);
-                }
-                seen.insert(date);
+            for (path, message) in calendar.doubts() {
+                self.warning(Code::BadValue, format!("calendars.{name}.{path}"), message);
             }
         }
     }

@@ -18,8 +18,8 @@ pub enum Input {
     Key(char),
     /// A prompt was played to its end. Not told of one that was stopped or is repeated.
     Played(Token),
-    /// A prompt could not be played: speech failed, a recording is gone.
-    PlayFailed(Token),
+    /// A prompt could not be played.
+    PlayFailed(Token, PlayFailure),
     /// A web service answered, or did not.
     Answered(Token, Result<Answer, RequestFailure>),
     /// How a queue stands; `None` when it cannot be told.
@@ -34,6 +34,26 @@ pub enum Input {
     Callback(Token, bool),
     /// The caller is gone.
     HungUp,
+}
+
+/// Why a prompt could not be played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum PlayFailure {
+    /// The text could not be spoken.
+    #[error("the text could not be spoken")]
+    Speech,
+    /// Nobody speaks the language.
+    #[error("there is no voice for this language")]
+    Language,
+    /// No recording has the name.
+    #[error("there is no recording of this name")]
+    NoRecording,
+    /// The recording is lost or broken.
+    #[error("the recording cannot be read")]
+    Unreadable,
+    /// The call carries no audio that can be spoken into.
+    #[error("the call has no audio")]
+    NoAudio,
 }
 
 /// The answer of a web service.
@@ -101,8 +121,25 @@ pub enum DialEvent {
     Busy,
     /// Nobody answered.
     NoAnswer,
-    /// Not reachable, or not allowed.
-    Failed,
+    /// They could not be called.
+    Failed(DialFailure),
+}
+
+/// Why somebody could not be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum DialFailure {
+    /// There is no such agent or extension.
+    #[error("there is nobody of this name or number")]
+    Nobody,
+    /// The number is none, or not one that a flow may call.
+    #[error("a number that may not be called")]
+    Forbidden,
+    /// Nothing carries the call.
+    #[error("there is no line to call on")]
+    NoLine,
+    /// Not reachable.
+    #[error("not reachable")]
+    Unreachable,
 }
 
 /// What the host has to do.

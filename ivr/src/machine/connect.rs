@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::trace::Event;
 use super::{
     ANSWER_PATIENCE, CallbackRequest, Command, Destination, Dial, DialEvent, Doing, Finish, Machine, Token, Turn,
 };
@@ -37,7 +38,10 @@ impl Machine {
             }
             DialEvent::Busy if !connected => Turn::Fail(op.on_busy),
             DialEvent::NoAnswer if !connected => Turn::Fail(op.on_no_answer),
-            DialEvent::Failed if !connected => Turn::Fail(op.fail),
+            DialEvent::Failed(failure) if !connected => {
+                self.note(Event::NotDialled(failure));
+                Turn::Fail(op.fail)
+            }
             _ => Turn::Stay,
         }
     }

@@ -57,8 +57,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 pub use command::{
-    Answer, CallbackRequest, Cause, Command, Destination, Dial, DialEvent, Enqueue, Fault, Finish, Input, Method,
-    Misuse, QueueEvent, QueueStatus, Record, Request, RequestFailure, Skill, Sound, Token,
+    Answer, CallbackRequest, Cause, Command, Destination, Dial, DialEvent, DialFailure, Enqueue, Fault, Finish, Input,
+    Method, Misuse, PlayFailure, QueueEvent, QueueStatus, Record, Request, RequestFailure, Skill, Sound, Token,
 };
 pub use trace::{ENTRIES_MAX, Step};
 pub use webhook::ANSWER_MAX;
@@ -521,9 +521,9 @@ impl Machine {
                 self.playing = None;
                 self.played(program)
             }
-            Input::PlayFailed(token) if self.playing == Some(token) => {
+            Input::PlayFailed(token, failure) if self.playing == Some(token) => {
                 self.playing = None;
-                self.note(Event::PlayFailed);
+                self.note(Event::PlayFailed(failure));
                 self.play_failed(program)
             }
             Input::Answered(token, result) => self.answered(program, token, result),
@@ -533,7 +533,7 @@ impl Machine {
             Input::Recorded(token, length) => self.recorded(program, token, length),
             Input::Callback(token, arranged) => self.callback_arranged(program, token, arranged),
             // About something that is over.
-            Input::Played(_) | Input::PlayFailed(_) | Input::Begin | Input::HungUp => Turn::Stay,
+            Input::Played(_) | Input::PlayFailed(..) | Input::Begin | Input::HungUp => Turn::Stay,
         }
     }
 

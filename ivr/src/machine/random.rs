@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::{
-    Answer, Command, DialEvent, Finish, Input, Limits, Machine, QueueEvent, QueueStatus, RequestFailure, Token,
+    Answer, Command, DialEvent, DialFailure, Finish, Input, Limits, Machine, PlayFailure, QueueEvent, QueueStatus,
+    RequestFailure, Token,
 };
 use crate::check::Surroundings;
 use crate::env::CallInfo;
@@ -148,7 +149,7 @@ fn input(random: &mut Random, open: &Open) -> Input {
     match random.below(12) {
         0..3 => Input::Key(random.pick(&["0", "1", "2", "3", "#", "*", "A", "x"]).chars().next().unwrap()),
         3..6 => Input::Played(token),
-        6 => Input::PlayFailed(token),
+        6 => Input::PlayFailed(token, PlayFailure::Speech),
         7 => Input::Answered(token, match random.below(4) {
             0 => Err(RequestFailure::Timeout),
             1 => Ok(Answer { status: 200, body: r#"{"a": "12", "actions": [{"set": {"any": 7}}, {"say": "x"}, {"language": "de"}, {"play": "broken"}]}"#.to_owned() }),
@@ -157,7 +158,7 @@ fn input(random: &mut Random, open: &Open) -> Input {
         }),
         8 => Input::QueueStatus(token, (!random.one_in(3)).then(|| QueueStatus { available: 0, staffed: random.below(2) as u32, ..QueueStatus::default() })),
         9 => Input::Queue([QueueEvent::Connected, QueueEvent::Ended, QueueEvent::Left, QueueEvent::TimedOut, QueueEvent::Refused][random.below(5)]),
-        10 => Input::Dial([DialEvent::Connected, DialEvent::Ended, DialEvent::Busy, DialEvent::NoAnswer, DialEvent::Failed][random.below(5)]),
+        10 => Input::Dial([DialEvent::Connected, DialEvent::Ended, DialEvent::Busy, DialEvent::NoAnswer, DialEvent::Failed(DialFailure::Nobody)][random.below(5)]),
         _ => match random.one_in(2) {
             true => Input::Recorded(token, (!random.one_in(4)).then(|| Duration::from_millis(random.below(5_000) as u64))),
             false => Input::Callback(token, random.one_in(2)),

@@ -346,6 +346,8 @@ fn a_prompt_that_cannot_be_played_leads_to_the_branch_for_failures_and_else_to_t
     let nodes = json!({"a": {"type": "play", "prompt": "ask", "next": "b", "onFail": "b"}, "b": {"type": "play", "prompt": "ask", "next": "bye"}});
     let call = run(nodes, json!([{"playFails": true}, {"playFails": true}]));
     assert_eq!(call.path, ["a", "b", "oops"]);
+    let reasons: Vec<_> = call.trace.iter().filter(|step| step.event == "failed").map(|step| &step.detail).collect();
+    assert_eq!(reasons, vec![&Some("the text could not be spoken".to_owned()); 2]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::command::{Finish, RequestFailure};
+use super::command::{DialFailure, Finish, PlayFailure, RequestFailure};
 use crate::expr::EvalError;
 use crate::program::Program;
 
@@ -40,7 +40,8 @@ pub(crate) enum Event {
     LateTerminator,
     TimedOut,
     Invalid,
-    PlayFailed,
+    PlayFailed(PlayFailure),
+    NotDialled(DialFailure),
     /// Something could not be computed.
     NotComputed(EvalError),
     Status(u16),
@@ -111,7 +112,8 @@ fn write_out(entry: &Entry, program: &Program) -> Step {
         Event::LateTerminator => ("note", Some("the digits were complete without their last key".to_owned())),
         Event::TimedOut => ("timeout", None),
         Event::Invalid => ("invalid", None),
-        Event::PlayFailed => ("failed", Some("the prompt could not be played".to_owned())),
+        Event::PlayFailed(failure) => ("failed", Some(failure.to_string())),
+        Event::NotDialled(failure) => ("failed", Some(failure.to_string())),
         Event::NotComputed(error) => ("failed", Some(error.to_string())),
         Event::Status(status) => ("answer", Some(status.to_string())),
         Event::NoAnswer(failure) => ("failed", Some(failure.to_string())),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{Asked, DialWord, Event, Failure, Given, QueueWord, Reply, Simulation};
 use crate::env::CallInfo;
 use crate::machine::{
-    Answer, Command, Destination, DialEvent, Input, Machine, QueueEvent, QueueStatus, RequestFailure, Sound, Token,
+    Answer, Command, Destination, DialEvent, DialFailure, Input, Machine, PlayFailure, QueueEvent, QueueStatus,
+    RequestFailure, Sound, Token,
 };
 use crate::program::Program;
 
@@ -111,7 +112,7 @@ impl Host<'_> {
                 self.playing = Some((play, (!repeat).then(|| self.now + length)));
                 if std::mem::take(&mut self.fails) {
                     self.playing = None;
-                    self.give(Input::PlayFailed(play));
+                    self.give(Input::PlayFailed(play, PlayFailure::Speech));
                 }
             }
             Command::StopPlay(play) => {
@@ -228,7 +229,7 @@ impl Host<'_> {
             }
             Event::PlayFails(fails) => {
                 match self.playing.take().filter(|_| fails) {
-                    Some((token, _)) => self.give(Input::PlayFailed(token)),
+                    Some((token, _)) => self.give(Input::PlayFailed(token, PlayFailure::Speech)),
                     None => self.fails = fails,
                 }
                 true
@@ -293,7 +294,7 @@ impl Host<'_> {
             DialWord::Connected => DialEvent::Connected,
             DialWord::Busy => DialEvent::Busy,
             DialWord::NoAnswer => DialEvent::NoAnswer,
-            DialWord::Failed => DialEvent::Failed,
+            DialWord::Failed => DialEvent::Failed(DialFailure::Unreachable),
         };
         let rings = self.until(|host| host.dialled.is_some());
         if rings {
@@ -417,7 +418,7 @@ fn answer(reply: Reply) -> Result<Answer, RequestFailure> {
     }
 }
 
-/// A length of a script, at most a day.
+/// A length of a script: at most a day, also where a script was not read but made.
 fn scripted(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.clamp(0.0, 86_400.0)).unwrap_or_default()
 }

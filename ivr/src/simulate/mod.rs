@@ -85,7 +85,7 @@ fn instant<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime
 
 /// How a queue stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default, expecting = "expected how the queue stands, an object")]
 pub struct GivenQueue {
     /// Agents who could take a call now.
     pub available: u32,
@@ -110,7 +110,11 @@ pub enum Event {
     /// Presses a key at once, heard or not.
     Early(String),
     /// Does nothing, for so many seconds.
-    Silence(#[schemars(range(min = 0, max = 86_400))] f64),
+    Silence(
+        #[serde(deserialize_with = "seconds")]
+        #[schemars(range(min = 0, max = 86_400))]
+        f64,
+    ),
     /// A web service that was asked answers.
     Webhook(Reply),
     /// What becomes of a wait in a queue.
@@ -118,7 +122,11 @@ pub enum Event {
     /// What becomes of a call to somebody.
     Dial(DialWord),
     /// A message of so many seconds is spoken; null when nothing can be recorded.
-    Record(Option<f64>),
+    Record(
+        #[serde(deserialize_with = "seconds_or_null")]
+        #[schemars(range(min = 0, max = 86_400))]
+        Option<f64>,
+    ),
     /// Whether a callback can be arranged.
     Callback(bool),
     /// What is being played, or is played next, cannot be played.
@@ -127,9 +135,30 @@ pub enum Event {
     Hangup(bool),
 }
 
+/// A length in seconds, up to a day.
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    f64::deserialize(deserializer).and_then(within_a_day)
+}
+
+fn seconds_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    Option::<f64>::deserialize(deserializer)?.map(within_a_day).transpose()
+}
+
+fn within_a_day<E: serde::de::Error>(seconds: f64) -> Result<f64, E> {
+    if (0.0..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(E::custom(format_args!("{seconds} is not from 0 to 86400 seconds")))
+    }
+}
+
 /// The answer of a web service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    expecting = "expected an answer with status and body, an object"
+)]
 pub struct Reply {
     /// The status.
     #[serde(default = "ok")]

@@ -20,7 +20,7 @@
 mod coverage;
 mod junit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -49,8 +49,21 @@ pub struct Suite {
     #[serde(default)]
     #[schemars(range(max = 100))]
     pub min_coverage: u8,
-    /// The tests.
+    /// The tests: at least one, each with its own name.
+    #[serde(deserialize_with = "tests")]
+    #[schemars(length(min = 1))]
     pub tests: Vec<Test>,
+}
+
+fn tests<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Test>, D::Error> {
+    use serde::de::Error as _;
+    let tests = Vec::<Test>::deserialize(deserializer)?;
+    let mut names = BTreeSet::new();
+    match tests.iter().find(|test| !names.insert(&test.name)) {
+        Some(twin) => Err(D::Error::custom(format_args!("two tests have the name {:?}", twin.name))),
+        None if tests.is_empty() => Err(D::Error::custom("there are no tests")),
+        None => Ok(tests),
+    }
 }
 
 /// A call, and what has to come of it.
@@ -90,9 +103,24 @@ pub struct Then {
     /// Variables at the end; secrets are null.
     pub variables: BTreeMap<String, Value>,
     /// How it ends: `hangup`, `caller`, `completed`, `message`, or the beginning of `fault: …`.
+    #[serde(deserialize_with = "ending")]
+    #[schemars(regex(pattern = "^(hangup|caller|completed|message|fault(: .*)?)$"))]
     pub ends: Option<String>,
     /// The node it ends in.
     pub ends_in: Option<String>,
+}
+
+fn ending<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let ending = Option::<String>::deserialize(deserializer)?;
+    let is_one = |word: &String| {
+        matches!(word.as_str(), "hangup" | "caller" | "completed" | "message" | "fault") || word.starts_with("fault: ")
+    };
+    match &ending {
+        Some(word) if !is_one(word) => Err(serde::de::Error::custom(format_args!(
+            "no call ends as {word:?}, but as hangup, caller, completed, message or fault"
+        ))),
+        _ => Ok(ending),
+    }
 }
 
 /// What became of a suite.

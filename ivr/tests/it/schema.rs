@@ -42,8 +42,8 @@ fn the_schema_of_tests_takes_the_tests_of_the_examples() {
     let planted = [
         json!({}),
         json!({"tests": [{"when": []}]}),
-        json!({"tests": [], "minCoverage": 101}),
-        json!({"tests": [], "given": {"color": "red"}}),
+        json!({"tests": [{"name": "x"}], "minCoverage": 101}),
+        json!({"tests": [{"name": "x"}], "given": {"color": "red"}}),
         json!({"tests": [{"name": "x", "given": {"queues": {"Sales": {"free": 1}}}}]}),
         json!({"tests": [{"name": "x", "when": [{"press": "1"}]}]}),
         json!({"tests": [{"name": "x", "when": [{"queue": "gone"}]}]}),
@@ -51,6 +51,31 @@ fn the_schema_of_tests_takes_the_tests_of_the_examples() {
     ];
     for document in planted {
         assert!(!validator.is_valid(&document), "{document}");
+    }
+    assert!(validator.is_valid(&json!({"tests": [{"name": "x"}]})));
+}
+
+#[test]
+fn tests_that_could_not_fail_or_not_be_told_apart_are_refused() {
+    let validator = validator(&Suite::schema());
+    let planted = [
+        (json!({"tests": []}), "there are no tests"),
+        (json!({"tests": [{"name": "x", "when": [{"silence": -1}]}]}), "-1 is not from 0 to 86400 seconds"),
+        (json!({"tests": [{"name": "x", "when": [{"record": 86401}]}]}), "86401 is not from 0 to 86400 seconds"),
+        (json!({"tests": [{"name": "x", "then": {"ends": "hung up"}}]}), "no call ends as \"hung up\""),
+    ];
+    for (document, why) in planted {
+        assert!(!validator.is_valid(&document), "{document}");
+        let refused = serde_json::from_value::<Suite>(document).unwrap_err().to_string();
+        assert!(refused.starts_with(why), "{refused}");
+    }
+    let twins = json!({"tests": [{"name": "x"}, {"name": "y"}, {"name": "x"}]});
+    let refused = serde_json::from_value::<Suite>(twins).unwrap_err().to_string();
+    assert_eq!(refused, "two tests have the name \"x\"");
+    for ends in ["hangup", "caller", "completed", "message", "fault", "fault: too many steps"] {
+        let document =
+            json!({"tests": [{"name": "x", "then": {"ends": ends}, "when": [{"record": null}, {"silence": 0}]}]});
+        assert!(validator.is_valid(&document) && serde_json::from_value::<Suite>(document).is_ok(), "{ends}");
     }
 }
 

@@ -11,7 +11,7 @@ use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::{InitiateCall, Via};
 use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId};
 use dialplane_core::phone::Rotation;
-use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound};
+use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound};
 use dialplane_signaling::edge::{Host, Message, OutboundGrant, OutboundRequest};
 use dialplane_signaling::media::relay::Segment;
 use tokio::runtime::Handle;
@@ -80,9 +80,15 @@ impl Host for EngineHost {
         })
     }
 
-    async fn sounds(&self, company: CompanyId, sounds: Vec<Sound>, language: &str) -> Option<Vec<Segment>> {
+    async fn sounds(
+        &self,
+        company: CompanyId,
+        sounds: Vec<Sound>,
+        language: &str,
+    ) -> Result<Vec<Segment>, PlayFailure> {
         let (ready, language) = (self.sounds.clone(), language.to_owned());
-        self.away(async move { ready.ready(company, sounds, &language).await }).await?
+        let ready = self.away(async move { ready.ready(company, sounds, &language).await });
+        ready.await.unwrap_or(Err(PlayFailure::Unreadable))
     }
 
     async fn web_request(

@@ -6,7 +6,7 @@ use dialplane_core::flow::Prompt;
 use dialplane_core::id::{CompanyId, PromptId};
 use dialplane_core::store::StoreError;
 use dialplane_core::{Actor, Engine};
-use dialplane_ivr::machine::Sound;
+use dialplane_ivr::machine::{PlayFailure, Sound};
 use dialplane_signaling::media::audio::{Audio, AudioError, Clip, Tone};
 use dialplane_signaling::media::relay::Segment;
 use moka::future::Cache;
@@ -30,6 +30,17 @@ enum Unheard {
     Store(String),
 }
 
+impl From<Unheard> for PlayFailure {
+    fn from(error: Unheard) -> Self {
+        match error {
+            Unheard::NoPrompt => Self::NoRecording,
+            Unheard::File(_) | Unheard::Store(_) => Self::Unreadable,
+            Unheard::Speech(error) if matches!(*error, SpeechError::Language(_)) => Self::Language,
+            Unheard::Speech(_) => Self::Speech,
+        }
+    }
+}
+
 /// Makes sounds ready.
 #[derive(Debug, Clone)]
 pub(super) struct Sounds {
@@ -47,19 +58,24 @@ impl Sounds {
         Self { engine, speaker, files, clips }
     }
 
-    /// All of them, or nothing when one cannot be heard.
-    pub(super) async fn ready(&self, company: CompanyId, sounds: Vec<Sound>, language: &str) -> Option<Vec<Segment>> {
+    /// All of them, or the reason why one cannot be heard.
+    pub(super) async fn ready(
+        &self,
+        company: CompanyId,
+        sounds: Vec<Sound>,
+        language: &str,
+    ) -> Result<Vec<Segment>, PlayFailure> {
         let mut segments = Vec::with_capacity(sounds.len());
         for sound in sounds {
             match self.segment(company, sound, language).await {
                 Ok(segment) => segments.push(segment),
                 Err(error) => {
                     tracing::warn!(%error, language, "a prompt of a flow cannot be played");
-                    return None;
+                    return Err(error.into());
                 }
             }
         }
-        Some(segments)
+        Ok(segments)
     }
 
     async fn segment(&self, company: CompanyId, sound: Sound, language: &str) -> Result<Segment, Unheard> {

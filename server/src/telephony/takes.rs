@@ -121,7 +121,9 @@ fn recovered(note: &Path) -> io::Result<Option<CallReport>> {
     let audio = note.with_extension("");
     let name = audio.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let id: VoicemailId = name.parse().map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    let bytes = std::fs::metadata(&audio)?.len();
+    // What was too short is removed by whoever took it, before its note.
+    let Ok(metadata) = std::fs::metadata(&audio) else { return Ok(None) };
+    let bytes = metadata.len();
     let mut header = [0; HEADER];
     if File::open(&audio)?.read_exact(&mut header).is_err() {
         return Ok(None);

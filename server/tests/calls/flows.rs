@@ -246,6 +246,55 @@ fn a_caller_waits_in_the_queue_of_a_flow_talks_to_an_agent_and_comes_back_to_the
 }
 
 #[test]
+fn a_call_is_recorded_with_both_voices_from_where_its_flow_says() {
+    let server = Server::start();
+    let company = server.company();
+    let mut carrier = Peer::new(server.sip, CUSTOMER);
+    company.trunk(carrier.port());
+    let agent = company.agent("ann");
+    company.queue(20, 120, &[&agent]);
+    let flow = json!({"version": 1, "start": "silent", "onError": "failed", "nodes": {
+        "silent": {"type": "play", "prompt": "beep", "next": "record"},
+        "record": {"type": "recordStart", "next": "sales"},
+        "sales": {"type": "queue", "queue": "sales", "next": "bye", "onTimeout": "failed", "onFail": "failed"},
+        "bye": {"type": "hangup"}, "failed": {"type": "hangup", "cause": "failure"}
+    }, "prompts": {"beep": {"*": [{"beep": 500}]}}});
+    let id = company.flow("main", &flow);
+    company.route(NUMBER, "flow", &id);
+    let mut phone = Peer::registered(server.sip, &agent.line);
+    company.choose(&agent, "available");
+    let mut caller = carrier.invite(NUMBER);
+    caller.expect(&mut carrier, 200);
+    caller.talk(880.0);
+    let mut ringing = phone.incoming();
+    ringing.answer(&mut phone);
+    ringing.talk(440.0);
+    ringing.audio.await_tone(880.0);
+    caller.audio.await_tone_now(440.0);
+    // A second of both.
+    let heard = caller.audio.heard().len();
+    caller.audio.await_heard(PATIENCE, "a second of talk", |samples| samples.len() >= heard + 8_000);
+    ringing.hang_up(&mut phone);
+    caller.hung_up_within(&mut carrier, PATIENCE);
+    let record = company.only_call();
+    let url = until(PATIENCE, "the recording", || {
+        company.call(&text(&record["id"]))["recordingUrl"].as_str().map(str::to_owned)
+    });
+    let file = company.download(&url);
+    // The caller is on the left, whoever talked with them on the right.
+    let side = |at: usize| -> Vec<i16> {
+        file[44..].chunks_exact(4).map(|pair| i16::from_le_bytes([pair[at], pair[at + 1]])).collect()
+    };
+    for (samples, hertz) in [(side(0), 880.0), (side(2), 440.0)] {
+        assert!(samples.len() >= 8_000, "{} samples", samples.len());
+        let share = share_of(&samples[samples.len() - 6_000..], hertz);
+        assert!(share > 0.9, "{hertz} Hz are {share:.2} of {} samples", samples.len());
+        assert!(share_of(&samples, 1_000.0) < 0.05, "what was before is recorded");
+    }
+    server.await_idle();
+}
+
+#[test]
 fn a_web_service_decides_where_a_call_goes_and_addresses_inside_are_shut_unless_opened() {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a socket");

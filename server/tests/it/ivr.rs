@@ -280,6 +280,10 @@ async fn calendars_are_made_changed_and_kept_while_they_are_used() {
         let fields: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
         assert_eq!(fields, ["name", "timezone", "weekly", "holidays"], "{}", refused.text);
 
+        let twice = json!({"name": "x", "holidays": [{"date": "12-25"}, {"date": "12-25", "name": "Christmas"}]});
+        let refused = shop.call("POST", "/api/ivr/calendars", twice).await;
+        assert!(refused.text.contains("holidays.1: 12-25 stands here twice"), "{}", refused.text);
+
         let flow = json!({"version": 1, "start": "a", "nodes": {
             "a": {"type": "hours", "calendar": "Office", "open": "b", "closed": "b"}, "b": {"type": "hangup"},
         }});

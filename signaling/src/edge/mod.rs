@@ -41,7 +41,7 @@ use dialplane_core::id::{
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
-use dialplane_ivr::machine::{Answer, Request, RequestFailure, Sound, Token};
+use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::media::relay::Segment;
@@ -121,9 +121,12 @@ pub trait Host: Send + Sync + 'static {
     /// Decides about a call of a registered phone to the outside: counts it and opens its record, or says why not.
     async fn admit(&self, request: OutboundRequest) -> Result<OutboundGrant, HangupCause>;
 
-    /// Makes the sounds of a flow ready to be played, in a language: fetches recordings, has texts spoken. `None` when one of them
-    /// cannot be had.
-    async fn sounds(&self, company: CompanyId, sounds: Vec<Sound>, language: &str) -> Option<Vec<Segment>>;
+    /// Makes the sounds of a flow ready to be played, in a language: fetches recordings, has texts spoken.
+    ///
+    /// # Errors
+    /// Why one of them cannot be had; none is played then.
+    async fn sounds(&self, company: CompanyId, sounds: Vec<Sound>, language: &str)
+    -> Result<Vec<Segment>, PlayFailure>;
 
     /// Asks a web service for a flow. `attempt` numbers the requests of a call.
     async fn web_request(
@@ -221,7 +224,7 @@ enum Order {
     Sounds {
         call: CallId,
         play: Token,
-        segments: Option<Vec<Segment>>,
+        segments: Result<Vec<Segment>, PlayFailure>,
         repeat: bool,
     },
     Stop(Duration),

@@ -16,10 +16,13 @@ use crate::store::Repo;
 /// Reads hours as the documents of flows write them, and gives them in the form in which they are kept.
 ///
 /// # Errors
-/// [`CalendarRefused::BadHours`] says what cannot be read, and where.
+/// [`CalendarRefused::BadHours`] says what cannot be read or can hardly be meant, and where.
 pub fn hours(hours: &Value) -> Result<Value, CalendarRefused> {
     let bad = |error: &dyn std::fmt::Display| CalendarRefused::BadHours(error.to_string());
     let read: dialplane_ivr::Calendar = serde_json::from_value(hours.clone()).map_err(|error| bad(&error))?;
+    if let Some((path, doubt)) = read.doubts().first() {
+        return Err(bad(&format_args!("{path}: {doubt}")));
+    }
     serde_json::to_value(read).map_err(|error| bad(&error))
 }
 

@@ -6,9 +6,12 @@ use dialplane_core::call::Change;
 use dialplane_core::id::{CallId, CompanyId, UserId};
 use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason};
-use dialplane_ivr::machine::{CallbackRequest, Destination, Dial, DialEvent, Enqueue, Input, QueueEvent, QueueStatus};
+use dialplane_ivr::machine::{
+    CallbackRequest, Destination, Dial, DialEvent, DialFailure, Enqueue, Input, QueueEvent, QueueStatus,
+};
 
 use super::super::call_entry::{CallEntry, Target};
+use super::super::directory::ExtensionEntry;
 use super::super::run::Edge;
 use super::{Partner, Phase};
 use crate::call::{Input as CallInput, Offer, OfferFailure, Side};
@@ -71,21 +74,27 @@ impl Edge {
     }
 
     pub(super) fn dial(&mut self, now: Instant, entry: &mut CallEntry, dial: &Dial) {
+        let nobody = DialFailure::Nobody;
         let found = match &dial.to {
             Destination::Agent(agent) => {
                 let agent = agent.parse::<UserId>().ok().or_else(|| self.directory.agent_called(entry.company, agent));
                 let own = |id: &UserId| self.directory.agent(*id).is_some_and(|agent| agent.company == entry.company);
-                agent.filter(own).and_then(|agent| Some((self.offer_to_agent(agent)?, Some(agent))))
+                let offer = |agent| self.offer_to_agent(agent).ok_or(DialFailure::Unreachable);
+                agent.filter(own).ok_or(nobody).and_then(|agent| Ok((offer(agent)?, Some(agent))))
             }
             Destination::Extension(number) => {
                 let line = self.directory.by_number(entry.company, number.trim()).cloned();
-                line.and_then(|line| Some((self.offer_to_line(&line)?, Some(line.user))))
+                let offer = |line: &ExtensionEntry| self.offer_to_line(line).ok_or(DialFailure::Unreachable);
+                line.ok_or(nobody).and_then(|line| Ok((offer(&line)?, Some(line.user))))
             }
             Destination::Number(number) => {
                 self.offer_outside(entry, number, dial.caller_id.as_deref()).map(|offer| (offer, None))
             }
         };
-        let Some((offer, agent)) = found else { return entry.tell_flow(now, Input::Dial(DialEvent::Failed)) };
+        let (offer, agent) = match found {
+            Ok(found) => found,
+            Err(failure) => return entry.tell_flow(now, Input::Dial(DialEvent::Failed(failure))),
+        };
         let key = entry.key(agent);
         if let Some(agent) = agent {
             self.engage(now, entry, agent);
@@ -99,16 +108,21 @@ impl Edge {
 
     /// A number outside, by the trunk that the call came in on. Only numbers of the company's own country are called: what a caller
     /// types must not be able to cost more.
-    fn offer_outside(&self, entry: &mut CallEntry, number: &str, shown: Option<&str>) -> Option<Offer<Target>> {
-        let home = self.directory.company(entry.company)?.default_country;
-        let destination = E164::parse(number, home).ok()?;
+    fn offer_outside(
+        &self,
+        entry: &mut CallEntry,
+        destination: &str,
+        shown: Option<&str>,
+    ) -> Result<Offer<Target>, DialFailure> {
+        let home = self.directory.company(entry.company).ok_or(DialFailure::NoLine)?.default_country;
+        let number = |text: &str| E164::parse(text, home).map_err(|_| DialFailure::Forbidden);
+        let destination = number(destination)?;
         if destination.country() != Some(home) {
-            tracing::warn!("a flow may not call a number of another country");
-            return None;
+            return Err(DialFailure::Forbidden);
         }
-        let shown = shown.unwrap_or(&entry.called);
-        let caller = E164::parse(shown, home).ok()?;
-        self.offer_by_trunk(entry, entry.trunk?, &caller, &destination)
+        let caller = number(shown.unwrap_or(&entry.called))?;
+        let trunk = entry.trunk.ok_or(DialFailure::NoLine)?;
+        self.offer_by_trunk(entry, trunk, &caller, &destination).ok_or(DialFailure::NoLine)
     }
 
     /// Notes that the caller is to be called back; `false` when that cannot be.
@@ -147,7 +161,7 @@ impl Edge {
             Input::Dial(match reason {
                 OfferFailure::Busy | OfferFailure::Declined => DialEvent::Busy,
                 OfferFailure::NoAnswer => DialEvent::NoAnswer,
-                OfferFailure::Unreachable | OfferFailure::Withdrawn => DialEvent::Failed,
+                OfferFailure::Unreachable | OfferFailure::Withdrawn => DialEvent::Failed(DialFailure::Unreachable),
             }),
         );
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialplane_core::id::CallId;
-use dialplane_ivr::machine::{Input, Sound, Token};
+use dialplane_ivr::machine::{Input, PlayFailure, Sound, Token};
 
 use super::super::Order;
 use super::super::call_entry::CallEntry;
@@ -74,19 +74,21 @@ impl Edge {
         now: Instant,
         id: CallId,
         play: Token,
-        segments: Option<Vec<Segment>>,
+        segments: Result<Vec<Segment>, PlayFailure>,
         repeat: bool,
     ) {
         let Some(mut entry) = self.calls.remove(&id) else { return };
         let session = entry.media;
         if let Some(run) = entry.flow().filter(|run| run.playing == Some(play)) {
             let repeat = if repeat { Repeat::Forever } else { Repeat::ONCE };
-            let played = segments.zip(session).is_some_and(|(segments, session)| {
-                self.relay.play(session, Side::A, play.0.into(), segments, repeat).is_ok()
+            let played = segments.and_then(|segments| {
+                let session = session.ok_or(PlayFailure::NoAudio)?;
+                let play = self.relay.play(session, Side::A, play.0.into(), segments, repeat);
+                play.map_err(|_| PlayFailure::NoAudio)
             });
-            if !played {
+            if let Err(failure) = played {
                 run.playing = None;
-                run.tell(now, Input::PlayFailed(play));
+                run.tell(now, Input::PlayFailed(play, failure));
             }
         }
         self.drive(now, id, entry);
