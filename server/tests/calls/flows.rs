@@ -12,14 +12,14 @@ use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
 
-/// A WAV file of 16 bits, mono, 8 kHz.
-fn wav(samples: &[i16]) -> Vec<u8> {
+/// A WAV file of 16 bits, mono.
+fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
     let bytes = samples.len() as u32 * 2;
     let mut file = b"RIFF".to_vec();
     file.extend((36 + bytes).to_le_bytes());
     file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(8_000_u32.to_le_bytes());
-    file.extend(16_000_u32.to_le_bytes());
+    file.extend(rate.to_le_bytes());
+    file.extend((2 * rate).to_le_bytes());
     file.extend(b"\x02\0\x10\0data");
     file.extend(bytes.to_le_bytes());
     file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
@@ -32,7 +32,7 @@ fn with_flow(server: &Server, flow: &Value, prompts: &[(&str, &[i16])]) -> (Comp
     let carrier = Peer::new(server.sip, CUSTOMER);
     company.trunk(carrier.port());
     for (name, samples) in prompts {
-        company.prompt(name, "en", &wav(samples));
+        company.prompt(name, "en", &wav(samples, 8_000));
     }
     let id = company.flow("main", flow);
     company.route(NUMBER, "flow", &id);
@@ -143,6 +143,31 @@ fn a_real_phone_hears_the_prompt_presses_a_key_and_leaves_a_message() {
         samples.chunks_exact(1_600).filter(loud).take(3).map(|piece| likeness(&said, piece)).collect();
     let same = pieces.iter().filter(|alike| **alike > 0.85).count();
     assert!(pieces.len() >= 3 && same * 2 > pieces.len(), "the recording is like what was said by {pieces:.3?}");
+    server.await_idle();
+}
+
+#[test]
+fn a_phone_that_hears_wide_band_hears_a_prompt_in_wide_band() {
+    let server = Server::start();
+    let company = server.company();
+    company.trunk(Peer::new(server.sip, CUSTOMER).port());
+    // 5,000 Hz is more than G.711 can carry.
+    let wave = |n: u32| (std::f64::consts::TAU * 5_000.0 * f64::from(n) / 16_000.0).sin() * 8_000.0;
+    let prompt: Vec<i16> = (0..32_000).map(|n| wave(n) as i16).collect();
+    company.prompt("high", "en", &wav(&prompt, 16_000));
+    let flow = json!({"version": 1, "start": "high", "prompts": {"high": {"*": [{"audio": "high"}]}}, "onError": "failed", "nodes": {
+        "high": {"type": "play", "prompt": "high", "next": "bye"}, "bye": {"type": "hangup"},
+        "failed": {"type": "hangup", "cause": "failure"}}});
+    company.route(NUMBER, "flow", &company.flow("main", &flow));
+    let mut phone = Phone::wide_band(server.sip, CUSTOMER);
+    phone.dial(NUMBER);
+    phone.await_call();
+    phone.await_end();
+    assert_eq!(company.only_call()["status"], "completed");
+    let heard = phone.heard();
+    // Half the frequency, as the samples are twice as many.
+    let tenths = heard.chunks_exact(1_600).filter(|part| share_of(part, 2_500.0) > 0.9).count();
+    assert!(tenths >= 14, "5,000 Hz were heard in {tenths} tenths of a second");
     server.await_idle();
 }
 

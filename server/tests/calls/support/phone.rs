@@ -53,7 +53,7 @@ impl Phone {
     /// The same over a TCP connection of its own.
     #[track_caller]
     pub(crate) fn registered_over_tcp(server: SocketAddr, line: &Line, frequency: u32, answering: Answering) -> Self {
-        let mut phone = Self::launch(server, Source::Tone(frequency));
+        let mut phone = Self::launch(server, Source::Tone(frequency), Band::Narrow);
         phone.domain += ";transport=tcp";
         phone.sign_up(line, &line.password, answering);
         phone.await_event("REGISTER_OK");
@@ -63,7 +63,7 @@ impl Phone {
     /// A phone that has begun to register.
     #[track_caller]
     pub(crate) fn start(server: SocketAddr, line: &Line, password: &str, frequency: u32, answering: Answering) -> Self {
-        let mut phone = Self::launch(server, Source::Tone(frequency));
+        let mut phone = Self::launch(server, Source::Tone(frequency), Band::Narrow);
         phone.sign_up(line, password, answering);
         phone
     }
@@ -71,9 +71,18 @@ impl Phone {
     /// A phone without a line, somewhere in the world, that says this in its call.
     #[track_caller]
     pub(crate) fn in_the_world(server: SocketAddr, number: &str, said: &[i16]) -> Self {
-        let mut phone = Self::launch(server, Source::Speech(said));
+        let mut phone = Self::launch(server, Source::Speech(said), Band::Narrow);
         let domain = phone.domain.clone();
         phone.command("uanew", &format!("<sip:{number}@{domain}>;regint=0;audio_codecs=PCMU/8000/1;"));
+        phone
+    }
+
+    /// A phone without a line, somewhere in the world, that hears wide band (G.722): [`Phone::heard`] has 16,000 samples a second.
+    #[track_caller]
+    pub(crate) fn wide_band(server: SocketAddr, number: &str) -> Self {
+        let mut phone = Self::launch(server, Source::Tone(440), Band::Wide);
+        let domain = phone.domain.clone();
+        phone.command("uanew", &format!("<sip:{number}@{domain}>;regint=0;audio_codecs=G722/16000/1;"));
         phone
     }
 
@@ -84,9 +93,9 @@ impl Phone {
     }
 
     #[track_caller]
-    fn launch(server: SocketAddr, source: Source<'_>) -> Self {
+    fn launch(server: SocketAddr, source: Source<'_>, band: Band) -> Self {
         let (directory, ports) = (tempfile::tempdir().expect("a directory for baresip"), Ports::reserve());
-        configure(directory.path(), &ports, source);
+        configure(directory.path(), &ports, source, band);
         let log = fs::File::create(directory.path().join("errors")).expect("a log file");
         let mut child = Command::new("baresip")
             .args(["-s", "-f"])
@@ -236,6 +245,13 @@ enum Source<'a> {
     Speech(&'a [i16]),
 }
 
+/// What a phone can hear.
+#[derive(Debug, Clone, Copy)]
+enum Band {
+    Narrow,
+    Wide,
+}
+
 /// Speech of 8 kHz as baresip's sources are configured here: 48 kHz, two channels.
 fn stereo_wav(samples: &[i16]) -> Vec<u8> {
     let pairs = samples.windows(2).flat_map(|pair| {
@@ -254,7 +270,7 @@ fn stereo_wav(samples: &[i16]) -> Vec<u8> {
     file
 }
 
-fn configure(directory: &Path, ports: &Ports, source: Source<'_>) {
+fn configure(directory: &Path, ports: &Ports, source: Source<'_>, band: Band) {
     let modules = MODULES.iter().find(|path| Path::new(path).is_dir()).expect("baresip's modules are installed");
     let (first, last) = ports.media();
     let sound = directory.join("sound");
@@ -267,14 +283,18 @@ fn configure(directory: &Path, ports: &Ports, source: Source<'_>) {
             format!("aufile,{}", file.display())
         }
     };
+    let (codec, rate) = match band {
+        Band::Narrow => ("g711", 8_000),
+        Band::Wide => ("g722", 16_000),
+    };
     // The bridge is a loudspeaker without a sound card; the filter `sndfile` records what goes to it.
     let config = format!(
         "poll_method epoll\nsip_listen 127.0.0.1:{sip}\nnet_interface 127.0.0.1\ncall_max_calls 8\n\
          audio_path {dir}\naudio_player aubridge,speaker\naudio_source {source}\naudio_alert none,none\n\
-         ausrc_srate 48000\nauplay_srate 8000\nausrc_channels 2\nauplay_channels 1\n\
+         ausrc_srate 48000\nauplay_srate {rate}\nausrc_channels 2\nauplay_channels 1\n\
          ausrc_format s16\nauplay_format s16\nauenc_format s16\naudec_format s16\n\
          audio_buffer 20-160\njitter_buffer_delay 1-10\nrtp_ports {first}-{last}\n\
-         module_path {modules}\nmodule g711.so\nmodule ausine.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule ctrl_tcp.so\n\
+         module_path {modules}\nmodule {codec}.so\nmodule ausine.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\nmodule ctrl_tcp.so\n\
          module_app account.so\nmodule_app menu.so\n\
          ctrl_tcp_listen 127.0.0.1:{control}\nsnd_path {sound}\nringback_disabled yes\nstatmode_default off\n",
         sip = ports.single(2),
