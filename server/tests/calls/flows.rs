@@ -8,6 +8,7 @@ use crate::support::audio::{likeness, share_of, speech};
 use crate::support::company::{Company, events, text};
 use crate::support::peer::{Call, Peer};
 use crate::support::phone::Phone;
+use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
@@ -173,10 +174,20 @@ fn a_phone_that_hears_wide_band_hears_a_prompt_in_wide_band() {
 
 #[test]
 fn a_message_is_recorded_as_it_was_said_and_can_be_heard_in_parts() {
-    let server = Server::start();
+    message(&Server::start());
+}
+
+#[test]
+fn a_message_is_recorded_the_same_on_postgres() {
+    let database = Database::create();
+    message(&Server::on(&database.url));
+}
+
+#[track_caller]
+fn message(server: &Server) {
     let flow = json!({"version": 1, "start": "mail", "onError": "mail2", "nodes": {
         "mail": {"type": "voicemail", "mailbox": "Clinic", "silenceSeconds": 2, "onFail": "mail2"}, "mail2": {"type": "hangup", "cause": "failure"}}});
-    let (company, mut carrier, id) = with_flow(&server, &flow, &[]);
+    let (company, mut carrier, id) = with_flow(server, &flow, &[]);
     let caller = call(&mut carrier);
     // The beep is 1,000 Hz for 400 ms.
     caller.audio.await_heard(PATIENCE, "the beep", |samples| {
