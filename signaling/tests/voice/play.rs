@@ -134,7 +134,12 @@ async fn who_talks_with_us_and_the_other_party_do_not_hear_each_other() {
     }
     assert_eq!(heard.payload, b"now", "the first of the other party that is heard");
     booth.phone.say(b"back");
-    assert_eq!(other.hear().payload, b"back");
+    let mut heard = other.hear();
+    // A key is told when its first packet is there; those that repeat its end (RFC 4733 §2.5.1.4) may be later than that.
+    while heard.payload.len() == 4 {
+        heard = other.hear();
+    }
+    assert_eq!(heard.payload, b"back", "nothing that was said to us is heard");
 }
 
 #[tokio::test]
