@@ -127,6 +127,14 @@ pub enum CalendarError {
     Date(String),
 }
 
+impl Time {
+    /// Minutes from midnight.
+    #[must_use]
+    pub const fn minutes(self) -> u32 {
+        self.0 as u32
+    }
+}
+
 impl FromStr for Time {
     type Err = CalendarError;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::audio::{likeness, share_of, speech};
-use crate::support::company::{Company, events, text};
+use crate::support::company::{Agent, Company, events, text};
 use crate::support::peer::{Call, Peer};
 use crate::support::phone::Phone;
 use crate::support::postgres::Database;
@@ -38,6 +38,15 @@ fn with_flow(server: &Server, flow: &Value, prompts: &[(&str, &[i16])]) -> (Comp
     let id = company.flow("main", flow);
     company.route(NUMBER, "flow", &id);
     (company, carrier, id)
+}
+
+/// A company with an agent, and its carrier.
+fn with_agent(server: &Server) -> (Company, Peer, Agent) {
+    let company = server.company();
+    let carrier = Peer::new(server.sip, CUSTOMER);
+    company.trunk(carrier.port());
+    let agent = company.agent("ann");
+    (company, carrier, agent)
 }
 
 /// Calls and is answered; silence is sent, and all is heard.
@@ -240,10 +249,7 @@ fn a_text_is_spoken_in_the_language_of_the_caller_and_one_that_cannot_be_leads_t
 #[test]
 fn a_caller_waits_in_the_queue_of_a_flow_talks_to_an_agent_and_comes_back_to_the_flow() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let agent = company.agent("ann");
+    let (company, mut carrier, agent) = with_agent(&server);
     company.queue(20, 120, &[&agent]);
     let flow = json!({"version": 1, "start": "sales", "onError": "failed", "nodes": {
         "sales": {"type": "queue", "queue": "sales", "wait": [{"play": "beep"}, {"pause": 60000}], "next": "thanks", "onTimeout": "failed", "onFail": "failed"},
@@ -284,10 +290,7 @@ fn a_caller_waits_in_the_queue_of_a_flow_talks_to_an_agent_and_comes_back_to_the
 #[test]
 fn a_call_is_recorded_with_both_voices_from_where_its_flow_says() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let agent = company.agent("ann");
+    let (company, mut carrier, agent) = with_agent(&server);
     company.queue(20, 120, &[&agent]);
     let flow = json!({"version": 1, "start": "silent", "onError": "failed", "nodes": {
         "silent": {"type": "play", "prompt": "beep", "next": "record"},
@@ -392,10 +395,7 @@ fn a_running_call_keeps_its_version_and_a_caller_who_hangs_up_leaves_a_trace() {
 #[test]
 fn an_agent_who_is_dialled_and_does_not_answer_leads_on() {
     let server = Server::start();
-    let company = server.company();
-    let mut carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let agent = company.agent("ann");
+    let (company, mut carrier, agent) = with_agent(&server);
     let flow = json!({"version": 1, "start": "ann", "onError": "bye", "nodes": {
         "ann": {"type": "dial", "to": {"agent": agent.email}, "timeoutSeconds": 1, "onBusy": "again", "onNoAnswer": "again", "onFail": "bye"},
         "again": {"type": "dial", "to": {"extension": agent.line.number}, "timeoutSeconds": 20, "onFail": "bye"},
