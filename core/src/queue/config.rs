@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use dialplane_ivr::expr::ExprError;
 use serde::{Deserialize, Serialize};
 
-use crate::error::refusal;
+use super::skill::{self, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
+use crate::error::{Kind, Refusal};
 use crate::id::{CompanyId, QueueId, UserId};
 
 /// The most members of a queue.
@@ -46,12 +48,71 @@ pub struct QueueSettings {
     /// Seconds a caller waits at most; 0 to 7,200, and 0 means as long as they like.
     #[serde(default)]
     pub max_wait_seconds: u32,
+    /// With [`Strategy::RingProgressively`], seconds until one agent more is rung; 1 to 120.
+    #[serde(default = "progressive_seconds")]
+    pub progressive_seconds: u32,
+    /// Callers who wait at most; 0 means any number. Who comes when it is full overflows at once.
+    #[serde(default)]
+    pub max_length: u32,
+    /// Seconds callers wait on while no member is there; they wait as long as for busy members when nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_agent_wait_seconds: Option<u32>,
+    /// What its calls gain on those of other queues with the same agents: 0 to 100 points.
+    #[serde(default)]
+    pub weight: u8,
+    /// Seconds a caller waits before the next tier is asked as well; 0 asks every tier at once, the lowest first. At most 3,600.
+    #[serde(default)]
+    pub tier_wait_seconds: u32,
+    /// Calls answered within so many seconds are in time; 1 to 3,600.
+    #[serde(default = "service_level_seconds")]
+    pub service_level_seconds: u32,
+    /// What its calls need in an agent.
+    #[serde(default)]
+    pub skills: Vec<SkillNeed>,
+    /// A rule over the skills of an agent as well: see [`super::Rule`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// What they need once they have waited, in the order of the times.
+    #[serde(default)]
+    pub relax: Vec<Relaxation>,
     /// Who takes its calls.
     #[serde(default)]
     pub members: Vec<Member>,
 }
 
+impl QueueSettings {
+    /// A queue of this name and these members, with everything else as it is when nothing is said.
+    #[must_use]
+    pub fn new(name: impl Into<String>, members: Vec<Member>) -> Self {
+        Self {
+            name: name.into(),
+            strategy: Strategy::default(),
+            ring_seconds: ring_seconds(),
+            wrap_up_seconds: 0,
+            max_wait_seconds: 0,
+            progressive_seconds: progressive_seconds(),
+            max_length: 0,
+            no_agent_wait_seconds: None,
+            weight: 0,
+            tier_wait_seconds: 0,
+            service_level_seconds: service_level_seconds(),
+            skills: Vec::new(),
+            rule: None,
+            relax: Vec::new(),
+            members,
+        }
+    }
+}
+
 const fn ring_seconds() -> u32 {
+    20
+}
+
+const fn progressive_seconds() -> u32 {
+    10
+}
+
+const fn service_level_seconds() -> u32 {
     20
 }
 
@@ -67,31 +128,77 @@ pub struct Member {
     /// The place within the tier.
     #[serde(default = "first")]
     pub position: u16,
+    /// With [`Strategy::WeightedRandom`], how often they are drawn in comparison with others: 1 to 1,000.
+    #[serde(default = "first")]
+    pub weight: u16,
+}
+
+impl Member {
+    /// A member of the first tier, in the first place.
+    #[must_use]
+    pub const fn new(agent_id: UserId) -> Self {
+        Self { agent_id, tier: first(), position: first(), weight: first() }
+    }
 }
 
 const fn first() -> u16 {
     1
 }
 
-/// Who is offered a call first, among the available members of the lowest tier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
+macro_rules! strategies {
+    ($($(#[$doc:meta])* $strategy:ident = $word:literal,)*) => {
+        /// Who is offered a call first, among the free members of the lowest tier who fit it. Ties go by position.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Strategy {
+            $($(#[$doc])* $strategy,)*
+        }
+
+        impl Strategy {
+            /// Every strategy.
+            pub const ALL: &'static [Self] = &[$(Self::$strategy),*];
+
+            /// The word.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$strategy => $word,)*
+                }
+            }
+        }
+    };
+}
+
+strategies! {
     /// Whoever has been without a call longest.
     #[default]
-    LongestIdle,
+    LongestIdle = "longest_idle",
+    /// Whoever was offered a call of this queue the longest time ago.
+    RoundRobin = "round_robin",
+    /// Whoever took the fewest calls today.
+    FewestCalls = "fewest_calls",
+    /// Whoever talked least today.
+    LeastTalkTime = "least_talk_time",
     /// The first by position.
-    TopDown,
+    TopDown = "top_down",
+    /// Anybody.
+    Random = "random",
+    /// Anybody, by the members' weights.
+    WeightedRandom = "weighted_random",
+    /// All at once; whoever answers first has the call.
+    RingAll = "ring_all",
+    /// The one who has been without a call longest, and one more every so often.
+    RingProgressively = "ring_progressively",
+    /// Whoever has the highest levels of what the call needs; then whoever has been without a call longest.
+    BestSkill = "best_skill",
 }
 
 impl FromStr for Strategy {
     type Err = QueueRefused;
     fn from_str(text: &str) -> Result<Self, QueueRefused> {
-        match text {
-            "longest_idle" => Ok(Self::LongestIdle),
-            "top_down" => Ok(Self::TopDown),
-            _ => Err(QueueRefused::UnsupportedStrategy),
-        }
+        let found = Self::ALL.iter().find(|strategy| strategy.as_str() == text);
+        found.copied().ok_or(QueueRefused::UnsupportedStrategy)
     }
 }
 
@@ -105,7 +212,7 @@ pub enum QueueRefused {
     #[error("another queue has this name")]
     NameTaken,
     /// The strategy is not available.
-    #[error("a strategy is longest_idle or top_down")]
+    #[error("a strategy is one of {}", Strategy::ALL.iter().map(|strategy| strategy.as_str()).collect::<Vec<_>>().join(", "))]
     UnsupportedStrategy,
     /// The ring time is out of range.
     #[error("an agent's phone rings 5 to 120 seconds")]
@@ -116,6 +223,20 @@ pub enum QueueRefused {
     /// The waiting time is out of range.
     #[error("the longest wait is 0 to 7200 seconds")]
     BadMaxWait,
+    /// A number out of its range.
+    #[error("{1}")]
+    OutOfRange(&'static str, &'static str),
+    /// Skills that cannot be.
+    #[error(
+        "skills have a name of 1 to 50 characters, none twice, and a level of 1 to 10; there are at most {SKILLS_MAX}"
+    )]
+    BadSkills(&'static str),
+    /// A rule that cannot be read.
+    #[error("the rule cannot be used: {1}")]
+    BadRule(&'static str, ExprError),
+    /// Too many steps, or not in the order of their times.
+    #[error("there are at most {STEPS_MAX} steps, each later than the one before, within two hours")]
+    BadRelax,
     /// A member twice, too many, or one that is no agent of the company.
     #[error("every member is a different active user of the company")]
     BadMembers,
@@ -133,19 +254,40 @@ pub enum QueueRefused {
     Stale,
 }
 
-refusal!(QueueRefused {
-    Self::BadName => Invalid, "invalid_input", "name";
-    Self::NameTaken => Conflict, "name_taken", "name";
-    Self::UnsupportedStrategy => Invalid, "unsupported", "strategy";
-    Self::BadRingSeconds => Invalid, "invalid_input", "ringSeconds";
-    Self::BadWrapUp => Invalid, "invalid_input", "wrapUpSeconds";
-    Self::BadMaxWait => Invalid, "invalid_input", "maxWaitSeconds";
-    Self::BadMembers => Invalid, "invalid_input", "members";
-    Self::InUse => Conflict, "in_use";
-    Self::InFlow(_) => Conflict, "in_use";
-    Self::NotFound => NotFound, "not_found";
-    Self::Stale => Conflict, "stale_version";
-});
+impl Refusal for QueueRefused {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NameTaken | Self::InUse | Self::InFlow(_) | Self::Stale => Kind::Conflict,
+            Self::NotFound => Kind::NotFound,
+            _ => Kind::Invalid,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NameTaken => "name_taken",
+            Self::UnsupportedStrategy => "unsupported",
+            Self::InUse | Self::InFlow(_) => "in_use",
+            Self::NotFound => "not_found",
+            Self::Stale => "stale_version",
+            _ => "invalid_input",
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::BadName | Self::NameTaken => Some("name"),
+            Self::UnsupportedStrategy => Some("strategy"),
+            Self::BadRingSeconds => Some("ringSeconds"),
+            Self::BadWrapUp => Some("wrapUpSeconds"),
+            Self::BadMaxWait => Some("maxWaitSeconds"),
+            Self::OutOfRange(field, _) | Self::BadSkills(field) | Self::BadRule(field, _) => Some(field),
+            Self::BadRelax => Some("relax"),
+            Self::BadMembers => Some("members"),
+            Self::InUse | Self::InFlow(_) | Self::NotFound | Self::Stale => None,
+        }
+    }
+}
 
 impl QueueSettings {
     /// Checks and cleans the settings.
@@ -171,8 +313,47 @@ impl QueueSettings {
             ((5..=120).contains(&self.ring_seconds), QueueRefused::BadRingSeconds),
             (self.wrap_up_seconds <= 3_600, QueueRefused::BadWrapUp),
             (self.max_wait_seconds <= 7_200, QueueRefused::BadMaxWait),
+            (
+                (1..=120).contains(&self.progressive_seconds),
+                QueueRefused::OutOfRange("progressiveSeconds", "one agent more is rung every 1 to 120 seconds"),
+            ),
+            (self.max_length <= 100_000, QueueRefused::OutOfRange("maxLength", "at most 100000 callers wait")),
+            (
+                self.no_agent_wait_seconds.is_none_or(|seconds| seconds <= 7_200),
+                QueueRefused::OutOfRange("noAgentWaitSeconds", "callers wait 0 to 7200 seconds while nobody is there"),
+            ),
+            (self.weight <= 100, QueueRefused::OutOfRange("weight", "a weight is 0 to 100 points")),
+            (
+                self.tier_wait_seconds <= 3_600,
+                QueueRefused::OutOfRange("tierWaitSeconds", "the next tier is asked after 0 to 3600 seconds"),
+            ),
+            (
+                (1..=3_600).contains(&self.service_level_seconds),
+                QueueRefused::OutOfRange("serviceLevelSeconds", "a call is in time within 1 to 3600 seconds"),
+            ),
+            (are_needs(&self.skills), QueueRefused::BadSkills("skills")),
+            (self.relax.iter().all(|step| are_needs(&step.skills)), QueueRefused::BadSkills("relax")),
+            (are_in_order(&self.relax), QueueRefused::BadRelax),
+            (
+                self.members.iter().all(|member| (1..=1_000).contains(&member.weight)),
+                QueueRefused::OutOfRange("members", "a member's weight is 1 to 1000"),
+            ),
             (agents.len() == self.members.len() && agents.len() <= MEMBERS_MAX, QueueRefused::BadMembers),
         ];
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused)
+        let texts = self.rule.iter().map(|rule| ("rule", rule));
+        let texts = texts.chain(self.relax.iter().filter_map(|step| Some(("relax", step.rule.as_ref()?))));
+        let unread = texts.filter_map(|(field, rule)| Some(QueueRefused::BadRule(field, Rule::compile(rule).err()?)));
+        let unread: Vec<QueueRefused> = unread.collect();
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused).chain(unread)
     }
+}
+
+fn are_needs(skills: &[SkillNeed]) -> bool {
+    skill::are_sound(skills.iter().map(|skill| (skill.name.as_str(), skill.level)))
+}
+
+fn are_in_order(steps: &[Relaxation]) -> bool {
+    let after = |step: &Relaxation| step.after_seconds;
+    let within = steps.len() <= STEPS_MAX && steps.iter().map(after).all(|after| (1..=7_200).contains(&after));
+    within && steps.windows(2).all(|pair| after(&pair[0]) < after(&pair[1]))
 }

@@ -307,14 +307,7 @@ async fn a_route_leads_to_an_active_flow_of_the_company_and_keeps_it_there() {
 #[tokio::test]
 async fn queues_are_named_by_name_or_id() {
     let world = World::new().await;
-    let settings = QueueSettings {
-        name: "Sales".to_owned(),
-        strategy: dialplane_core::queue::Strategy::LongestIdle,
-        ring_seconds: 20,
-        wrap_up_seconds: 0,
-        max_wait_seconds: 0,
-        members: Vec::new(),
-    };
+    let settings = QueueSettings::new("Sales", Vec::new());
     let queue: QueueId = world.run(CreateQueue { settings: settings.clone() }).await.id;
     for (name, word) in [("By name", "Sales".to_owned()), ("By id", queue.to_string())] {
         let document = json!({"version": 1, "start": "a", "nodes": {

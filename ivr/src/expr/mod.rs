@@ -164,6 +164,14 @@ pub struct Expression {
 }
 
 impl Expression {
+    /// An expression that is always this value.
+    #[must_use]
+    pub fn constant(value: impl Into<Value>) -> Self {
+        let value = value.into();
+        let kind = value.kind();
+        Self { parts: [Part::Constant(value)].into(), columns: [1].into(), root: 0, kind }
+    }
+
     /// Compiles an expression over these names.
     ///
     /// # Errors

@@ -18,12 +18,9 @@ use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::{Draft, Faults};
 use crate::http::guard::Authed;
-use crate::http::input::PathId;
+use crate::http::input::{PathId, nullable};
 use crate::problem::{Problem, Reply};
 use crate::state::Shared;
-
-/// Seconds an agent's phone rings when nothing is said.
-const RING_SECONDS: u32 = 20;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
@@ -48,6 +45,21 @@ pub(crate) struct MemberView {
     /// The place within the tier.
     #[serde(default = "first")]
     position: u16,
+    /// With weighted_random, how often they are drawn in comparison with others: 1 to 1,000.
+    #[serde(default = "first")]
+    weight: u16,
+}
+
+impl MemberView {
+    const fn of(member: &Member) -> Self {
+        let Member { agent_id, tier, position, weight } = *member;
+        Self { agent_id, tier, position, weight }
+    }
+
+    const fn member(self) -> Member {
+        let Self { agent_id, tier, position, weight } = self;
+        Member { agent_id, tier, position, weight }
+    }
 }
 
 const fn first() -> u16 {
@@ -60,12 +72,24 @@ const fn first() -> u16 {
 pub(crate) struct QueueView {
     id: Uuid,
     name: String,
-    /// longest_idle or top_down.
+    /// Who is asked first.
     strategy: &'static str,
     ring_seconds: u32,
+    /// With ring_progressively, seconds until one agent more is rung.
+    progressive_seconds: u32,
     wrap_up_seconds: u32,
     /// 0 means as long as callers like.
     max_wait_seconds: u32,
+    /// 0 means any number of callers.
+    max_length: u32,
+    /// Seconds callers wait on while no member is there; null means as long as for busy ones.
+    no_agent_wait_seconds: Option<u32>,
+    /// Points that its calls gain on those of other queues.
+    weight: u8,
+    /// Seconds until the next tier is asked as well; 0 asks every tier at once.
+    tier_wait_seconds: u32,
+    /// Calls answered within so many seconds are in time.
+    service_level_seconds: u32,
     members: Vec<MemberView>,
     version: u32,
     created_at: DateTime<Utc>,
@@ -75,18 +99,20 @@ pub(crate) struct QueueView {
 impl QueueView {
     fn of(queue: &Queue) -> Self {
         let settings = &queue.settings;
-        let member = |m: &Member| MemberView { agent_id: m.agent_id, tier: m.tier, position: m.position };
         Self {
             id: queue.id.as_uuid(),
             name: settings.name.clone(),
-            strategy: match settings.strategy {
-                Strategy::LongestIdle => "longest_idle",
-                Strategy::TopDown => "top_down",
-            },
+            strategy: settings.strategy.as_str(),
             ring_seconds: settings.ring_seconds,
+            progressive_seconds: settings.progressive_seconds,
             wrap_up_seconds: settings.wrap_up_seconds,
             max_wait_seconds: settings.max_wait_seconds,
-            members: settings.members.iter().map(member).collect(),
+            max_length: settings.max_length,
+            no_agent_wait_seconds: settings.no_agent_wait_seconds,
+            weight: settings.weight,
+            tier_wait_seconds: settings.tier_wait_seconds,
+            service_level_seconds: settings.service_level_seconds,
+            members: settings.members.iter().map(MemberView::of).collect(),
             version: queue.version,
             created_at: queue.created_at,
             updated_at: queue.updated_at,
@@ -103,17 +129,35 @@ answer! { /** The queues. */ QueuesAnswer { queues: Vec<QueueView> } }
 pub(crate) struct QueueInput {
     /// Its name.
     name: Option<String>,
-    /// longest_idle (usual) or top_down.
+    /// longest_idle (usual), round_robin, fewest_calls, least_talk_time, top_down, random, weighted_random, ring_all,
+    /// ring_progressively, or best_skill, which is longest_idle as long as nobody has skills.
     strategy: Option<String>,
     /// Seconds an agent's phone rings, 5 to 120; 20 when absent.
     #[serde(alias = "ring_seconds")]
     ring_seconds: Option<u32>,
+    /// With ring_progressively, seconds until one agent more is rung, 1 to 120; 10 when absent.
+    #[serde(alias = "progressive_seconds")]
+    progressive_seconds: Option<u32>,
     /// Seconds after a call in which an agent is offered none.
     #[serde(alias = "wrap_up_seconds")]
     wrap_up_seconds: Option<u32>,
     /// Seconds a caller waits at most; 0 means as long as they like.
     #[serde(alias = "max_wait_seconds")]
     max_wait_seconds: Option<u32>,
+    /// Callers who wait at most; 0 means any number.
+    #[serde(alias = "max_length")]
+    max_length: Option<u32>,
+    /// Seconds callers wait on while no member is there; null means as long as for busy ones.
+    #[serde(alias = "no_agent_wait_seconds", default, deserialize_with = "nullable")]
+    no_agent_wait_seconds: Option<Option<u32>>,
+    /// Points that its calls gain on those of other queues with the same agents, six seconds each: 0 to 100.
+    weight: Option<u8>,
+    /// Seconds until the next tier is asked as well; 0 asks every tier at once, the lowest first.
+    #[serde(alias = "tier_wait_seconds")]
+    tier_wait_seconds: Option<u32>,
+    /// Calls answered within so many seconds are in time; 20 when absent.
+    #[serde(alias = "service_level_seconds")]
+    service_level_seconds: Option<u32>,
     /// Who takes its calls.
     members: Option<Vec<MemberView>>,
 }
@@ -122,18 +166,22 @@ impl QueueInput {
     fn settings(self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
         let strategy = self.strategy.map(|text| text.parse()).transpose();
         let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
-        let member = |m: MemberView| Member { agent_id: m.agent_id, tier: m.tier, position: m.position };
         let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
+        let old = old.cloned().unwrap_or_else(|| QueueSettings::new("", Vec::new()));
         let settings = QueueSettings {
             name: faults.check(name).unwrap_or_default(),
-            strategy: strategy.or(old.map(|old| old.strategy)).unwrap_or_default(),
-            ring_seconds: self.ring_seconds.or(old.map(|old| old.ring_seconds)).unwrap_or(RING_SECONDS),
-            wrap_up_seconds: self.wrap_up_seconds.or(old.map(|old| old.wrap_up_seconds)).unwrap_or(0),
-            max_wait_seconds: self.max_wait_seconds.or(old.map(|old| old.max_wait_seconds)).unwrap_or(0),
-            members: match self.members {
-                Some(members) => members.into_iter().map(member).collect(),
-                None => old.map(|old| old.members.clone()).unwrap_or_default(),
-            },
+            strategy: strategy.unwrap_or(old.strategy),
+            ring_seconds: self.ring_seconds.unwrap_or(old.ring_seconds),
+            progressive_seconds: self.progressive_seconds.unwrap_or(old.progressive_seconds),
+            wrap_up_seconds: self.wrap_up_seconds.unwrap_or(old.wrap_up_seconds),
+            max_wait_seconds: self.max_wait_seconds.unwrap_or(old.max_wait_seconds),
+            max_length: self.max_length.unwrap_or(old.max_length),
+            no_agent_wait_seconds: self.no_agent_wait_seconds.unwrap_or(old.no_agent_wait_seconds),
+            weight: self.weight.unwrap_or(old.weight),
+            tier_wait_seconds: self.tier_wait_seconds.unwrap_or(old.tier_wait_seconds),
+            service_level_seconds: self.service_level_seconds.unwrap_or(old.service_level_seconds),
+            members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
+            ..old
         };
         faults.rules(settings.faults());
         Some(settings)

@@ -8,6 +8,7 @@ use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::{CompanyId, NumberId};
 use dialplane_core::people::User;
 use dialplane_core::phone::{E164, InboundRoute, TrunkTransport};
+use dialplane_core::queue::Queue;
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
@@ -152,7 +153,8 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
     }
     for queue in tx.queues().await? {
         let name = queue.settings.name.clone();
-        directory.add_queue(queue.id, QueueEntry { company: queue.company, name, settings: queue.settings });
+        let Queue { id, company, settings, version, .. } = queue;
+        directory.add_queue(id, QueueEntry { company, name, settings, version });
     }
     app.directory.programs.add(&mut *tx, &mut directory).await?;
     add_routes(&mut *tx, &mut directory, &app.directory.inventory).await?;

@@ -9,8 +9,11 @@ use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::{InitiateCall, Via};
-use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId};
+use dialplane_core::command::people::SetAvailability;
+use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId, UserId};
+use dialplane_core::people::Availability;
 use dialplane_core::phone::Rotation;
+use dialplane_core::queue::router::PauseReason;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound};
 use dialplane_signaling::edge::{Host, Message, OutboundGrant, OutboundRequest};
 use dialplane_signaling::media::relay::Segment;
@@ -103,6 +106,17 @@ impl Host for EngineHost {
         let id = format!("msg_{call}_{attempt}");
         let asked = self.away(async move { outgoing.send(request, &id, &key).await }).await;
         asked.unwrap_or(Err(RequestFailure::Unreachable))
+    }
+
+    async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason) {
+        let command = SetAvailability { user: agent, availability: Availability::Break };
+        let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
+        let executed = self.away(async move { engine.execute(&actor, &command).await }).await;
+        match executed {
+            Some(Ok(_)) => tracing::info!(%agent, ?reason, "an agent was put on a break"),
+            Some(Err(error)) => tracing::error!(%error, %agent, ?reason, "a break of an agent was not noted"),
+            None => tracing::error!(%agent, "a break of an agent was not noted"),
+        }
     }
 
     fn message_file(&self, message: &Message) -> std::io::Result<(File, PathBuf)> {

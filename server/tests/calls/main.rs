@@ -16,6 +16,7 @@ mod outbound;
 mod privacy;
 mod races;
 mod registration;
+mod ring_all;
 mod support;
 mod sync;
 mod unanswered;

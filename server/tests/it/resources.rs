@@ -100,7 +100,7 @@ async fn trunks_routes_and_queues_are_made_changed_and_removed() {
     let queue =
         json!({"name": "Sales", "strategy": "longest_idle", "ringSeconds": 15, "members": [{"agentId": agent.id}]});
     let queue = server.ok("POST", "/api/queues", &admin.token, queue).await["queue"].clone();
-    assert_eq!(queue["members"], json!([{"agentId": agent.id, "tier": 1, "position": 1}]));
+    assert_eq!(queue["members"], json!([{"agentId": agent.id, "tier": 1, "position": 1, "weight": 1}]));
     let queue_path = format!("/api/queues/{}", queue["id"].as_str().unwrap());
     assert_eq!(server.get("/api/queues", &agent.token).await["queues"][0]["name"], "Sales", "a member sees it");
     server.ok("PUT", &queue_path, &admin.token, json!({"ring_seconds": 30})).await;
@@ -110,6 +110,24 @@ async fn trunks_routes_and_queues_are_made_changed_and_removed() {
         409,
         "name_taken",
     );
+
+    let settings = json!({
+        "strategy": "ring_progressively", "progressiveSeconds": 5, "maxLength": 50, "noAgentWaitSeconds": 60, "weight": 10,
+        "tierWaitSeconds": 30, "serviceLevelSeconds": 15,
+    });
+    let changed = server.ok("PUT", &queue_path, &admin.token, settings.clone()).await["queue"].clone();
+    for (field, value) in settings.as_object().unwrap() {
+        assert_eq!(&changed[field], value, "{field}");
+    }
+    let taken_back = server.ok("PUT", &queue_path, &admin.token, json!({"noAgentWaitSeconds": null})).await;
+    assert_eq!(json!([taken_back["queue"]["noAgentWaitSeconds"], taken_back["queue"]["weight"]]), json!([null, 10]));
+    let wrong = json!({
+        "strategy": "ring_none", "progressiveSeconds": 0, "weight": 101, "members": [{"agentId": agent.id, "weight": 0}],
+    });
+    let refused = server.call("PUT", &queue_path, &admin.token, wrong).await;
+    assert_problem(&refused, 400, "invalid_input");
+    let fields: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["strategy", "progressiveSeconds", "weight", "members"], "{}", refused.text);
 
     let route = json!({"number": "+12025550123", "target": {"type": "queue", "id": queue["id"]}});
     let route = server.ok("POST", "/api/inbound-routes", &admin.token, route).await["inboundRoute"].clone();

@@ -98,7 +98,8 @@ pub enum Command<T> {
         /// The key.
         digit: char,
     },
-    /// Nobody answered an offer. Unless it was [`OfferFailure::Withdrawn`], answer with [`Input::Ring`] or [`Input::NoRoute`].
+    /// Nobody answered an offer. Unless it was [`OfferFailure::Withdrawn`], or others ring, answer with [`Input::Ring`] or
+    /// [`Input::NoRoute`].
     OfferFailed {
         /// The host's name for the attempt.
         key: u64,

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::machine::{Attempt, Call, LegState, Media, Stage};
-use super::{CallEvent, Command, HangupCause, HangupSide, LegId, Misuse, OfferFailure, Side};
+use super::machine::{Call, LegState, Media, Stage};
+use super::{CallEvent, Command, HangupCause, HangupSide, LegId, Misuse, Side};
 
 /// How long a cancelled INVITE may go without a final response: 64 times T1 (RFC 3261 §9.1).
 const DRAIN: Duration = Duration::from_secs(32);
@@ -92,12 +92,9 @@ impl<T> Call<T> {
         if self.a.is_none() {
             return Err(Misuse::NotBegun);
         }
-        self.cancel_attempt(HangupCause::Cancelled, None);
-        if let Some(Attempt { key, status, .. }) = self.attempt.take() {
+        if !self.attempts.is_empty() {
+            self.withdraw_attempts(HangupCause::Cancelled, None);
             self.stage = Stage::Routing;
-            let reason = OfferFailure::Withdrawn;
-            self.emit(CallEvent::OfferFailed { key, reason });
-            self.command(Command::OfferFailed { key, reason, status });
         }
         Ok(())
     }
@@ -109,7 +106,7 @@ impl<T> Call<T> {
         }
         self.end_reoffer();
         self.early = None;
-        self.cancel_attempt(cause, None);
+        let attempts = self.cancel_attempts(cause, None);
         for n in 0..self.legs.len() {
             let leg = LegId(n as u32);
             let command = match self.legs.get(n).map(|leg| leg.state) {
@@ -120,11 +117,7 @@ impl<T> Call<T> {
             self.drop_leg(leg);
             self.command(command);
         }
-        if let Some(Attempt { key, status, .. }) = self.attempt.take() {
-            let reason = OfferFailure::Withdrawn;
-            self.emit(CallEvent::OfferFailed { key, reason });
-            self.command(Command::OfferFailed { key, reason, status });
-        }
+        self.give_back(attempts);
         if matches!(std::mem::replace(&mut self.media, Media::Closed), Media::Opening | Media::Open { .. }) {
             self.command(Command::MediaClose);
         }

@@ -28,7 +28,7 @@ pub enum Input<T> {
     },
     /// No relay session could be opened.
     MediaFailed,
-    /// Ring these phones next.
+    /// Ring these phones next, or besides those that are being rung for a caller.
     Ring(Offer<T>),
     /// Nobody is left to ring.
     NoRoute {

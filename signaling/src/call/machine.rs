@@ -19,7 +19,8 @@ pub struct Call<T> {
     pub(super) media: Media,
     /// What an originated call rings once media is open, and once side A has answered.
     pub(super) planned: VecDeque<Offer<T>>,
-    pub(super) attempt: Option<Attempt>,
+    /// Who is being rung; several at once for a caller who waits in a queue.
+    pub(super) attempts: Vec<Attempt>,
     /// The leg whose early media is being relayed.
     pub(super) early: Option<LegId>,
     /// Whether the caller was told that it rings.
@@ -119,7 +120,7 @@ impl<T> Call<T> {
             b: None,
             media: Media::None,
             planned: VecDeque::new(),
-            attempt: None,
+            attempts: Vec::new(),
             early: None,
             rang: false,
             keeps_caller: false,
@@ -170,8 +171,8 @@ impl<T> Call<T> {
             self.finish(now, HangupSide::System, HangupCause::NoAnswer, None);
         } else if due(self.deadlines.cap) {
             self.finish(now, HangupSide::System, HangupCause::MaxDuration, None);
-        } else if due(self.attempt.as_ref().map(|attempt| attempt.deadline)) {
-            self.ring_timed_out();
+        } else {
+            self.ring_timed_out(now);
         }
         self.check();
     }
@@ -183,7 +184,7 @@ impl<T> Call<T> {
 
     /// When to call [`Call::handle_timeout`] next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let ring = self.attempt.as_ref().map(|attempt| attempt.deadline);
+        let ring = self.attempts.iter().map(|attempt| attempt.deadline).min();
         [self.deadlines.setup, self.deadlines.cap, self.deadlines.drain, ring].into_iter().flatten().min()
     }
 
@@ -292,7 +293,7 @@ impl<T> Call<T> {
     }
 
     fn check(&self) {
-        debug_assert_eq!(self.attempt.is_some(), self.stage == Stage::Ringing);
+        debug_assert_eq!(self.attempts.is_empty(), self.stage != Stage::Ringing);
         debug_assert!(self.stage != Stage::Connected || (self.a.is_some() && self.b.is_some()));
         debug_assert!(self.stage != Stage::Over || self.media != Media::Opening);
         let up = |side| self.legs.iter().filter(|leg| leg.side == side && leg.state == LegState::Up).count();

@@ -15,7 +15,8 @@
 //!
 //! 1. Every leg that was begun is ended exactly once: rejected, cancelled, hung up by us, or gone by itself. A cancelled leg that
 //!    answers nevertheless is hung up.
-//! 2. Every [`Input::Ring`] is settled exactly once: answered, or [`Command::OfferFailed`].
+//! 2. Every [`Input::Ring`] is settled exactly once: answered, or [`Command::OfferFailed`]. Of several that ring at once the first to be
+//!    answered wins; the others are cancelled and given back before anyone is connected.
 //! 3. Media that was opened is closed exactly once; [`CallEvent::Ended`] comes exactly once, last of all events.
 //! 4. At most one leg of side B is connected.
 
@@ -73,6 +74,9 @@ pub struct Offer<T> {
 
 /// Phones of one agent that are rung at once at most.
 pub const MAX_CONTACTS: usize = 16;
+
+/// Offers of a call that ring at once at most.
+pub const MAX_OFFERS: usize = dialplane_core::queue::router::RINGING_MAX;
 
 /// An input that makes no sense; the call is as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

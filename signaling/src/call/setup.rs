@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::machine::{Attempt, Call, Leg, LegState, Media, Stage};
 use super::{
-    CALLER, CallEvent, Command, HangupCause, HangupSide, LegId, LocalMedia, MAX_CONTACTS, Misuse, Offer, OfferFailure,
-    SessionDescription, Side,
+    CALLER, CallEvent, Command, HangupCause, HangupSide, LegId, LocalMedia, MAX_CONTACTS, MAX_OFFERS, Misuse, Offer,
+    OfferFailure, SessionDescription, Side,
 };
 use crate::media::sdp::{self, NegotiationError};
 
@@ -83,6 +83,8 @@ impl<T> Call<T> {
     pub(super) fn ring_next(&mut self, now: Instant, offer: Offer<T>) -> Result<(), Misuse> {
         match self.stage {
             Stage::Routing => self.ring(now, offer),
+            // Others are rung besides whoever is rung for a caller; an agent who is to call out is rung alone.
+            Stage::Ringing if self.a.is_some() && self.attempts.len() < MAX_OFFERS => self.ring(now, offer),
             // The router had not heard yet that the call ended. It gets its offer back.
             Stage::Over => {
                 self.command(Command::OfferFailed { key: offer.key, reason: OfferFailure::Withdrawn, status: None });
@@ -127,10 +129,10 @@ impl<T> Call<T> {
         self.emit(CallEvent::Offered { key, legs: attempt.legs.clone() });
         self.commands.extend(invites);
         let nobody = attempt.legs.is_empty();
-        self.attempt = Some(attempt);
+        self.attempts.push(attempt);
         self.stage = Stage::Ringing;
         if nobody {
-            self.settle();
+            self.settle(key);
         }
     }
 
@@ -186,7 +188,7 @@ impl<T> Call<T> {
     }
 
     pub(super) fn answered(&mut self, now: Instant, leg: LegId, sdp: Option<SessionDescription>) -> Result<(), Misuse> {
-        let Leg { state, side, .. } = *self.leg(leg)?;
+        let Leg { state, side, key, .. } = *self.leg(leg)?;
         match state {
             LegState::Inviting => {}
             LegState::Waiting => return Err(Misuse::WrongLeg(leg)),
@@ -207,9 +209,7 @@ impl<T> Call<T> {
             self.attempt_lost(leg, OfferFailure::Unreachable, Some(488));
             return Ok(());
         };
-        let key = self.attempt.as_ref().map(|attempt| attempt.key);
-        self.cancel_attempt(HangupCause::AnsweredElsewhere, Some(leg));
-        self.attempt = None;
+        self.withdraw_attempts(HangupCause::AnsweredElsewhere, Some(leg));
         self.early = None;
         self.leg_mut(leg)?.state = LegState::Up;
         self.take_remote(leg, sdp);
@@ -316,33 +316,62 @@ impl<T> Call<T> {
     /// A leg of the attempt will not answer any more.
     pub(super) fn attempt_lost(&mut self, leg: LegId, reason: OfferFailure, status: Option<u16>) {
         self.forget_early(leg);
-        let Some(attempt) = &mut self.attempt else { return };
+        let found = self.attempts.iter_mut().find(|attempt| attempt.legs.contains(&leg));
+        let Some(attempt) = found else { return };
         attempt.legs.retain(|other| *other != leg);
         if reason >= attempt.reason || attempt.status.is_none() {
             attempt.status = status;
         }
         attempt.reason = attempt.reason.max(reason);
         // 6xx speaks for all of a person's phones (RFC 3261 §21.6).
+        let key = attempt.key;
         if status.is_some_and(|status| status >= 600) {
-            self.cancel_attempt(HangupCause::AnsweredElsewhere, None);
+            let legs = std::mem::take(&mut attempt.legs);
+            self.cancel_legs(legs, HangupCause::AnsweredElsewhere);
         }
-        if self.attempt.as_ref().is_some_and(|attempt| attempt.legs.is_empty()) {
-            self.settle();
+        if self.attempts.iter().any(|attempt| attempt.key == key && attempt.legs.is_empty()) {
+            self.settle(key);
         }
     }
 
-    pub(super) fn ring_timed_out(&mut self) {
-        self.cancel_attempt(HangupCause::NoAnswer, None);
-        if let Some(attempt) = &mut self.attempt {
+    /// Ends the attempts that have rung long enough.
+    pub(super) fn ring_timed_out(&mut self, now: Instant) {
+        while let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.deadline <= now) {
             attempt.reason = attempt.reason.max(OfferFailure::NoAnswer);
+            let (key, legs) = (attempt.key, std::mem::take(&mut attempt.legs));
+            self.cancel_legs(legs, HangupCause::NoAnswer);
+            self.settle(key);
         }
-        self.settle();
     }
 
-    /// Cancels the legs of the attempt except `winner`.
-    pub(super) fn cancel_attempt(&mut self, cause: HangupCause, winner: Option<LegId>) {
-        let Some(attempt) = &mut self.attempt else { return };
-        for leg in std::mem::take(&mut attempt.legs).into_iter().filter(|leg| Some(*leg) != winner) {
+    /// Cancels the legs of all attempts except `winner`. Returns the attempts without the winner's, which have still to be given back.
+    pub(super) fn cancel_attempts(&mut self, cause: HangupCause, winner: Option<LegId>) -> Vec<Attempt> {
+        let mut attempts = std::mem::take(&mut self.attempts);
+        for attempt in &attempts {
+            let losers = attempt.legs.iter().copied().filter(|leg| Some(*leg) != winner).collect();
+            self.cancel_legs(losers, cause);
+        }
+        attempts.retain(|attempt| winner.is_none_or(|winner| !attempt.legs.contains(&winner)));
+        attempts
+    }
+
+    /// The same, and gives them back at once.
+    pub(super) fn withdraw_attempts(&mut self, cause: HangupCause, winner: Option<LegId>) {
+        let attempts = self.cancel_attempts(cause, winner);
+        self.give_back(attempts);
+    }
+
+    /// Gives attempts back to the host for which nobody can be blamed.
+    pub(super) fn give_back(&mut self, attempts: Vec<Attempt>) {
+        let reason = OfferFailure::Withdrawn;
+        for Attempt { key, status, .. } in attempts {
+            self.emit(CallEvent::OfferFailed { key, reason });
+            self.command(Command::OfferFailed { key, reason, status });
+        }
+    }
+
+    fn cancel_legs(&mut self, legs: Vec<LegId>, cause: HangupCause) {
+        for leg in legs {
             self.forget_early(leg);
             if let Ok(leg) = self.leg_mut(leg) {
                 debug_assert_eq!(leg.state, LegState::Inviting);
@@ -360,9 +389,12 @@ impl<T> Call<T> {
     }
 
     /// Gives a lost offer back to the host.
-    pub(super) fn settle(&mut self) {
-        let Some(Attempt { key, reason, status, .. }) = self.attempt.take() else { return };
-        self.stage = Stage::Routing;
+    fn settle(&mut self, key: u64) {
+        let Some(place) = self.attempts.iter().position(|attempt| attempt.key == key) else { return };
+        let Attempt { reason, status, .. } = self.attempts.remove(place);
+        if self.attempts.is_empty() {
+            self.stage = Stage::Routing;
+        }
         self.emit(CallEvent::OfferFailed { key, reason });
         self.command(Command::OfferFailed { key, reason, status });
     }

@@ -85,6 +85,8 @@ pub struct QueueEntry {
     pub name: String,
     /// Its settings.
     pub settings: QueueSettings,
+    /// Their version.
+    pub version: u32,
 }
 
 /// A flow that calls run through.

@@ -116,9 +116,9 @@ impl Edge {
             }
             Command::RejectReinvite { leg, status } => self.answer_reinvite(now, entry, leg, status, None),
             Command::SendDigit { leg, digit } => self.send_digit(now, id, entry, leg, digit),
-            Command::OfferFailed { reason, status, .. } => {
+            Command::OfferFailed { key, reason, status } => {
                 if reason != crate::call::OfferFailure::Withdrawn {
-                    self.offer_failed(now, id, entry, reason, status);
+                    self.offer_failed(now, id, entry, key, reason, status);
                 }
             }
             Command::Emit(event) => self.tell_event(now, id, entry, event),

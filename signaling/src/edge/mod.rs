@@ -41,6 +41,7 @@ use dialplane_core::id::{
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
+use dialplane_core::queue::router::PauseReason;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
@@ -136,6 +137,9 @@ pub trait Host: Send + Sync + 'static {
         attempt: u32,
         request: Request,
     ) -> Result<Answer, RequestFailure>;
+
+    /// Notes that an agent is on a break because the router says so: they missed too many offers, or had the one call they asked for.
+    async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason);
 
     /// A new file for a message. Asked on the thread that carries calls: it opens a file and notes whose it is, and does nothing else.
     ///

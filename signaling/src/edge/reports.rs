@@ -106,9 +106,11 @@ impl Edge {
     fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: u64) {
         let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
         self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
-        if entry.agent_of(key).is_some() && std::mem::take(&mut entry.in_queue) {
+        if let Some(agent) = entry.agent_of(key)
+            && std::mem::take(&mut entry.in_queue)
+        {
             self.waiting -= 1;
-            self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id });
+            self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id, agent });
         }
     }
 

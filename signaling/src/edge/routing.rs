@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialplane_core::call::{Change, HangupCause};
-use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason, Router};
@@ -99,7 +99,8 @@ impl Edge {
                 entry.in_queue = true;
                 self.waiting += 1;
                 self.report(now, id, entry, Change::Queued { queue });
-                self.tell_router(now, entry.company, router::Input::CallQueued { call: id, queue });
+                let arrival = router::Arrival::new(id, queue);
+                self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
             }
             Plan::Flow(_) => {
                 Self::tell(entry, now, Input::KeepCaller(true));
@@ -143,6 +144,7 @@ impl Edge {
         now: Instant,
         id: CallId,
         entry: &mut CallEntry,
+        key: u64,
         reason: OfferFailure,
         status: Option<u16>,
     ) {
@@ -155,7 +157,8 @@ impl Edge {
             return self.dial_failed(now, entry, reason);
         }
         if waits {
-            let input = router::Input::OfferFailed { call: id, reason: failure(reason) };
+            let Some(agent) = entry.agent_of(key) else { return };
+            let input = router::Input::OfferFailed { call: id, agent, reason: failure(reason) };
             return self.tell_router(now, entry.company, input);
         }
         entry.refused = status.or(entry.refused);
@@ -201,17 +204,22 @@ impl Edge {
             while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
                 any = true;
                 match command {
-                    router::Command::Offer { call, queue, agent, ring } => {
-                        self.offer_from_queue(now, call, queue, agent, ring);
-                    }
+                    router::Command::Offer { call, agent, ring, .. } => self.offer_from_queue(now, call, agent, ring),
                     router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
+                    // The call itself stops whoever else rings as soon as one has answered.
+                    router::Command::Rescind { .. } => {}
+                    router::Command::Pause { agent, reason } => {
+                        let host = self.surroundings.host.clone();
+                        tokio::spawn(async move { host.pause(company, agent, reason).await });
+                    }
+                    _ => {}
                 }
             }
         }
         any
     }
 
-    fn offer_from_queue(&mut self, now: Instant, call: CallId, _queue: QueueId, agent: UserId, ring: Duration) {
+    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
         let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
         // A call that has left the queue since is rung for by nobody; the router has been told.
         let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
@@ -221,15 +229,16 @@ impl Edge {
             Some(offer) => self.feed(now, call, Input::Ring(Offer { key, ..offer })),
             None => {
                 let reason = dialplane_core::call::OfferFailure::Unreachable;
-                self.tell_router(now, company, router::Input::OfferFailed { call, reason });
+                self.tell_router(now, company, router::Input::OfferFailed { call, agent, reason });
             }
         }
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
         let cause = match reason {
-            OverflowReason::MaxWait => HangupCause::NoAnswer,
             OverflowReason::NoQueue => HangupCause::NoRoute,
+            OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
+            _ => HangupCause::NoAnswer,
         };
         let Some(entry) = self.calls.get_mut(&call) else { return };
         if !std::mem::take(&mut entry.in_queue) {
@@ -262,7 +271,11 @@ impl Edge {
         for (id, entry) in directory.queues() {
             if old.queue(id).is_none_or(|before| before.settings != entry.settings) {
                 let settings = entry.settings.clone();
-                self.tell_router(now, entry.company, router::Input::QueueConfigured { queue: id, settings });
+                self.tell_router(
+                    now,
+                    entry.company,
+                    router::Input::QueueConfigured { queue: id, settings, version: entry.version },
+                );
             }
         }
         for (agent, entry) in old.agents().filter(|(id, _)| directory.agent(*id).is_none()) {

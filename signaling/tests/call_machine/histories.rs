@@ -229,6 +229,8 @@ fn next_input(books: &mut Books, dice: &mut Dice) -> Option<Input<u8>> {
         }
         30 => Some(Input::KeepCaller(dice.below(3) > 0)),
         31 => Some(Input::Withdraw),
+        // Others may ring besides.
+        13 if !books.offers.is_empty() => Some(Input::Ring(books.offer(dice))),
         2..=12 if books.wants_route => {
             books.wants_route = false;
             Some(Input::Ring(books.offer(dice)))

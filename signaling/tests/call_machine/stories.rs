@@ -227,6 +227,41 @@ fn the_first_phone_wins_and_the_others_are_cancelled() {
 }
 
 #[test]
+fn several_agents_ring_at_once_each_with_their_own_time_and_one_wins() {
+    let mut story = Story::ringing();
+    story.now += Duration::from_secs(5);
+    story.expect(
+        ring(8, &["desk", "app"]),
+        &["* offered 8 to [2, 3]", "invite 2 desk <5002 [8 0]>", "invite 3 app <5002 [8 0]>"],
+    );
+    story.expect(ring(9, &["carol"]), &["* offered 9 to [4]", "invite 4 carol <5002 [8 0]>"]);
+    story.expect(ring(10, &["dave"]), &["* offered 10 to [5]", "invite 5 dave <5002 [8 0]>"]);
+    story.expect(failed(5, 603), &["* OfferFailed key: 10, reason: Declined", "offer-failed 10 Declined Some(603)"]);
+    // The first one's time is over before the others'.
+    story.expect_timeout(
+        Duration::from_secs(15),
+        &["cancel 1 NoAnswer", "* OfferFailed key: 7, reason: NoAnswer", "offer-failed 7 NoAnswer None"],
+    );
+    story.expect(
+        answered(3, sdp(2, "8")),
+        &[
+            "cancel 2 AnsweredElsewhere",
+            "cancel 4 AnsweredElsewhere",
+            "* OfferFailed key: 9, reason: Withdrawn",
+            "offer-failed 9 Withdrawn None",
+            "media B at 192.0.2.2",
+            "answer 0 <5000 [8]>",
+            "* Answered leg: 3, key: Some(8",
+            "* Bridged a: 0, b: 3",
+        ],
+    );
+    // Another one lifts the handset at the same moment.
+    story.expect(answered(4, sdp(3, "8")), &["bye 4 AnsweredElsewhere"]);
+    assert!(story.call.is_connected());
+    assert_eq!(story.call.handle(story.now, ring(11, &["eve"])), Err(Misuse::NotRouting));
+}
+
+#[test]
 fn nobody_answers_and_the_next_agent_is_rung() {
     let mut story = Story::ringing();
     story.expect_timeout(

@@ -1,8 +1,14 @@
 //! The router's promises, by story and by chance.
 
+mod chance;
+mod skills;
+mod strategies;
+
 use super::*;
+use crate::call::OfferFailure;
 use crate::id::{IdSource, SeededIds};
-use crate::queue::Member;
+use crate::people::Availability;
+use crate::queue::{Member, QueueSettings, Strategy};
 
 struct World {
     router: Router,
@@ -16,7 +22,7 @@ impl World {
         reason = "an instant cannot be made in another way; only distances from it matter"
     )]
     fn new() -> Self {
-        Self { router: Router::new(), now: Instant::now(), ids: SeededIds::new(1) }
+        Self { router: Router::with_seed(7), now: Instant::now(), ids: SeededIds::new(1) }
     }
 
     fn id<K>(&self) -> crate::id::Id<K> {
@@ -34,16 +40,10 @@ impl World {
     fn queue(&mut self, members: &[UserId], edit: impl FnOnce(&mut QueueSettings)) -> QueueId {
         let queue = self.id();
         let members = members.iter().enumerate();
-        let mut settings = QueueSettings {
-            name: "sales".into(),
-            strategy: Strategy::LongestIdle,
-            ring_seconds: 20,
-            wrap_up_seconds: 0,
-            max_wait_seconds: 0,
-            members: members.map(|(i, agent_id)| Member { agent_id: *agent_id, tier: 1, position: i as u16 }).collect(),
-        };
+        let members = members.map(|(at, agent)| Member { position: at as u16, ..Member::new(*agent) }).collect();
+        let mut settings = QueueSettings::new("sales", members);
         edit(&mut settings);
-        self.tell(Input::QueueConfigured { queue, settings });
+        self.tell(Input::QueueConfigured { queue, settings, version: 1 });
         queue
     }
 
@@ -57,32 +57,40 @@ impl World {
     }
 
     fn call(&mut self, queue: QueueId) -> CallId {
+        self.arrive(queue, |_| {})
+    }
+
+    fn arrive(&mut self, queue: QueueId, edit: impl FnOnce(&mut Arrival)) -> CallId {
         let call = self.id();
-        self.tell(Input::CallQueued { call, queue });
+        let mut arrival = Arrival::new(call, queue);
+        edit(&mut arrival);
+        self.tell(Input::CallQueued(arrival));
         call
     }
 
-    fn offers(&mut self) -> Vec<(CallId, UserId)> {
-        std::iter::from_fn(|| self.router.poll_command())
-            .map(|command| match command {
-                Command::Offer { call, agent, .. } => (call, agent),
-                other @ Command::Overflow { .. } => panic!("unexpected {other:?}"),
-            })
-            .collect()
+    fn accept(&mut self, call: CallId, agent: UserId) {
+        self.tell(Input::OfferAccepted { call, agent });
     }
-}
 
-#[test]
-fn the_longest_idle_agent_is_offered_the_call() {
-    let mut world = World::new();
-    let agents = world.agents(3);
-    let queue = world.queue(&agents, |_| {});
-    for expected in [0, 1, 2, 0] {
-        let call = world.call(queue);
-        assert_eq!(world.offers(), [(call, agents[expected])]);
-        world.tell(Input::OfferAccepted { call });
-        world.pass(60);
-        world.tell(Input::CallEnded { call });
+    fn fail(&mut self, call: CallId, agent: UserId, reason: OfferFailure) {
+        self.tell(Input::OfferFailed { call, agent, reason });
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        std::iter::from_fn(|| self.router.poll_command()).collect()
+    }
+
+    /// What is offered; nothing else is wanted.
+    fn offers(&mut self) -> Vec<(CallId, UserId)> {
+        let offer = |command| match command {
+            Command::Offer { call, agent, .. } => (call, agent),
+            other => panic!("unexpected {other:?}"),
+        };
+        self.commands().into_iter().map(offer).collect()
+    }
+
+    fn state(&self, agent: UserId) -> AgentState {
+        self.router.agent_state(self.now, agent).unwrap()
     }
 }
 
@@ -93,12 +101,27 @@ fn an_offer_in_vain_goes_to_the_next_agent_and_comes_back_only_at_last() {
     let queue = world.queue(&agents, |_| {});
     let call = world.call(queue);
     assert_eq!(world.offers(), [(call, agents[0])]);
-    world.tell(Input::OfferFailed { call, reason: OfferFailure::NoAnswer });
+    world.fail(call, agents[0], OfferFailure::NoAnswer);
     assert_eq!(world.offers(), [(call, agents[1])]);
-    world.tell(Input::OfferFailed { call, reason: OfferFailure::Busy });
+    world.fail(call, agents[1], OfferFailure::Busy);
     assert_eq!(world.offers(), []);
     world.pass(NO_ANSWER_DELAY.as_secs());
     assert_eq!(world.offers(), [(call, agents[0])]);
+}
+
+#[test]
+fn whoever_was_asked_in_vain_is_asked_after_those_who_were_not() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    let queue = world.queue(&agents, |settings| settings.strategy = Strategy::TopDown);
+    world.tell(Input::AgentEngaged { agent: agents[1] });
+    let call = world.call(queue);
+    world.fail(call, agents[0], OfferFailure::Unreachable);
+    assert_eq!(world.offers(), [(call, agents[0]), (call, agents[2])]);
+    world.pass(UNREACHABLE_DELAY.as_secs());
+    world.tell(Input::AgentReleased { agent: agents[1] });
+    world.fail(call, agents[2], OfferFailure::NoAnswer);
+    assert_eq!(world.offers(), [(call, agents[1])], "the first by position was asked before");
 }
 
 #[test]
@@ -110,7 +133,7 @@ fn a_caller_keeps_the_place_through_an_offer_in_vain() {
     world.pass(1);
     let _second = world.call(queue);
     assert_eq!(world.offers(), [(first, agents[0])]);
-    world.tell(Input::OfferFailed { call: first, reason: OfferFailure::Declined });
+    world.fail(first, agents[0], OfferFailure::Declined);
     world.pass(DECLINED_DELAY.as_secs());
     assert_eq!(world.offers(), [(first, agents[0])]);
 }
@@ -122,21 +145,43 @@ fn nobody_is_offered_a_call_while_engaged_resting_unreachable_or_on_a_break() {
     let agent = agents[0];
     let queue = world.queue(&agents, |settings| settings.wrap_up_seconds = 30);
     world.tell(Input::AgentEngaged { agent });
+    assert_eq!(world.state(agent), AgentState::OnCall);
     let call = world.call(queue);
     assert_eq!(world.offers(), []);
     world.tell(Input::AgentReleased { agent });
-    assert_eq!(world.offers(), [(call, agent)]);
-    world.tell(Input::OfferAccepted { call });
+    assert_eq!((world.offers(), world.state(agent)), (vec![(call, agent)], AgentState::Offered));
+    world.accept(call, agent);
     world.tell(Input::CallEnded { call });
     let next = world.call(queue);
     assert_eq!(world.offers(), []);
+    assert!(matches!(world.state(agent), AgentState::Resting(Rest::WrapUp, _)));
     world.tell(Input::AgentChose { agent, availability: Availability::Break });
     world.pass(30);
-    assert_eq!(world.offers(), []);
+    assert_eq!((world.offers(), world.state(agent)), (vec![], AgentState::OnBreak));
     world.tell(Input::AgentReachable { agent, reachable: false });
     world.tell(Input::AgentChose { agent, availability: Availability::Available });
-    assert_eq!(world.offers(), []);
+    assert_eq!((world.offers(), world.state(agent)), (vec![], AgentState::Unreachable));
     world.tell(Input::AgentReachable { agent, reachable: true });
+    assert_eq!(world.offers(), [(next, agent)]);
+}
+
+#[test]
+fn wrap_up_holds_across_queues_and_can_be_ended_or_made_longer() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let agent = agents[0];
+    let slow = world.queue(&agents, |settings| settings.wrap_up_seconds = 30);
+    let quick = world.queue(&agents, |_| {});
+    let call = world.call(slow);
+    world.accept(call, agent);
+    world.tell(Input::CallEnded { call });
+    world.commands();
+    let next = world.call(quick);
+    world.pass(29);
+    world.tell(Input::WrapUpChanged { agent, left: Duration::from_secs(60) });
+    world.pass(59);
+    assert_eq!(world.offers(), []);
+    world.tell(Input::WrapUpChanged { agent, left: Duration::ZERO });
     assert_eq!(world.offers(), [(next, agent)]);
 }
 
@@ -148,10 +193,50 @@ fn on_demand_means_one_call() {
     world.tell(Input::AgentChose { agent: agents[0], availability: Availability::OnDemand });
     let call = world.call(queue);
     assert_eq!(world.offers(), [(call, agents[0])]);
-    world.tell(Input::OfferAccepted { call });
+    world.accept(call, agents[0]);
     world.tell(Input::CallEnded { call });
+    assert_eq!(world.commands(), [Command::Pause { agent: agents[0], reason: PauseReason::Served }]);
     world.call(queue);
     assert_eq!(world.offers(), []);
+}
+
+#[test]
+fn who_misses_too_many_offers_in_a_row_is_put_on_a_break() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let agent = agents[0];
+    let settings = AgentSettings { missed_max: 2, ..AgentSettings::default() };
+    world.tell(Input::AgentConfigured { agent, settings });
+    let queue = world.queue(&agents, |_| {});
+    let call = world.call(queue);
+    for (reason, paused) in
+        [(OfferFailure::NoAnswer, false), (OfferFailure::Busy, false), (OfferFailure::NoAnswer, true)]
+    {
+        assert_eq!(world.offers(), [(call, agent)]);
+        world.fail(call, agent, reason);
+        if paused {
+            assert_eq!(world.commands(), [Command::Pause { agent, reason: PauseReason::Missed }]);
+        }
+        world.pass(BUSY_DELAY.as_secs());
+    }
+    assert_eq!((world.offers(), world.state(agent)), (vec![], AgentState::OnBreak));
+}
+
+#[test]
+fn an_agent_with_room_for_two_calls_is_offered_a_second() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let agent = agents[0];
+    world.tell(Input::AgentConfigured { agent, settings: AgentSettings { capacity: 2, ..AgentSettings::default() } });
+    let queue = world.queue(&agents, |_| {});
+    let (one, two, three) = (world.call(queue), world.call(queue), world.call(queue));
+    assert_eq!(world.offers(), [(one, agent)], "one offer at a time");
+    world.accept(one, agent);
+    assert_eq!(world.offers(), [(two, agent)]);
+    world.accept(two, agent);
+    assert_eq!(world.offers(), []);
+    world.tell(Input::CallEnded { call: one });
+    assert_eq!(world.offers(), [(three, agent)]);
 }
 
 #[test]
@@ -163,96 +248,233 @@ fn the_longest_wait_ends_in_an_overflow_but_a_ringing_phone_comes_first() {
     let waiting = world.call(queue);
     assert_eq!(world.offers(), [(ringing, agents[0])]);
     world.pass(15);
-    let overflow = |call| Some(Command::Overflow { call, reason: OverflowReason::MaxWait });
-    assert_eq!(world.router.poll_command(), overflow(waiting));
-    assert_eq!(world.router.poll_command(), None);
-    world.tell(Input::OfferFailed { call: ringing, reason: OfferFailure::NoAnswer });
-    assert_eq!(world.router.poll_command(), overflow(ringing));
-    assert_eq!(world.router.calls(), 0);
+    let overflow = |call| Command::Overflow { call, reason: OverflowReason::MaxWait };
+    assert_eq!(world.commands(), [overflow(waiting)]);
+    world.fail(ringing, agents[0], OfferFailure::NoAnswer);
+    assert_eq!(world.commands(), [overflow(ringing)]);
+    assert_eq!((world.router.calls(), world.router.poll_timeout().is_some()), (0, true));
+    world.pass(60);
+    assert_eq!(world.router.poll_timeout(), None);
 }
 
 #[test]
-fn among_queues_the_longest_waiting_caller_that_fits_comes_first() {
+fn a_full_queue_takes_nobody_and_an_empty_desk_lets_callers_go_after_a_while() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let queue = world.queue(&agents, |settings| (settings.max_length, settings.no_agent_wait_seconds) = (1, Some(20)));
+    world.tell(Input::AgentEngaged { agent: agents[0] });
+    let waiting = world.call(queue);
+    let late = world.call(queue);
+    assert_eq!(world.commands(), [Command::Overflow { call: late, reason: OverflowReason::Full }]);
+    world.pass(60);
+    assert_eq!(world.commands(), [], "somebody is there, though busy");
+    let leave = |world: &mut World, reachable| world.tell(Input::AgentReachable { agent: agents[0], reachable });
+    leave(&mut world, false);
+    world.pass(19);
+    leave(&mut world, true);
+    world.pass(5);
+    leave(&mut world, false);
+    world.pass(19);
+    assert_eq!(world.commands(), []);
+    world.pass(1);
+    assert_eq!(world.commands(), [Command::Overflow { call: waiting, reason: OverflowReason::NoAgents }]);
+    // Who comes later goes later, each after their own wait.
+    let queue = world.queue(&agents, |settings| settings.no_agent_wait_seconds = Some(20));
+    let first = world.call(queue);
+    world.pass(15);
+    let second = world.call(queue);
+    world.pass(5);
+    assert_eq!(world.commands(), [Command::Overflow { call: first, reason: OverflowReason::NoAgents }]);
+    world.pass(14);
+    assert_eq!(world.commands(), []);
+    world.pass(1);
+    assert_eq!(world.commands(), [Command::Overflow { call: second, reason: OverflowReason::NoAgents }]);
+}
+
+#[test]
+fn who_is_rung_in_vain_while_the_last_one_leaves_does_not_wait_for_nobody() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let queue = world.queue(&agents, |settings| settings.no_agent_wait_seconds = Some(20));
+    let call = world.call(queue);
+    assert_eq!(world.offers(), [(call, agents[0])]);
+    world.tell(Input::AgentReachable { agent: agents[0], reachable: false });
+    world.fail(call, agents[0], OfferFailure::NoAnswer);
+    assert_eq!(world.commands(), []);
+    world.pass(20);
+    assert_eq!(world.commands(), [Command::Overflow { call, reason: OverflowReason::NoAgents }]);
+}
+
+#[test]
+fn among_queues_the_earliest_turn_that_fits_comes_first_and_weight_and_priority_are_a_bounded_credit() {
     let mut world = World::new();
     let agents = world.agents(1);
     let nobody = world.queue(&[], |_| {});
-    let (one, two) = (world.queue(&agents, |_| {}), world.queue(&agents, |_| {}));
+    let (one, two) = (world.queue(&agents, |_| {}), world.queue(&agents, |settings| settings.weight = 5));
     world.tell(Input::AgentEngaged { agent: agents[0] });
     world.call(nobody);
     world.pass(1);
-    let first = world.call(two);
-    world.pass(1);
-    world.call(one);
-    world.tell(Input::AgentReleased { agent: agents[0] });
-    assert_eq!(world.offers(), [(first, agents[0])]);
-}
-
-#[test]
-fn callers_of_a_removed_queue_overflow() {
-    let mut world = World::new();
-    let queue = world.queue(&[], |_| {});
-    let call = world.call(queue);
-    world.tell(Input::QueueRemoved { queue });
-    let expected = Command::Overflow { call, reason: OverflowReason::NoQueue };
-    assert_eq!(world.router.poll_command(), Some(expected));
-    let late = world.call(queue);
-    assert_eq!(world.router.poll_command(), Some(Command::Overflow { call: late, reason: OverflowReason::NoQueue }));
-}
-
-/// A xorshift generator: the tests need chance that repeats.
-fn chance(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
-
-#[test]
-fn by_chance_no_agent_holds_two_calls_and_no_caller_waits_while_a_fitting_agent_idles() {
-    for seed in 1..=200u64 {
-        let mut world = World::new();
-        let agents = world.agents(4);
-        let queues = [world.queue(&agents[..3], |s| s.wrap_up_seconds = 3), world.queue(&agents[1..], |_| {})];
-        let mut state = seed;
-        let (mut offered, mut talking) = (BTreeMap::<CallId, UserId>::new(), BTreeMap::<CallId, UserId>::new());
-        for _ in 0..300 {
-            let pick = |map: &BTreeMap<CallId, UserId>, n: u64| map.keys().nth(n as usize % map.len().max(1)).copied();
-            let n = chance(&mut state);
-            match n % 7 {
-                0 | 1 => drop(world.call(queues[n as usize / 7 % 2])),
-                2 => world.pass(n / 7 % 8),
-                3 => {
-                    if let Some(call) = pick(&offered, n / 7) {
-                        talking.extend(offered.remove_entry(&call));
-                        world.tell(Input::OfferAccepted { call });
-                    }
-                }
-                4 => {
-                    if let Some(call) = pick(&offered, n / 7) {
-                        offered.remove(&call);
-                        world.tell(Input::OfferFailed { call, reason: OfferFailure::NoAnswer });
-                    }
-                }
-                5 => {
-                    if let Some(call) = pick(&offered, n / 7) {
-                        offered.remove(&call);
-                        world.tell(Input::CallGone { call });
-                    }
-                }
-                _ => {
-                    if let Some(call) = pick(&talking, n / 7) {
-                        talking.remove(&call);
-                        world.tell(Input::CallEnded { call });
-                    }
-                }
-            }
-            offered.extend(world.offers());
-            let mut busy: Vec<UserId> = offered.values().chain(talking.values()).copied().collect();
-            let held = busy.len();
-            busy.sort_unstable();
-            busy.dedup();
-            assert_eq!(busy.len(), held, "seed {seed}: an agent holds two calls");
-            assert!(world.router.next_match(world.now).is_none(), "seed {seed}: a caller waits while an agent idles");
-        }
+    let first = world.call(one);
+    world.pass(29);
+    // Five points are thirty seconds: this one came 29 s later.
+    let weighty = world.call(two);
+    let urgent = world.arrive(one, |arrival| arrival.priority = 10);
+    let humble = world.arrive(one, |arrival| arrival.priority = -100);
+    world.pass(599);
+    let last = world.call(one);
+    for expected in [urgent, weighty, first, last, humble] {
+        world.tell(Input::AgentReleased { agent: agents[0] });
+        assert_eq!(world.offers(), [(expected, agents[0])]);
+        world.accept(expected, agents[0]);
+        world.tell(Input::AgentEngaged { agent: agents[0] });
+        world.tell(Input::CallEnded { call: expected });
     }
+}
+
+#[test]
+fn a_call_waits_a_while_for_whom_it_wishes_and_then_takes_anybody() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    let queue = world.queue(&agents[..2], |_| {});
+    let wish = |agent, seconds| move |arrival: &mut Arrival| arrival.wish = Some((agent, Duration::from_secs(seconds)));
+    // Who is free is offered the call, a member or not.
+    let call = world.arrive(queue, wish(agents[2], 0));
+    assert_eq!(world.offers(), [(call, agents[2])]);
+    world.accept(call, agents[2]);
+    let patient = world.arrive(queue, wish(agents[2], 30));
+    world.pass(29);
+    assert_eq!((world.offers(), world.router.waiting(queue)), (vec![], 1));
+    world.pass(1);
+    assert_eq!((world.offers(), world.router.waiting(queue)), (vec![(patient, agents[0])], 0));
+    let lucky = world.arrive(queue, wish(agents[2], 30));
+    world.tell(Input::CallEnded { call });
+    assert_eq!(world.offers(), [(lucky, agents[2])]);
+    // Whoever declined, or went home, is not waited for.
+    world.fail(lucky, agents[2], OfferFailure::Declined);
+    assert_eq!(world.offers(), [(lucky, agents[1])]);
+    let waiting = world.arrive(queue, wish(agents[2], 30));
+    world.tell(Input::CallGone { call: lucky });
+    assert_eq!(world.offers(), []);
+    world.tell(Input::AgentChose { agent: agents[2], availability: Availability::Offline });
+    assert_eq!(world.offers(), [(waiting, agents[1])]);
+}
+
+#[test]
+fn a_call_can_be_given_to_somebody_by_hand() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    let queue = world.queue(&agents[..1], |_| {});
+    world.tell(Input::AgentChose { agent: agents[0], availability: Availability::Break });
+    let (first, second) = (world.call(queue), world.call(queue));
+    assert_eq!(world.router.next_for(agents[0]), Some(first));
+    assert_eq!(world.router.next_for(agents[1]), None);
+    assert_eq!(world.router.assign(world.now, second, agents[1]), Ok(()));
+    assert_eq!(world.offers(), [(second, agents[1])]);
+    assert_eq!(world.router.assign(world.now, second, agents[0]), Err(AssignRefused::Offered));
+    assert_eq!(world.router.assign(world.now, first, agents[1]), Err(AssignRefused::Busy));
+    world.accept(second, agents[1]);
+    assert_eq!(world.router.assign(world.now, second, agents[0]), Err(AssignRefused::NotWaiting));
+    world.tell(Input::AgentReachable { agent: agents[0], reachable: false });
+    assert_eq!(world.router.assign(world.now, first, agents[0]), Err(AssignRefused::Unreachable));
+}
+
+#[test]
+fn callers_of_a_removed_queue_overflow_and_what_rings_may_be_answered() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    let queue = world.queue(&agents, |settings| settings.wrap_up_seconds = 10);
+    let (answered, missed, waiting) = (world.call(queue), world.call(queue), world.call(queue));
+    assert_eq!(world.offers(), [(answered, agents[0]), (missed, agents[1])]);
+    world.tell(Input::QueueRemoved { queue });
+    let overflow = |call| Command::Overflow { call, reason: OverflowReason::NoQueue };
+    assert_eq!(world.commands(), [overflow(waiting)]);
+    world.accept(answered, agents[0]);
+    world.fail(missed, agents[1], OfferFailure::NoAnswer);
+    assert_eq!(world.commands(), [overflow(missed)]);
+    world.tell(Input::CallEnded { call: answered });
+    assert_eq!(world.state(agents[0]), AgentState::Idle);
+    let late = world.call(queue);
+    assert_eq!(world.commands(), [overflow(late)]);
+}
+
+#[test]
+fn a_queue_that_changes_keeps_its_callers_in_their_turn() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    let queue = world.queue(&agents[..1], |_| {});
+    let ringing = world.call(queue);
+    world.pass(1);
+    let calls: Vec<CallId> = (0..3).map(|_| world.call(queue)).collect();
+    assert_eq!(world.offers(), [(ringing, agents[0])]);
+    let members = agents[1..].iter().zip(1..).map(|(agent, position)| Member { position, ..Member::new(*agent) });
+    let settings = QueueSettings { max_wait_seconds: 60, ..QueueSettings::new("sales", members.collect()) };
+    world.tell(Input::QueueConfigured { queue, settings, version: 2 });
+    assert_eq!(world.offers(), [(calls[0], agents[1]), (calls[1], agents[2])]);
+    // Who is no member any more may still answer, and is offered nothing further.
+    world.fail(ringing, agents[0], OfferFailure::NoAnswer);
+    world.pass(10);
+    assert_eq!((world.offers(), world.router.waiting(queue)), (vec![], 2));
+    world.accept(calls[0], agents[1]);
+    world.tell(Input::CallEnded { call: calls[0] });
+    assert_eq!(world.offers(), [(ringing, agents[1])], "it came before the others");
+    world.pass(50);
+    assert_eq!(world.commands(), [Command::Overflow { call: calls[2], reason: OverflowReason::MaxWait }]);
+}
+
+#[test]
+fn an_answer_that_comes_too_late_is_sent_back() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let queue = world.queue(&agents, |_| {});
+    let call = world.call(queue);
+    world.fail(call, agents[0], OfferFailure::NoAnswer);
+    world.commands();
+    world.accept(call, agents[0]);
+    assert_eq!(world.commands(), [Command::Rescind { call, agent: agents[0] }]);
+    let unknown = world.id();
+    world.accept(unknown, agents[0]);
+    assert_eq!(world.commands(), [Command::Rescind { call: unknown, agent: agents[0] }]);
+}
+
+#[test]
+fn every_decision_says_why_and_every_member_how_they_stand() {
+    let mut world = World::new();
+    let agents = world.agents(5);
+    let queue = world.queue(&agents, |settings| settings.members.swap(0, 1));
+    world.tell(Input::AgentEngaged { agent: agents[2] });
+    world.tell(Input::AgentChose { agent: agents[3], availability: Availability::Break });
+    world.pass(5);
+    let call = world.call(queue);
+    let Some(Command::Offer { why, agent, .. }) = world.router.poll_command() else { panic!("no offer") };
+    assert_eq!(agent, agents[0]);
+    assert_eq!(
+        why,
+        Why {
+            occasion: Occasion::CallSought,
+            waited: Duration::ZERO,
+            members: 5,
+            fitting: 5,
+            free: 3,
+            tier: 1,
+            order: 0,
+            next: Some((agents[1], 0)),
+            tried: 0,
+            version: 1
+        }
+    );
+    let standing: Vec<Standing> =
+        world.router.candidates(world.now, call).into_iter().map(|candidate| candidate.standing).collect();
+    assert_eq!(
+        standing,
+        [
+            Standing::Chosen,
+            Standing::Free,
+            Standing::Unavailable(AgentState::OnCall),
+            Standing::Unavailable(AgentState::OnBreak),
+            Standing::Free
+        ]
+    );
+    let stranger = world.agents(1)[0];
+    assert_eq!(world.router.standing(world.now, call, stranger).unwrap().standing, Standing::NoMember);
+    assert_eq!(world.router.candidates(world.now, world.id()), []);
 }

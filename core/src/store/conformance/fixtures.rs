@@ -24,7 +24,7 @@ use crate::phone::{
     SipSecret, Trunk, TrunkAuth, TrunkTransport,
 };
 use crate::pii::Pii;
-use crate::queue::{Queue, QueueSettings, Strategy};
+use crate::queue::{Queue, QueueSettings};
 use crate::scope::{ActorName, Scope};
 use crate::store::{Access, Store, StoreError, Tx};
 
@@ -212,14 +212,7 @@ impl Rows {
     }
 
     pub(super) fn queue(&self, company: CompanyId) -> Queue {
-        let settings = QueueSettings {
-            name: format!("Queue {}", self.count()),
-            strategy: Strategy::LongestIdle,
-            ring_seconds: 20,
-            wrap_up_seconds: 0,
-            max_wait_seconds: 0,
-            members: Vec::new(),
-        };
+        let settings = QueueSettings::new(format!("Queue {}", self.count()), Vec::new());
         Queue { id: self.id(), company, settings, version: 1, created_at: self.now(), updated_at: self.now() }
     }
 

@@ -1,11 +1,15 @@
 //! Queues are kept.
 
 use super::fixtures::{Rows, UNICODE, assert_duplicate, assert_stale, ends_of_time, founded, hired, long, read, write};
-use crate::queue::{Member, Queue, QueueSettings, Strategy};
+use crate::queue::{Member, Mode, Queue, QueueSettings, Relaxation, SkillNeed, Strategy};
 use crate::scope::Scope;
 use crate::store::Store;
 
 /// The queue under another name.
+fn need(name: &str, level: u8, required: bool) -> SkillNeed {
+    SkillNeed { name: name.to_owned(), level, required }
+}
+
 fn named(queue: Queue, name: &str) -> Queue {
     Queue { settings: QueueSettings { name: name.to_owned(), ..queue.settings }, ..queue }
 }
@@ -19,14 +23,28 @@ pub async fn a_queue_reads_back_as_it_was_written(store: &dyn Store) {
     let mut members = Vec::new();
     for n in 0..20 {
         let agent_id = hired(store, &rows, &company).await.id;
-        members.insert(0, Member { agent_id, tier: n, position: u16::MAX - n });
+        members.insert(0, Member { agent_id, tier: n, position: u16::MAX - n, weight: 1_000 - n });
     }
     let settings = QueueSettings {
         name: UNICODE.to_owned(),
-        strategy: Strategy::TopDown,
+        strategy: Strategy::RingProgressively,
         ring_seconds: 120,
+        progressive_seconds: 120,
         wrap_up_seconds: 3_600,
         max_wait_seconds: 7_200,
+        max_length: 100_000,
+        no_agent_wait_seconds: Some(0),
+        weight: 100,
+        tier_wait_seconds: 3_600,
+        service_level_seconds: 3_600,
+        skills: vec![need("german", 1, true), need(UNICODE, 10, false)],
+        rule: Some("german >= 3".to_owned()),
+        relax: vec![Relaxation {
+            after_seconds: 7_200,
+            mode: Mode::Cumulative,
+            skills: vec![need("english", 5, true)],
+            rule: Some("english > 0 || german > 0".to_owned()),
+        }],
         members,
     };
     let odd = Queue { version: u32::MAX, created_at: first, updated_at: last, settings, ..rows.queue(company.id) };
@@ -64,15 +82,14 @@ pub async fn a_queue_is_replaced_by_its_next_version_only(store: &dyn Store) {
     let rows = Rows::new();
     let company = founded(store, &rows).await;
     let scope = Scope::Company(company.id);
-    let member = Member { agent_id: hired(store, &rows, &company).await.id, tier: 1, position: 1 };
+    let member = Member::new(hired(store, &rows, &company).await.id);
     let queue = rows.queue(company.id);
     let settings = QueueSettings {
-        name: "Renamed".to_owned(),
         strategy: Strategy::TopDown,
         ring_seconds: 5,
         wrap_up_seconds: 1,
         max_wait_seconds: 2,
-        members: vec![member],
+        ..QueueSettings::new("Renamed", vec![member])
     };
     let next = Queue { settings, version: 2, updated_at: ends_of_time().1, ..queue.clone() };
     write!(store, scope, tx => {

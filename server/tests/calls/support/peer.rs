@@ -427,9 +427,15 @@ impl Call {
     /// Waits until the other side cancels, and ends the INVITE.
     #[track_caller]
     pub(crate) fn cancelled(&self, peer: &mut Peer, limit: Duration) {
-        let cancel = peer.wait_for(limit, "CANCEL", |m| m.method() == "CANCEL" && m.header("Call-ID") == self.id);
-        self.respond(peer, &cancel, "200 OK", "Content-Length: 0\r\n\r\n");
+        assert!(self.maybe_cancelled(peer, limit).is_some(), "no CANCEL; {}", peer.story());
         self.refuse(peer, "487 Request Terminated");
+    }
+
+    /// A CANCEL, if one comes. It is answered, the INVITE is not.
+    pub(crate) fn maybe_cancelled(&self, peer: &mut Peer, limit: Duration) -> Option<Message> {
+        let cancel = peer.wait_maybe(limit, |m| m.method() == "CANCEL" && m.header("Call-ID") == self.id)?;
+        self.respond(peer, &cancel, "200 OK", "Content-Length: 0\r\n\r\n");
+        Some(cancel)
     }
 
     /// Hangs up and waits for the answer.

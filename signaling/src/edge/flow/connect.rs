@@ -38,7 +38,9 @@ impl Edge {
         entry.in_queue = true;
         self.waiting += 1;
         self.report(now, id, entry, Change::Queued { queue });
-        self.tell_router(now, entry.company, router::Input::CallQueued { call: id, queue });
+        // What the call needs is not told: nobody can have it as long as agents are not given skills.
+        let arrival = router::Arrival { priority: wait.priority, ..router::Arrival::new(id, queue) };
+        self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
         self.comfort(entry);
     }
 
@@ -58,7 +60,7 @@ impl Edge {
         self.alone_again(now, id, &mut entry);
         let event = match reason {
             OverflowReason::MaxWait => QueueEvent::TimedOut,
-            OverflowReason::NoQueue => QueueEvent::Refused,
+            _ => QueueEvent::Refused,
         };
         entry.tell_flow(now, Input::Queue(event));
         self.drive(now, id, entry);

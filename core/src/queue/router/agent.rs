@@ -1,0 +1,137 @@
+//! What the router knows of an agent. Whether a call can be offered is worked out from it, never stored by itself.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::pool::{CallIx, Seat, SkillIx};
+use crate::id::UserId;
+use crate::people::Availability;
+
+/// Why an agent is offered nothing for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rest {
+    /// After a call.
+    WrapUp,
+    /// A phone was busy.
+    Busy,
+    /// The agent declined.
+    Declined,
+    /// The agent did not answer.
+    NoAnswer,
+    /// No phone could be reached.
+    Unreachable,
+}
+
+/// What an agent is doing. It follows from what was chosen, from phones, offers and calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AgentState {
+    /// Chose to be off work.
+    Offline,
+    /// Chose a break.
+    OnBreak,
+    /// No phone can be reached.
+    Unreachable,
+    /// On as many calls as they take.
+    OnCall,
+    /// A call is being offered.
+    Offered,
+    /// Rests until then.
+    Resting(Rest, Instant),
+    /// Can be offered a call.
+    Idle,
+}
+
+/// What is set about an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// What they can do.
+    pub skills: Vec<crate::queue::AgentSkill>,
+    /// Calls at once: 1 to 20.
+    pub capacity: u8,
+    /// Seconds of wrap-up after each call; the queue's when nothing is said.
+    pub wrap_up_seconds: Option<u32>,
+    /// Offers in a row that may go unanswered before the agent is put on a break; 0 means without end.
+    pub missed_max: u8,
+}
+
+impl Default for AgentSettings {
+    fn default() -> Self {
+        Self { skills: Vec::new(), capacity: 1, wrap_up_seconds: None, missed_max: 0 }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Agent {
+    pub(super) id: UserId,
+    pub(super) chosen: Availability,
+    pub(super) reachable: bool,
+    /// Whether they take part in the pools.
+    pub(super) free: bool,
+    pub(super) capacity: u8,
+    pub(super) missed_max: u8,
+    pub(super) missed: u8,
+    pub(super) wrap_up: Option<u32>,
+    /// Calls in hand.
+    pub(super) engaged: u32,
+    pub(super) calls_taken: u32,
+    pub(super) talked: Duration,
+    pub(super) idle_since: Instant,
+    pub(super) rest: Option<(Rest, Instant)>,
+    pub(super) skills: Vec<(SkillIx, u8)>,
+    pub(super) offers: SmallVec<[CallIx; 1]>,
+    pub(super) seats: Vec<Seat>,
+    /// The queues they are a member of.
+    pub(super) member_of: SmallVec<[u32; 4]>,
+    /// Calls that wait for this agent alone, by their turn.
+    pub(super) own_line: BTreeSet<(i64, CallIx)>,
+}
+
+impl Agent {
+    pub(super) fn new(id: UserId, now: Instant) -> Self {
+        Self {
+            id,
+            chosen: Availability::default(),
+            reachable: false,
+            free: false,
+            capacity: 1,
+            missed_max: 0,
+            missed: 0,
+            wrap_up: None,
+            engaged: 0,
+            calls_taken: 0,
+            talked: Duration::ZERO,
+            idle_since: now,
+            rest: None,
+            skills: Vec::new(),
+            offers: SmallVec::new(),
+            seats: Vec::new(),
+            member_of: SmallVec::new(),
+            own_line: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn seat_in(&self, queue: u32, pool: u32) -> Option<Seat> {
+        self.seats.iter().find(|seat| (seat.queue, seat.pool) == (queue, pool)).copied()
+    }
+
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self.chosen, Availability::Available | Availability::OnDemand) && self.reachable
+    }
+
+    pub(super) fn state(&self, now: Instant) -> AgentState {
+        match (self.chosen, self.rest) {
+            // Who is on a call is on a call, whatever they chose meanwhile.
+            _ if self.engaged >= u32::from(self.capacity) => AgentState::OnCall,
+            _ if !self.offers.is_empty() => AgentState::Offered,
+            (Availability::Offline, _) => AgentState::Offline,
+            (Availability::Break, _) => AgentState::OnBreak,
+            _ if !self.reachable => AgentState::Unreachable,
+            (_, Some((rest, until))) if until > now => AgentState::Resting(rest, until),
+            _ => AgentState::Idle,
+        }
+    }
+}

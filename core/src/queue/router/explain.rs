@@ -1,0 +1,102 @@
+//! Why an agent is, or is not, offered a call: worked out when it is asked for, from what the router knows at that moment.
+
+use std::time::Instant;
+
+use super::agent::AgentState;
+use super::call::{Call, CallState};
+use super::pool::{CallIx, Requirement};
+use super::queue::{Place, Queue};
+use super::setup::{admits, order};
+use super::{AgentIx, Router};
+use crate::id::{CallId, UserId};
+
+/// An agent, seen from a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidate {
+    /// Who.
+    pub agent: UserId,
+    /// The tier; 0 for those who are no members.
+    pub tier: u16,
+    /// How the agent stands to the call.
+    pub standing: Standing,
+    /// What the queue's strategy compares of them: lower goes first. Milliseconds since the router began, turns, calls or seconds by the
+    /// strategy.
+    pub order: u64,
+}
+
+/// How an agent stands to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// The call rings here, or was taken here.
+    Chosen,
+    /// Could be offered the call.
+    Free,
+    /// Could be, and was asked in vain before.
+    Tried,
+    /// Does not have what the call needs now.
+    Unfit,
+    /// Belongs to a tier that is not asked yet.
+    LaterTier,
+    /// Is no member of the queue.
+    NoMember,
+    /// Cannot take a call now.
+    Unavailable(AgentState),
+}
+
+impl Router {
+    /// How every member of a call's queue stands to it, in the order of tier and position. Costs O(members). Empty for a call that the
+    /// router does not know.
+    #[must_use]
+    pub fn candidates(&self, now: Instant, call: CallId) -> Vec<Candidate> {
+        let Some(at) = self.call_ix.get(&call).copied() else { return Vec::new() };
+        let view = self.view(now, at);
+        let places = view.queue.map(|queue| queue.places.as_slice()).unwrap_or_default();
+        places.iter().map(|place| self.candidate(&view, place.agent, Some(place))).collect()
+    }
+
+    /// How one agent stands to a call; `None` for a call or an agent that the router does not know.
+    #[must_use]
+    pub fn standing(&self, now: Instant, call: CallId, agent: UserId) -> Option<Candidate> {
+        let (call, agent) = (*self.call_ix.get(&call)?, *self.agent_ix.get(&agent)?);
+        let view = self.view(now, call);
+        let place = view.queue.and_then(|queue| queue.places.iter().find(|place| place.agent == agent));
+        Some(self.candidate(&view, agent, place))
+    }
+
+    fn view(&self, now: Instant, at: CallIx) -> View<'_> {
+        let call = &self.calls[at as usize];
+        let queue = self.queues.get(call.queue as usize);
+        let waited = now.saturating_duration_since(call.since);
+        let requirement = queue.map(|queue| queue.requirement(call, waited)).unwrap_or_default();
+        View { now, call, queue, requirement }
+    }
+
+    fn candidate(&self, view: &View<'_>, agent_at: AgentIx, place: Option<&Place>) -> Candidate {
+        let (call, agent) = (view.call, &self.agents[agent_at as usize]);
+        let chosen = matches!(call.state, CallState::Taken { agent, .. } if agent == agent_at)
+            || call.offers.contains(&agent_at);
+        let standing = match (view.queue, place) {
+            _ if chosen => Standing::Chosen,
+            (Some(queue), Some(place)) => match agent.state(view.now) {
+                _ if !admits(&view.requirement, &queue.rules, &agent.skills) => Standing::Unfit,
+                _ if place.tier > view.requirement.last_tier => Standing::LaterTier,
+                AgentState::Idle if call.tried.contains(&agent_at) => Standing::Tried,
+                AgentState::Idle => Standing::Free,
+                state => Standing::Unavailable(state),
+            },
+            _ => Standing::NoMember,
+        };
+        let strategy = view.queue.map(|queue| queue.settings.strategy).unwrap_or_default();
+        let order = order(strategy, agent, place, self.epoch);
+        Candidate { agent: agent.id, tier: place.map_or(0, |place| place.tier), standing, order }
+    }
+}
+
+/// A call, seen at a moment.
+struct View<'a> {
+    now: Instant,
+    call: &'a Call,
+    queue: Option<&'a Queue>,
+    requirement: Requirement,
+}

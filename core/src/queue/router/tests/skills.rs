@@ -1,0 +1,148 @@
+//! Who fits, and who fits once a caller has waited.
+
+use super::*;
+use crate::queue::{AgentSkill, Mode, Relaxation, SkillNeed};
+
+fn need(name: &str, level: u8) -> SkillNeed {
+    SkillNeed { name: name.to_owned(), level, required: true }
+}
+
+fn prefer(name: &str) -> SkillNeed {
+    SkillNeed { required: false, ..need(name, 1) }
+}
+
+fn teach(world: &mut World, agent: UserId, skills: &[(&str, u8)]) {
+    let skills = skills.iter().map(|(name, level)| AgentSkill { name: (*name).to_owned(), level: *level }).collect();
+    world.tell(Input::AgentConfigured { agent, settings: AgentSettings { skills, ..AgentSettings::default() } });
+}
+
+fn step(after_seconds: u32, mode: Mode, skills: Vec<SkillNeed>) -> Relaxation {
+    Relaxation { after_seconds, mode, skills, rule: None }
+}
+
+#[test]
+fn a_call_goes_only_to_those_who_have_what_it_and_the_queue_need() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    teach(&mut world, agents[0], &[("german", 2)]);
+    teach(&mut world, agents[1], &[("german", 5)]);
+    teach(&mut world, agents[2], &[("german", 5), ("billing", 1)]);
+    let queue = world.queue(&agents, |settings| settings.skills = vec![need("german", 3)]);
+    let billing = world.arrive(queue, |arrival| arrival.skills = vec![need("billing", 1)]);
+    assert_eq!(world.offers(), [(billing, agents[2])]);
+    let plain = world.call(queue);
+    assert_eq!(world.offers(), [(plain, agents[1])]);
+    let waits = world.call(queue);
+    assert_eq!(world.offers(), [], "who speaks too little German is not asked");
+    assert_eq!(world.router.standing(world.now, waits, agents[0]).unwrap().standing, Standing::Unfit);
+    teach(&mut world, agents[0], &[("german", 3)]);
+    assert_eq!(world.offers(), [(waits, agents[0])], "whoever learned it is");
+}
+
+#[test]
+fn who_has_what_is_preferred_goes_first_and_the_best_fit_is_the_sum_of_levels() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    teach(&mut world, agents[1], &[("german", 1)]);
+    teach(&mut world, agents[2], &[("german", 9), ("sales", 2)]);
+    let queue = world.queue(&agents, |_| {});
+    let call = world.arrive(queue, |arrival| arrival.skills = vec![prefer("german")]);
+    assert_eq!(world.offers(), [(call, agents[1])], "both have it, the first by position is asked");
+    let best = world.queue(&agents, |settings| {
+        (settings.strategy, settings.skills) = (Strategy::BestSkill, vec![prefer("german"), prefer("sales")]);
+    });
+    let call = world.call(best);
+    assert_eq!(world.offers(), [(call, agents[2])]);
+    let call = world.call(best);
+    assert_eq!(world.offers(), [(call, agents[0])], "the last who is free need not have it");
+}
+
+#[test]
+fn what_is_needed_is_relaxed_with_the_wait_and_replaces_or_adds() {
+    let mut world = World::new();
+    let agents = world.agents(4);
+    teach(&mut world, agents[0], &[("german", 5)]);
+    teach(&mut world, agents[1], &[("german", 2)]);
+    teach(&mut world, agents[2], &[("english", 1)]);
+    let queue = world.queue(&agents, |settings| {
+        settings.skills = vec![need("german", 5)];
+        settings.relax = vec![
+            step(10, Mode::Cumulative, vec![need("german", 2)]),
+            step(20, Mode::Replace, vec![need("english", 1)]),
+            step(30, Mode::Replace, vec![]),
+        ];
+    });
+    for agent in &agents {
+        world.tell(Input::AgentEngaged { agent: *agent });
+    }
+    let call = world.call(queue);
+    let mut fitting = |seconds| {
+        world.pass(seconds);
+        let fits = |candidate: &Candidate| candidate.standing != Standing::Unfit;
+        let all = world.router.candidates(world.now, call);
+        all.iter().filter(|candidate| fits(candidate)).map(|candidate| candidate.agent).collect::<Vec<_>>()
+    };
+    assert_eq!(fitting(0), agents[..1]);
+    assert_eq!(fitting(10), agents[..2]);
+    assert_eq!(fitting(10), agents[2..3]);
+    assert_eq!(fitting(10), agents);
+    world.tell(Input::AgentReleased { agent: agents[3] });
+    assert_eq!(world.offers(), [(call, agents[3])]);
+}
+
+#[test]
+fn a_step_is_taken_by_itself_when_its_time_comes() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    teach(&mut world, agents[0], &[("german", 5)]);
+    let queue = world.queue(&agents, |settings| {
+        settings.skills = vec![need("german", 5)];
+        settings.relax = vec![step(15, Mode::Cumulative, vec![])];
+    });
+    world.tell(Input::AgentEngaged { agent: agents[0] });
+    let call = world.call(queue);
+    assert_eq!(world.router.poll_timeout(), Some(world.now + Duration::from_secs(15)));
+    world.pass(14);
+    assert_eq!(world.offers(), []);
+    world.pass(1);
+    assert_eq!(world.offers(), [(call, agents[1])]);
+}
+
+#[test]
+fn a_rule_over_skills_lets_pass_whom_it_holds_for_and_one_false_for_all_lets_nobody() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    teach(&mut world, agents[1], &[("sales", 4), ("support", 1)]);
+    let rule = |rule: &str| {
+        let rule = rule.to_owned();
+        move |settings: &mut QueueSettings| settings.rule = Some(rule)
+    };
+    let queue = world.queue(&agents, rule("sales >= 5 || (sales >= 3 && support > 0)"));
+    let never = world.queue(&agents, rule("sales > 5 && sales < 5"));
+    let waits = world.call(never);
+    let call = world.call(queue);
+    assert_eq!(world.offers(), [(call, agents[1])]);
+    world.pass(3_600);
+    assert_eq!((world.offers(), world.router.waiting(never)), (vec![], 1));
+    world.tell(Input::CallGone { call: waits });
+    assert_eq!(world.router.waiting(never), 0);
+}
+
+#[test]
+fn pools_that_nobody_waits_in_are_forgotten_when_there_are_many() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    let queue = world.queue(&agents, |_| {});
+    for n in 0..300 {
+        let call = world.arrive(queue, |arrival| arrival.skills = vec![need(&format!("skill {n}"), 1)]);
+        if n % 3 > 0 {
+            world.tell(Input::CallGone { call });
+        }
+    }
+    let waiting = world.router.waiting(queue);
+    assert_eq!((world.offers(), waiting), (vec![], 100));
+    let pools = world.router.queue(queue).unwrap().pools.len();
+    assert!((100..=165).contains(&pools), "{pools}");
+    teach(&mut world, agents[0], &[("skill 3", 1)]);
+    assert_eq!(world.offers().len(), 1, "the call that needs it is found");
+}
