@@ -1,6 +1,6 @@
 //! The router: which waiting call is offered to which agent. One per company, no I/O, time passed in, chance from a seed.
 //!
-//! It knows the queues, what agents chose ([`Availability`]), whether a phone of theirs can be reached and whether they are on a call;
+//! It knows the queues, what agents chose ([`Availability`](crate::people::Availability)), whether a phone of theirs can be reached and whether they are on a call;
 //! it is told of calls that wait and of what became of its offers. Its commands are drained with [`Router::poll_command`] after every
 //! input.
 //!

@@ -10,7 +10,7 @@ use super::pool::{AgentIx, Alternative, Pool, Requirement, SkillIx};
 use crate::id::QueueId;
 use crate::queue::{Mode, QueueSettings, Rule, SkillNeed, Strategy};
 
-/// A second of waiting is worth a million; a point of priority or weight as much as so many seconds of waiting.
+/// A point of priority or weight is worth as much as so many seconds of waiting.
 pub const POINT_SECONDS: i64 = 6;
 
 /// A member of a queue, in the order of tier and position.
