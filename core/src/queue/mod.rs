@@ -1,5 +1,6 @@
 //! Queues of waiting calls, and the router that offers them to agents.
 
+mod chance;
 mod config;
 pub mod estimate;
 pub mod router;

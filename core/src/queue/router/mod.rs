@@ -39,9 +39,10 @@ pub use io::{Arrival, Command, Input, Occasion, OverflowReason, PauseReason, Why
 pub use queue::POINT_SECONDS;
 
 use crate::id::{CallId, QueueId, UserId};
+use crate::queue::chance::Chance;
 use agent::Agent;
 use call::{Call, CallState};
-use pool::{AgentIx, CallIx, Chance, SkillIx};
+use pool::{AgentIx, CallIx, SkillIx};
 use queue::Queue;
 
 /// No offer for this long after a phone was busy.

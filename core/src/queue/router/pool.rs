@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::tournament::{ABSENT, Lottery, Tournament};
 use crate::queue::Strategy;
+use crate::queue::chance::Chance;
 
 /// An agent, by place in the router.
 pub(super) type AgentIx = u32;
@@ -150,19 +151,5 @@ impl Pool {
     /// Whether nobody needs it.
     pub(super) fn is_idle(&self) -> bool {
         self.line.is_empty() && self.ringing.is_empty()
-    }
-}
-
-/// Numbers that look like chance and repeat with their seed (SplitMix64).
-#[derive(Debug, Clone)]
-pub(super) struct Chance(pub(super) u64);
-
-impl Chance {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }

@@ -12,8 +12,8 @@
 //! assert!(day.total.answered + day.total.abandoned + day.total.overflowed == day.total.offered);
 //! ```
 
-mod chance;
 mod day;
+mod luck;
 mod plan;
 
 pub use day::{Day, Slice};
@@ -30,7 +30,7 @@ use super::router::{AgentSettings, Arrival, Command, Input, Router};
 use crate::call::OfferFailure;
 use crate::id::{CallId, IdSource, QueueId, SeededIds, UserId};
 use crate::people::Availability;
-use chance::Chance;
+use luck::Luck;
 
 /// What happens of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,7 +78,7 @@ struct Live {
 struct Centre<'a> {
     plan: &'a Plan,
     router: Router,
-    chance: Chance,
+    chance: Luck,
     ids: SeededIds,
     epoch: Instant,
     /// Milliseconds since the day began.
@@ -110,7 +110,7 @@ impl<'a> Centre<'a> {
         let mut centre = Self {
             plan,
             router,
-            chance: Chance::new(seed),
+            chance: Luck::new(seed),
             ids,
             epoch: Instant::now(),
             now: 0,

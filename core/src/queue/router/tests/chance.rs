@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::queue::router::pool::Chance;
+use crate::queue::chance::Chance;
 
 /// A call as the test sees it.
 #[derive(Debug, Clone, Copy)]

@@ -1,25 +1,19 @@
-//! Chance that repeats with its seed.
+//! How long things take, by chance.
 
-/// Numbers that look like chance (SplitMix64).
+use crate::queue::chance::Chance;
+
+/// Draws from the distributions that a day needs.
 #[derive(Debug, Clone)]
-pub(super) struct Chance(u64);
+pub(super) struct Luck(Chance);
 
-impl Chance {
+impl Luck {
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(Chance(seed))
     }
 
     /// From 0, included, to 1, not included.
     pub(super) fn share(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.0.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// From 0 to `count` - 1.
@@ -48,7 +42,7 @@ mod tests {
 
     #[test]
     fn means_and_deviations_are_as_asked_for() {
-        let mut chance = Chance::new(3);
+        let mut chance = Luck::new(3);
         let all: Vec<f64> = (0..200_000).map(|_| chance.log_normal(180.0, 90.0) as f64 / 1_000.0).collect();
         let mean = all.iter().sum::<f64>() / all.len() as f64;
         let deviation = (all.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / all.len() as f64).sqrt();
