@@ -10,7 +10,7 @@ use super::io::{Arrival, Command, Occasion, OverflowReason, PauseReason, Why};
 use super::pool::{AgentIx, CallIx, tier};
 use super::queue::numbered;
 use super::setup::{number, order};
-use super::{BUSY_DELAY, DECLINED_DELAY, Due, NO_ANSWER_DELAY, Router, UNREACHABLE_DELAY};
+use super::{BUSY_DELAY, DECLINED_DELAY, Due, NO_ANSWER_DELAY, Router, UNREACHABLE_DELAY, retime};
 use crate::call::OfferFailure;
 use crate::id::{CallId, UserId};
 use crate::people::Availability;
@@ -389,7 +389,7 @@ impl Router {
     /// A call is over, or is no business of the queue any more.
     pub(super) fn forget(&mut self, now: Instant, id: CallId) {
         let Some(at) = self.call_ix.get(&id).copied() else { return };
-        self.set_call_timer(at, None);
+        self.clear_call_timer(at);
         self.stop_ringing(at);
         if self.calls[at as usize].state == CallState::Waiting {
             self.leave_line(at);
@@ -420,7 +420,7 @@ impl Router {
     }
 
     pub(super) fn overflow(&mut self, at: CallIx, reason: OverflowReason) {
-        self.set_call_timer(at, None);
+        self.clear_call_timer(at);
         let call = self.calls.remove(at as usize);
         self.call_ix.remove(&call.id);
         self.commands.push_back(Command::Overflow { call: call.id, reason });
@@ -478,17 +478,17 @@ impl Router {
         }
     }
 
+    /// A call that is over has no timer, not even for its deadline.
+    fn clear_call_timer(&mut self, at: CallIx) {
+        retime(&mut self.timers, &mut self.calls[at as usize].timer, None, Due::Call(at));
+    }
+
     /// Sets the one timer of a call: its deadline, while it waits, or what is to come before.
     pub(super) fn set_call_timer(&mut self, at: CallIx, wanted: Option<Instant>) {
         let call = &mut self.calls[at as usize];
         let deadline = call.deadline.filter(|_| call.state == CallState::Waiting);
         let wanted = wanted.into_iter().chain(deadline).min();
-        if call.timer != wanted {
-            if let Some(before) = std::mem::replace(&mut call.timer, wanted) {
-                self.timers.remove(&(before, Due::Call(at)));
-            }
-            self.timers.extend(wanted.map(|wanted| (wanted, Due::Call(at))));
-        }
+        retime(&mut self.timers, &mut call.timer, wanted, Due::Call(at));
     }
 
     /// The call that an agent would be offered next, if they were free: the first by its turn of those that wait for them.

@@ -77,6 +77,16 @@ enum Due {
     Queue(u32),
 }
 
+/// Moves the timer of something to another time, or takes it away.
+fn retime(timers: &mut BTreeSet<(Instant, Due)>, timer: &mut Option<Instant>, wanted: Option<Instant>, due: Due) {
+    if *timer != wanted {
+        if let Some(before) = std::mem::replace(timer, wanted) {
+            timers.remove(&(before, due));
+        }
+        timers.extend(wanted.map(|wanted| (wanted, due)));
+    }
+}
+
 /// The router of one company.
 #[derive(Debug)]
 pub struct Router {
@@ -133,7 +143,7 @@ impl Router {
         self.epoch.get_or_insert(now);
         match input {
             Input::QueueConfigured { queue, settings, version } => self.configure(now, queue, settings, version),
-            Input::QueueRemoved { queue } => self.remove_queue(now, queue),
+            Input::QueueRemoved { queue } => self.remove_queue(queue),
             Input::AgentConfigured { agent, settings } => self.configure_agent(now, agent, &settings),
             Input::AgentChose { agent, availability } => {
                 let at = self.agent_at(now, agent);

@@ -10,7 +10,7 @@ use super::call::CallState;
 use super::io::OverflowReason;
 use super::pool::{AgentIx, CallIx, FIT_MAX, Pool, Requirement, Seat, SkillIx, level};
 use super::queue::{NumberedRule, Place, Queue};
-use super::{Due, Router};
+use super::{Due, Router, retime};
 use crate::id::{QueueId, UserId};
 use crate::queue::{QueueSettings, Strategy};
 
@@ -133,7 +133,7 @@ impl Router {
         }
     }
 
-    pub(super) fn remove_queue(&mut self, now: Instant, id: QueueId) {
+    pub(super) fn remove_queue(&mut self, id: QueueId) {
         let Some(at) = self.queue_ix.get(&id).copied() else { return };
         for call in self.calls_of(at) {
             if self.calls[call as usize].state == CallState::Waiting {
@@ -145,13 +145,10 @@ impl Router {
                 self.calls[call as usize].queue = GONE;
             }
         }
+        self.set_queue_timer(at, None);
         let queue = self.queues.remove(at as usize);
-        if let Some(timer) = queue.timer {
-            self.timers.remove(&(timer, Due::Queue(at)));
-        }
         self.part_members(&queue);
         self.queue_ix.remove(&id);
-        let _ = now;
     }
 
     pub(super) fn configure_agent(&mut self, now: Instant, id: UserId, settings: &AgentSettings) {
@@ -217,12 +214,7 @@ impl Router {
 
     fn set_queue_timer(&mut self, at: u32, wanted: Option<Instant>) {
         let queue = &mut self.queues[at as usize];
-        if queue.timer != wanted {
-            if let Some(before) = std::mem::replace(&mut queue.timer, wanted) {
-                self.timers.remove(&(before, Due::Queue(at)));
-            }
-            self.timers.extend(wanted.map(|wanted| (wanted, Due::Queue(at))));
-        }
+        retime(&mut self.timers, &mut queue.timer, wanted, Due::Queue(at));
     }
 
     /// Those who have waited long enough at an empty desk go.

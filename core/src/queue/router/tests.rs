@@ -258,6 +258,16 @@ fn the_longest_wait_ends_in_an_overflow_but_a_ringing_phone_comes_first() {
 }
 
 #[test]
+fn a_caller_who_gives_up_leaves_no_timer_behind() {
+    let mut world = World::new();
+    let queue = world.queue(&[], |settings| settings.max_wait_seconds = 600);
+    let call = world.call(queue);
+    assert!(world.router.poll_timeout().is_some());
+    world.tell(Input::CallGone { call });
+    assert_eq!(world.router.poll_timeout(), None);
+}
+
+#[test]
 fn a_full_queue_takes_nobody_and_an_empty_desk_lets_callers_go_after_a_while() {
     let mut world = World::new();
     let agents = world.agents(1);
