@@ -144,6 +144,8 @@ fn user(ids: &dyn IdSource, company: CompanyId, n: usize, at: DateTime<Utc>) -> 
         is_active: true,
         is_platform: false,
         availability: Availability::Available,
+        availability_reason: None,
+        availability_since: Utc::now(),
         token_version: 0,
         version: 1,
         created_at: at,

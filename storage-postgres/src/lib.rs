@@ -25,6 +25,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod assignment;
 mod backfill;
 mod calendar;

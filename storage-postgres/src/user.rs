@@ -21,7 +21,7 @@ const TABLE: &str = "users";
 macro_rules! columns {
     () => {
         "id, company_id, name, email, password, initials, role, phone, country_code, department, reporting_to, is_active, \
-         is_platform, availability, token_version, version, created_at, updated_at"
+         is_platform, availability, token_version, version, created_at, updated_at, availability_reason, availability_since"
     };
 }
 
@@ -29,14 +29,16 @@ macro_rules! update {
     () => {
         "UPDATE users SET name = $3, email = $4, password = $5, initials = $6, role = $7, phone = $8, country_code = $9, \
          department = $10, reporting_to = $11, is_active = $12, is_platform = $13, availability = $14, token_version = $15, \
-         version = $16, created_at = $17, updated_at = $18, words = $19 WHERE id = $1 AND company_id = $2 AND version = $20"
+         version = $16, created_at = $17, updated_at = $18, availability_reason = $19, availability_since = $20, \
+         words = $21 WHERE id = $1 AND company_id = $2 AND version = $22"
     };
 }
 
 const INSERT: &str = concat!(
     "INSERT INTO users (",
     columns!(),
-    ", words) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+    ", words) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+     $20, $21) \
      ON CONFLICT DO NOTHING"
 );
 const CLASH: &str = "SELECT bool_or(id = $1), bool_or(email = $2) FROM users WHERE id = $1 OR email = $2";
@@ -84,6 +86,8 @@ fn read(row: &PgRow) -> Result<User, StoreError> {
         version: fields.count("version")?,
         created_at: fields.get("created_at")?,
         updated_at: fields.get("updated_at")?,
+        availability_reason: fields.maybe_text("availability_reason")?,
+        availability_since: fields.get("availability_since")?,
     })
 }
 
@@ -107,6 +111,8 @@ fn bind<'q>(sql: &'static str, user: &'q User) -> Statement<'q> {
         .bind(i64::from(user.version))
         .bind(user.created_at)
         .bind(user.updated_at)
+        .bind(maybe(user.availability_reason.as_deref()))
+        .bind(user.availability_since)
         .bind(joined(&user.entries()))
 }
 

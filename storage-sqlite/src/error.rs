@@ -197,6 +197,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "leads" => "lead",
         "lead_notes" => "lead_note",
         "lead_routing" => "lead_routing",
+        "agent_profiles" => "agent_profile",
         "lead_profiles" => "lead_profile",
         "dispositions" => "disposition",
         "jobs" => "job",

@@ -13,6 +13,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod assignment;
 mod backfill;
 mod calendar;

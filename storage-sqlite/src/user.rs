@@ -16,7 +16,7 @@ const TABLE: &str = "users";
 macro_rules! columns {
     () => {
         "id, company_id, name, email, password, initials, role, phone, country_code, department, reporting_to, is_active, \
-         is_platform, availability, token_version, version, created_at, updated_at"
+         is_platform, availability, token_version, version, created_at, updated_at, availability_reason, availability_since"
     };
 }
 
@@ -24,13 +24,13 @@ const INSERT: &str = concat!(
     "INSERT INTO users (",
     columns!(),
     ", words) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)"
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)"
 );
 
 const UPDATE: &str = "UPDATE users SET name = ?3, email = ?4, password = ?5, initials = ?6, role = ?7, phone = ?8, \
     country_code = ?9, department = ?10, reporting_to = ?11, is_active = ?12, is_platform = ?13, availability = ?14, \
-    token_version = ?15, version = ?16, created_at = ?17, updated_at = ?18, words = ?19 \
-    WHERE id = ?1 AND company_id = ?2 AND version = ?20";
+    token_version = ?15, version = ?16, created_at = ?17, updated_at = ?18, \
+    availability_reason = ?19, availability_since = ?20, words = ?21 WHERE id = ?1 AND company_id = ?2 AND version = ?22";
 
 // Sessions go and reports are let go of by the references of the schema.
 const DELETE: Scoped = scoped!(["DELETE FROM users WHERE id = ?2"]);
@@ -76,6 +76,8 @@ fn read(row: &mut Fields<'_>) -> Result<User, StoreError> {
         version: row.count("version")?,
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
+        availability_reason: row.text_opt("availability_reason")?,
+        availability_since: row.time("availability_since")?,
     })
 }
 
@@ -100,6 +102,8 @@ fn bind(text: &'static str, user: &User) -> Query<'static> {
         .bind(user.version)
         .bind(user.created_at.timestamp_micros())
         .bind(user.updated_at.timestamp_micros())
+        .bind(user.availability_reason.as_deref())
+        .bind(user.availability_since.timestamp_micros())
         .bind(words(&user.entries()))
 }
 

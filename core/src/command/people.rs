@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use super::{company_of, figures, on_duplicate};
+use super::{company_of, figures, fresh, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::{Event, TelephonyPart};
 use crate::id::UserId;
 use crate::people::{Availability, Caller, NewUser, PasswordHash, RoleKind, SyncPlan, User, UserChange, UserRefused};
 use crate::phone::InboundTarget;
+use crate::queue::{AgentProfile, AgentRefused, AgentSettings};
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -255,12 +256,14 @@ impl Command for SetPassword {
 }
 
 /// Sets whether calls are offered to an agent: one's own, or a team member's with the right to manage people.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SetAvailability {
     /// Who.
     pub user: UserId,
     /// What they choose.
     pub availability: Availability,
+    /// Why, in a word of the company's own.
+    pub reason: Option<String>,
 }
 
 #[async_trait]
@@ -277,14 +280,55 @@ impl Command for SetAvailability {
         if !cx.actor().may_for(self.user, Permission::ManagePeople) {
             return Err(Failure::Denied(Permission::ManagePeople));
         }
-        let mut user = repo.user_for_update(self.user).await?.ok_or(UserRefused::NotFound)?;
-        if user.availability != self.availability {
-            user.availability = self.availability;
-            user.touch(cx.now());
-            repo.update_user(&user).await?;
-            cx.emit(user.company, Event::AvailabilityChanged { user: user.id, availability: user.availability });
+        let user = repo.user_for_update(self.user).await?.ok_or(UserRefused::NotFound)?;
+        let Some(chosen) = user.clone().choose(self.availability, self.reason.as_deref(), cx.now())? else {
+            return Ok(user);
+        };
+        repo.update_user(&chosen).await?;
+        let (availability, reason) = (chosen.availability, chosen.availability_reason.clone());
+        cx.emit(chosen.company, Event::AvailabilityChanged { user: chosen.id, availability, reason });
+        Ok(chosen)
+    }
+}
+
+/// Says what an agent brings for queues.
+#[derive(Debug, Clone)]
+pub struct UpdateAgent {
+    /// The agent.
+    pub user: UserId,
+    /// What they bring.
+    pub settings: AgentSettings,
+    /// The version the change was made from; 0 is that of an agent about whom nothing was ever set.
+    pub expected_version: Option<u32>,
+}
+
+#[async_trait]
+impl Command for UpdateAgent {
+    type Output = AgentProfile;
+    type Refused = AgentRefused;
+    const NAME: &'static str = "update_agent";
+
+    fn permission(&self) -> Permission {
+        Permission::ManageQueues
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<AgentProfile, Failure<AgentRefused>> {
+        let company = company_of(cx)?;
+        // The lock makes changes of one agent come one after another.
+        repo.user_for_update(self.user).await?.ok_or(AgentRefused::NotFound)?;
+        let old = repo.agent_profile(self.user).await?;
+        let version = old.as_ref().map_or(0, |old| old.version);
+        if !fresh(self.expected_version, version) {
+            return Err(AgentRefused::Stale.into());
         }
-        Ok(user)
+        let settings = self.settings.clone().checked()?;
+        let profile = AgentProfile { user: self.user, company, settings, version: version + 1, updated_at: cx.now() };
+        match old {
+            Some(_) => repo.update_agent_profile(&profile).await?,
+            None => on_duplicate(repo.insert_agent_profile(&profile).await, "user", AgentRefused::Stale)?,
+        }
+        cx.emit(company, Event::AgentUpdated { agent: self.user });
+        Ok(profile)
     }
 }
 

@@ -68,7 +68,8 @@ impl Event {
             | Self::SessionReused { user }
             | Self::ReportCreated { user, .. }
             | Self::ReportUpdated { user, .. } => of(*user),
-            Self::NumberAssigned { agent, .. }
+            Self::AgentUpdated { agent }
+            | Self::NumberAssigned { agent, .. }
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),
             Self::QueueUpdated { queue } => Audience { queue: Some(*queue), ..Audience::default() },
@@ -150,7 +151,8 @@ mod tests {
             Event::RoleChanged { user, from: Role::Agent, to: Role::Manager },
             Event::PasswordChanged { user },
             Event::UserDeleted { user },
-            Event::AvailabilityChanged { user, availability: Availability::Break },
+            Event::AvailabilityChanged { user, availability: Availability::Break, reason: None },
+            Event::AgentUpdated { agent: user },
             Event::CallersSynced { created: 0, deleted: 0 },
             Event::SessionOpened { user },
             Event::SessionRefused { user },
@@ -226,13 +228,14 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 28] = [
+    const OWN: [&str; 29] = [
         "user.created",
         "user.updated",
         "user.role_changed",
         "user.password_changed",
         "user.deleted",
         "agent.availability_changed",
+        "agent.updated",
         "session.opened",
         "session.refused",
         "session.closed",

@@ -75,6 +75,15 @@ pub enum Event {
         user: UserId,
         /// The word.
         availability: crate::people::Availability,
+        /// Why, in a word of the company's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// What an agent brings for queues has changed: skills, calls at once, wrap-up.
+    #[serde(rename = "agent.updated")]
+    AgentUpdated {
+        /// Whose.
+        agent: UserId,
     },
     /// Caller records were repaired.
     #[serde(rename = "callers.synced")]
@@ -487,7 +496,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 53] = [
+    pub const NAMES: [&str; 54] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -496,6 +505,7 @@ impl Event {
         "user.password_changed",
         "user.deleted",
         "agent.availability_changed",
+        "agent.updated",
         "callers.synced",
         "session.opened",
         "session.refused",
@@ -555,6 +565,7 @@ impl Event {
             Self::PasswordChanged { .. } => "user.password_changed",
             Self::UserDeleted { .. } => "user.deleted",
             Self::AvailabilityChanged { .. } => "agent.availability_changed",
+            Self::AgentUpdated { .. } => "agent.updated",
             Self::CallersSynced { .. } => "callers.synced",
             Self::SessionOpened { .. } => "session.opened",
             Self::SessionRefused { .. } => "session.refused",

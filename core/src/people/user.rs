@@ -82,6 +82,10 @@ pub struct User {
     pub is_platform: bool,
     /// Whether calls may be offered to them.
     pub availability: Availability,
+    /// Why they chose that, in a word of the company's own: `lunch`.
+    pub availability_reason: Option<String>,
+    /// Since when.
+    pub availability_since: DateTime<Utc>,
     /// Raised when tokens given out before must stop working.
     pub token_version: u32,
     /// Counts the changes; a stale write is refused.
@@ -348,6 +352,8 @@ impl User {
             is_active: true,
             is_platform: false,
             availability: Availability::default(),
+            availability_reason: None,
+            availability_since: now,
             token_version: 0,
             version: 1,
             created_at: now,
@@ -392,6 +398,28 @@ impl User {
         }
         user.touch(now);
         Ok(user)
+    }
+
+    /// Chooses whether calls are offered. `None` when that, and the reason, are as they were.
+    ///
+    /// # Errors
+    /// [`UserRefused::TooLong`] for a reason of more than 200 characters.
+    pub fn choose(
+        mut self,
+        availability: Availability,
+        reason: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, UserRefused> {
+        let reason = short("reason", reason.map(str::to_owned))?;
+        if (self.availability, &self.availability_reason) == (availability, &reason) {
+            return Ok(None);
+        }
+        if self.availability != availability {
+            self.availability_since = now;
+        }
+        (self.availability, self.availability_reason) = (availability, reason);
+        self.touch(now);
+        Ok(Some(self))
     }
 
     /// Marks the user as changed at `now`.

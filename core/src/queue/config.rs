@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use dialplane_ivr::expr::ExprError;
 use serde::{Deserialize, Serialize};
 
-use super::skill::{self, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
+use super::skill::{Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
 use crate::error::{Kind, Refusal};
 use crate::id::{CompanyId, QueueId, UserId};
 
@@ -331,8 +331,8 @@ impl QueueSettings {
                 (1..=3_600).contains(&self.service_level_seconds),
                 QueueRefused::OutOfRange("serviceLevelSeconds", "a call is in time within 1 to 3600 seconds"),
             ),
-            (are_needs(&self.skills), QueueRefused::BadSkills("skills")),
-            (self.relax.iter().all(|step| are_needs(&step.skills)), QueueRefused::BadSkills("relax")),
+            (SkillNeed::are_sound(&self.skills), QueueRefused::BadSkills("skills")),
+            (self.relax.iter().all(|step| SkillNeed::are_sound(&step.skills)), QueueRefused::BadSkills("relax")),
             (are_in_order(&self.relax), QueueRefused::BadRelax),
             (
                 self.members.iter().all(|member| (1..=1_000).contains(&member.weight)),
@@ -346,10 +346,6 @@ impl QueueSettings {
         let unread: Vec<QueueRefused> = unread.collect();
         rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused).chain(unread)
     }
-}
-
-fn are_needs(skills: &[SkillNeed]) -> bool {
-    skill::are_sound(skills.iter().map(|skill| (skill.name.as_str(), skill.level)))
 }
 
 fn are_in_order(steps: &[Relaxation]) -> bool {

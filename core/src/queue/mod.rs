@@ -1,5 +1,6 @@
 //! Queues of waiting calls, and the router that offers them to agents.
 
+mod agent;
 mod chance;
 mod config;
 pub mod estimate;
@@ -9,5 +10,6 @@ pub mod sim;
 mod skill;
 pub mod staffing;
 
+pub use agent::{AgentProfile, AgentRefused, AgentSettings, CAPACITY_MAX, WRAP_UP_MAX};
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
 pub use skill::{AgentSkill, LEVEL_MAX, Mode, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};

@@ -47,6 +47,14 @@ const fn required() -> bool {
     true
 }
 
+impl SkillNeed {
+    /// Whether a queue or a call can need these: names of 1 to 50 characters, none twice, levels of 1 to 10.
+    #[must_use]
+    pub fn are_sound(needs: &[Self]) -> bool {
+        are_sound(needs.iter().map(|need| (need.name.as_str(), need.level)))
+    }
+}
+
 /// What a queue needs once a caller has waited for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -59,7 +59,8 @@ pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use report::ReportStore;
 pub use request::RequestStore;
 pub use telephony::{
-    AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore, TrunkStore,
+    AgentStore, AssignmentStore, CallStore, ExtensionStore, InboundRouteStore, NumberRow, NumberStore, QueueStore,
+    TrunkStore,
 };
 pub use twilio::TwilioStore;
 
@@ -156,6 +157,7 @@ pub trait Repo:
     + TrunkStore
     + InboundRouteStore
     + QueueStore
+    + AgentStore
     + FlowStore
     + CalendarStore
     + PromptStore

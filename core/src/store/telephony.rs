@@ -7,7 +7,7 @@ use super::{CallFilter, Listing, NumberFilter, Page, StoreError};
 use crate::call::{Call, CallEvent};
 use crate::id::{CallId, ExtensionId, InboundRouteId, NodeId, NumberId, QueueId, TrunkId, UserId};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, NumberUsage, PhoneNumber, Trunk};
-use crate::queue::Queue;
+use crate::queue::{AgentProfile, Queue};
 
 /// A number with its assignment, if it has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,19 @@ pub trait QueueStore: Send {
     async fn queue(&mut self, id: QueueId) -> Result<Option<Queue>, StoreError>;
     /// All queues of the scope, by company and id.
     async fn queues(&mut self) -> Result<Vec<Queue>, StoreError>;
+}
+
+/// What agents bring for queues.
+#[async_trait]
+pub trait AgentStore: Send {
+    /// Adds an agent's profile; it goes with the user. Duplicate: `user`.
+    async fn insert_agent_profile(&mut self, profile: &AgentProfile) -> Result<(), StoreError>;
+    /// Replaces an agent's profile.
+    async fn update_agent_profile(&mut self, profile: &AgentProfile) -> Result<(), StoreError>;
+    /// Reads an agent's profile; nothing where nothing was ever set.
+    async fn agent_profile(&mut self, user: UserId) -> Result<Option<AgentProfile>, StoreError>;
+    /// All profiles of the scope, by company and user.
+    async fn agent_profiles(&mut self) -> Result<Vec<AgentProfile>, StoreError>;
 }
 
 /// Calls and their timelines.

@@ -104,7 +104,7 @@ async fn nobody_lifts_or_changes_somebody_above_themself() {
     let own = UpdateUser { user: agent.id, change: department };
     assert!(matches!(world.engine.execute(&acting, &own).await, Err(Failure::Denied(_))));
     assert!(world.engine.execute(&acting, &UpdateUser { user: agent.id, change: rename }).await.is_ok());
-    let away = SetAvailability { user: manager.id, availability: Availability::Break };
+    let away = SetAvailability { user: manager.id, availability: Availability::Break, reason: None };
     assert!(matches!(world.engine.execute(&acting, &away).await, Err(Failure::Denied(_))));
 }
 

@@ -99,7 +99,7 @@ impl Documented {
             }
             Event::CallAnswered { call: id, .. } => call(*id, CallStatus::InProgress, 0),
             Event::CallEnded { call: id, status, talk_seconds, .. } => call(*id, *status, *talk_seconds),
-            Event::AvailabilityChanged { user, availability } => {
+            Event::AvailabilityChanged { user, availability, .. } => {
                 Self::User { user_id: *user, status: availability.as_str(), last_active: envelope.at }
             }
             _ => return Ok(None),

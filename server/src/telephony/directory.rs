@@ -4,11 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDate;
+use dialplane_core::clock::{Clock as _, SystemClock};
+use dialplane_core::company::{Company, local_day};
 use dialplane_core::event::{Envelope, Event};
-use dialplane_core::id::{CompanyId, NumberId};
+use dialplane_core::id::{CompanyId, NumberId, UserId};
 use dialplane_core::people::User;
 use dialplane_core::phone::{E164, InboundRoute, TrunkTransport};
-use dialplane_core::queue::Queue;
+use dialplane_core::queue::{AgentSettings, Queue};
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
@@ -92,6 +95,7 @@ const fn concerns(event: &Event) -> bool {
             | Event::UserUpdated { .. }
             | Event::UserDeleted { .. }
             | Event::AvailabilityChanged { .. }
+            | Event::AgentUpdated { .. }
             | Event::NumbersAdded { .. }
             | Event::NumberDeleted { .. }
             | Event::TelephonyUpdated { .. }
@@ -124,13 +128,39 @@ pub(super) async fn keep_current(app: Shared, edge: EdgeHandle) {
     }
 }
 
-/// Reads the directory in one consistent unit of work.
+/// Reads the first directory of a run, which says as well what agents did today.
+pub(super) async fn load_first(app: &App) -> Result<Directory, StoreError> {
+    let mut tx = app.engine.store().begin(Actor::system().scope(), Access::Read).await?;
+    let now = SystemClock.now();
+    let zones = companies(&mut *tx).await?.into_iter().map(|company| (company.id, company.timezone));
+    let today: HashMap<CompanyId, NaiveDate> = zones.map(|(id, zone)| (id, local_day(zone, now))).collect();
+    let days = today.values().min().copied().zip(today.values().max().copied());
+    let sums = match days {
+        Some((from, to)) => tx.call_days(None, from, to).await?,
+        None => Vec::new(),
+    };
+    tx.rollback().await?;
+    let of_today = sums.into_iter().filter(|day| today.get(&day.company) == Some(&day.day));
+    let worked = of_today.filter_map(|day| {
+        let calls = u32::try_from(day.sums.inbound).unwrap_or_default();
+        let talked = Duration::from_secs(u64::try_from(day.sums.talk_seconds).unwrap_or_default());
+        Some((day.agent?, (calls, talked)))
+    });
+    read(app, &worked.collect()).await
+}
+
+/// Reads the directory.
 pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
+    read(app, &HashMap::new()).await
+}
+
+/// Reads the directory in one consistent unit of work.
+async fn read(app: &App, worked: &HashMap<UserId, (u32, Duration)>) -> Result<Directory, StoreError> {
     let store: &dyn Store = app.engine.store();
     let mut tx = store.begin(Actor::system().scope(), Access::Read).await?;
     let mut directory = Directory::default();
     let active = add_companies(&mut *tx, &mut directory).await?;
-    let users = add_agents(&mut *tx, &mut directory, &active).await?;
+    let users = add_agents(&mut *tx, &mut directory, &active, worked).await?;
     for extension in tx.extensions().await? {
         let Some(user) = users.get(&extension.user) else { continue };
         let (Some(md5), Some(sha256)) = (
@@ -179,22 +209,24 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
     Ok(directory)
 }
 
-async fn add_companies(tx: &mut dyn Tx, directory: &mut Directory) -> Result<HashSet<CompanyId>, StoreError> {
-    let mut active = HashSet::new();
+async fn companies(tx: &mut dyn Tx) -> Result<Vec<Company>, StoreError> {
+    let mut companies = Vec::new();
     for number in 1.. {
-        let page = Page::number(number, Page::LIMIT_MAX);
-        let listing = tx.companies(page).await?;
+        let listing = tx.companies(Page::number(number, Page::LIMIT_MAX)).await?;
         let last = listing.items.len() < Page::LIMIT_MAX as usize;
-        for company in listing.items.into_iter().filter(|company| company.is_active) {
-            active.insert(company.id);
-            directory.add_company(
-                company.id,
-                CompanyEntry { default_country: company.default_country, timezone: company.timezone },
-            );
-        }
+        companies.extend(listing.items.into_iter().filter(|company| company.is_active));
         if last {
             break;
         }
+    }
+    Ok(companies)
+}
+
+async fn add_companies(tx: &mut dyn Tx, directory: &mut Directory) -> Result<HashSet<CompanyId>, StoreError> {
+    let mut active = HashSet::new();
+    for Company { id, default_country, timezone, .. } in companies(tx).await? {
+        active.insert(id);
+        directory.add_company(id, CompanyEntry { default_country, timezone });
     }
     Ok(active)
 }
@@ -203,7 +235,11 @@ async fn add_agents(
     tx: &mut dyn Tx,
     directory: &mut Directory,
     active: &HashSet<CompanyId>,
-) -> Result<HashMap<dialplane_core::id::UserId, User>, StoreError> {
+    worked: &HashMap<UserId, (u32, Duration)>,
+) -> Result<HashMap<UserId, User>, StoreError> {
+    let profiles = tx.agent_profiles().await?;
+    let mut settings: HashMap<UserId, AgentSettings> =
+        profiles.into_iter().map(|profile| (profile.user, profile.settings)).collect();
     let filter = UserFilter { active: Some(true), ..UserFilter::default() };
     let mut users = HashMap::new();
     for number in 1.. {
@@ -211,7 +247,12 @@ async fn add_agents(
         let last = listing.items.len() < Page::LIMIT_MAX as usize;
         for user in listing.items {
             if active.contains(&user.company) && Permission::TakeCalls.held_by(user.role.kind()) {
-                let entry = AgentEntry { company: user.company, availability: user.availability };
+                let entry = AgentEntry {
+                    company: user.company,
+                    availability: user.availability,
+                    settings: settings.remove(&user.id).unwrap_or_default(),
+                    worked: worked.get(&user.id).copied().unwrap_or_default(),
+                };
                 directory.add_agent(user.id, entry);
                 directory.name_agent(user.company, user.email.expose(), user.id);
                 users.insert(user.id, user);

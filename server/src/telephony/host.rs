@@ -109,7 +109,11 @@ impl Host for EngineHost {
     }
 
     async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason) {
-        let command = SetAvailability { user: agent, availability: Availability::Break };
+        let word = match reason {
+            PauseReason::Missed => "missed",
+            _ => "served",
+        };
+        let command = SetAvailability { user: agent, availability: Availability::Break, reason: Some(word.to_owned()) };
         let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
         let executed = self.away(async move { engine.execute(&actor, &command).await }).await;
         match executed {

@@ -100,7 +100,7 @@ impl Telephony {
         let takes = takes::Takes::to(app.recordings.clone());
         takes.recover(&app.engine).await;
         let speaker = speech::speaker(&app.settings.speech).await;
-        let directory = Arc::new(directory::load(app).await?);
+        let directory = Arc::new(directory::load_first(app).await?);
         let (reports, batches) = mpsc::channel(1);
         let surroundings = Surroundings {
             host: Arc::new(host::EngineHost::new(app, node, speaker, takes.clone())),

@@ -5,12 +5,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use dialplane_core::id::{CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
-use dialplane_core::queue::QueueSettings;
+use dialplane_core::queue::{AgentSettings, QueueSettings};
 use dialplane_ivr::Program;
 
 use crate::sip::digest::Ha1;
@@ -100,13 +101,17 @@ pub struct FlowEntry {
     pub program: Arc<Program>,
 }
 
-/// What an agent chose.
-#[derive(Debug, Clone, Copy)]
+/// Who takes calls.
+#[derive(Debug, Clone)]
 pub struct AgentEntry {
     /// The company.
     pub company: CompanyId,
-    /// What.
+    /// What they chose.
     pub availability: Availability,
+    /// What is set about them.
+    pub settings: AgentSettings,
+    /// Calls they took today and how long they talked: counts in the first directory that has them.
+    pub worked: (u32, Duration),
 }
 
 /// The snapshot.
@@ -278,13 +283,13 @@ impl Directory {
     }
 
     /// All agents.
-    pub fn agents(&self) -> impl Iterator<Item = (UserId, AgentEntry)> + '_ {
-        self.agents.iter().map(|(id, entry)| (*id, *entry))
+    pub fn agents(&self) -> impl Iterator<Item = (UserId, &AgentEntry)> {
+        self.agents.iter().map(|(id, entry)| (*id, entry))
     }
 
     /// An agent.
     #[must_use]
-    pub fn agent(&self, id: UserId) -> Option<AgentEntry> {
-        self.agents.get(&id).copied()
+    pub fn agent(&self, id: UserId) -> Option<&AgentEntry> {
+        self.agents.get(&id)
     }
 }

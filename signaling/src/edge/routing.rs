@@ -7,6 +7,7 @@ use dialplane_core::call::{Change, HangupCause};
 use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
+use dialplane_core::queue::AgentSettings;
 use dialplane_core::queue::router::{self, OverflowReason, Router};
 
 use super::OutboundGrant;
@@ -188,7 +189,25 @@ impl Edge {
         self.stirred.push_back(company);
     }
 
+    /// Begins the day of companies whose midnight has passed. Looked at once a minute, as clocks may be set.
+    fn days_due(&mut self, now: Instant) {
+        if self.days_due.is_some_and(|due| due > now) {
+            return;
+        }
+        self.days_due = Some(now + Duration::from_secs(60));
+        let today = self.surroundings.clock.now();
+        for (company, router) in &mut self.routers {
+            let Some(zone) = self.directory.company(*company).map(|company| company.timezone) else { continue };
+            let day = today.with_timezone(&zone).date_naive();
+            if self.days.insert(*company, day).is_some_and(|before| before != day) {
+                router.handle(now, router::Input::DayBegan);
+                self.stirred.push_back(*company);
+            }
+        }
+    }
+
     pub(super) fn routers_due(&mut self, now: Instant) {
+        self.days_due(now);
         for (company, router) in &mut self.routers {
             if router.poll_timeout().is_some_and(|at| at <= now) {
                 router.handle_timeout(now);
@@ -286,7 +305,17 @@ impl Edge {
             );
         }
         for (agent, entry) in directory.agents() {
-            if old.agent(agent).is_none_or(|before| before.availability != entry.availability) {
+            let before = old.agent(agent);
+            let (calls, talked) = entry.worked;
+            if before.is_none() && calls > 0 {
+                self.tell_router(now, entry.company, router::Input::AgentWorked { agent, calls, talked });
+            }
+            let unset = AgentSettings::default();
+            if before.map_or(&unset, |before| &before.settings) != &entry.settings {
+                let settings = entry.settings.clone();
+                self.tell_router(now, entry.company, router::Input::AgentConfigured { agent, settings });
+            }
+            if before.is_none_or(|before| before.availability != entry.availability) {
                 let availability = entry.availability;
                 self.tell_router(now, entry.company, router::Input::AgentChose { agent, availability });
             }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use chrono::NaiveDate;
 use dialplane_core::call::HangupCause;
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId};
@@ -74,6 +75,9 @@ pub struct Edge {
     pub(super) dialogs: HashMap<DialogId, (CallId, LegId)>,
     pub(super) media: HashMap<SessionId, CallId>,
     pub(super) routers: HashMap<CompanyId, Router>,
+    /// The day that each router counts.
+    pub(super) days: HashMap<CompanyId, NaiveDate>,
+    pub(super) days_due: Option<Instant>,
     /// Routers that may have something to say.
     pub(super) stirred: VecDeque<CompanyId>,
     pub(super) deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
@@ -171,6 +175,8 @@ impl Edge {
             dialogs: HashMap::new(),
             media: HashMap::new(),
             routers: HashMap::new(),
+            days: HashMap::new(),
+            days_due: None,
             stirred: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             reporting: Vec::new(),

@@ -53,9 +53,9 @@ async fn rows_of_an_older_release_are_found_by_words() {
     let mut connection = database.connection().await;
     // As they are when the migration has just gone over them.
     let old = "
-        INSERT INTO users (id, company_id, name, email, password, initials, role, is_active, is_platform, availability, token_version,
-            version, created_at, updated_at) VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000009',
-            'Žofie', 'z@example.com', 'p', 'Z', 'agent', true, false, 'offline', 0, 1, now(), now());
+        INSERT INTO users (id, company_id, name, email, password, initials, role, is_active, is_platform, availability,
+            availability_since, token_version, version, created_at, updated_at) VALUES ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000009',
+            'Žofie', 'z@example.com', 'p', 'Z', 'agent', true, false, 'offline', now(), 0, 1, now(), now());
         INSERT INTO calls (id, company_id, direction, status, \"from\", \"to\", started_at, notes, legs, events, version, updated_at)
             SELECT id, '00000000-0000-0000-0000-000000000009', 'inbound', 'completed', '+1', '+2', now(), notes, '[]', 0, 1, now()
             FROM (VALUES ('00000000-0000-0000-0000-000000000002'::uuid, 'Asked for an offer'),

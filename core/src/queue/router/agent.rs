@@ -45,25 +45,6 @@ pub enum AgentState {
     Idle,
 }
 
-/// What is set about an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AgentSettings {
-    /// What they can do.
-    pub skills: Vec<crate::queue::AgentSkill>,
-    /// Calls at once: 1 to 20.
-    pub capacity: u8,
-    /// Seconds of wrap-up after each call; the queue's when nothing is said.
-    pub wrap_up_seconds: Option<u32>,
-    /// Offers in a row that may go unanswered before the agent is put on a break; 0 means without end.
-    pub missed_max: u8,
-}
-
-impl Default for AgentSettings {
-    fn default() -> Self {
-        Self { skills: Vec::new(), capacity: 1, wrap_up_seconds: None, missed_max: 0 }
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) id: UserId,

@@ -68,7 +68,7 @@ impl Router {
         let call = &self.calls[at as usize];
         let queue = self.queues.get(call.queue as usize);
         let waited = now.saturating_duration_since(call.since);
-        let requirement = queue.map(|queue| queue.requirement(call, waited)).unwrap_or_default();
+        let requirement = queue.map(|queue| queue.requirement(call.needs.as_deref(), waited)).unwrap_or_default();
         View { now, call, queue, requirement }
     }
 

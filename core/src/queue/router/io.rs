@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::agent::AgentSettings;
 use crate::call::OfferFailure;
 use crate::id::{CallId, QueueId, UserId};
 use crate::people::Availability;
-use crate::queue::{QueueSettings, SkillNeed};
+use crate::queue::{AgentSettings, QueueSettings, SkillNeed};
 
 /// What the router is told.
 #[derive(Debug, Clone)]
@@ -66,6 +65,15 @@ pub enum Input {
     },
     /// A day begins: what agents did the day before counts no more.
     DayBegan,
+    /// What an agent did today before the router began.
+    AgentWorked {
+        /// Who.
+        agent: UserId,
+        /// Calls they took.
+        calls: u32,
+        /// How long they talked.
+        talked: Duration,
+    },
     /// A call waits.
     CallQueued(Arrival),
     /// A waiting or offered call is gone: its caller hung up.

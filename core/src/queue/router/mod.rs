@@ -22,6 +22,7 @@ mod call;
 mod explain;
 mod io;
 mod pool;
+mod preview;
 mod queue;
 mod setup;
 mod tournament;
@@ -32,10 +33,12 @@ use std::time::{Duration, Instant};
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
-pub use agent::{AgentSettings, AgentState, Rest};
+pub use super::AgentSettings;
+pub use agent::{AgentState, Rest};
 pub use assign::{AssignRefused, RINGING_MAX};
 pub use explain::{Candidate, Standing};
 pub use io::{Arrival, Command, Input, Occasion, OverflowReason, PauseReason, Why};
+pub use preview::{PreviewStep, preview};
 pub use queue::POINT_SECONDS;
 
 use crate::id::{CallId, QueueId, UserId};
@@ -173,6 +176,10 @@ impl Router {
                 }
             }
             Input::DayBegan => self.begin_day(),
+            Input::AgentWorked { agent, calls, talked } => {
+                let at = self.agent_at(now, agent);
+                self.set_worked(at, calls, talked);
+            }
             Input::CallQueued(arrival) => self.enqueue(now, arrival),
             Input::CallGone { call } | Input::CallEnded { call } => self.forget(now, call),
             Input::OfferAccepted { call, agent } => self.accepted(now, call, agent),

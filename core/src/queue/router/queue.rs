@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::call::{Call, Needs};
+use super::call::Needs;
 use super::pool::{AgentIx, Alternative, Pool, Requirement, SkillIx};
 use crate::id::QueueId;
 use crate::queue::{Mode, QueueSettings, Rule, SkillNeed, Strategy};
@@ -152,7 +152,7 @@ impl Queue {
     }
 
     /// Whom a call may go to after so long a wait.
-    pub(super) fn requirement(&self, call: &Call, waited: Duration) -> Requirement {
+    pub(super) fn requirement(&self, needs: Option<&Needs>, waited: Duration) -> Requirement {
         let mut requirement = Requirement { last_tier: self.last_tier(waited), ..Requirement::default() };
         for (n, step) in self.steps.iter().enumerate().take_while(|(_, step)| step.after <= waited) {
             if step.mode == Mode::Replace {
@@ -162,7 +162,7 @@ impl Queue {
             let mut alternative = step.alternative.clone();
             requirement.preferred.extend_from_slice(&step.preferred);
             // What the call itself needs goes with what the queue needs at first.
-            if let Some(needs) = call.needs.as_ref().filter(|_| n == 0) {
+            if let Some(needs) = needs.filter(|_| n == 0) {
                 alternative.skills.extend_from_slice(&needs.required);
                 requirement.preferred.extend_from_slice(&needs.preferred);
             }

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use dialplane_ivr::expr::Value;
 use rustc_hash::FxHashMap;
 
-use super::agent::{Agent, AgentSettings};
+use super::agent::Agent;
 use super::call::CallState;
 use super::io::OverflowReason;
 use super::pool::{AgentIx, CallIx, FIT_MAX, Pool, Requirement, Seat, SkillIx, level};
 use super::queue::{NumberedRule, Place, Queue};
 use super::{Due, Router, retime};
 use crate::id::{QueueId, UserId};
-use crate::queue::{QueueSettings, Strategy};
+use crate::queue::{AgentSettings, QueueSettings, Strategy};
 
 /// The most pools of a queue that are kept while nobody waits in them.
 const POOLS_MAX: usize = 64;
@@ -243,13 +243,19 @@ impl Router {
     }
 
     pub(super) fn begin_day(&mut self) {
-        for at in 0..self.agents.len() as u32 {
-            let Some(agent) = self.agents.get_mut(at as usize) else { continue };
-            (agent.calls_taken, agent.talked) = (0, Duration::ZERO);
-            if agent.free {
-                self.withdraw(at);
-                self.present(at);
-            }
+        let agents: Vec<AgentIx> = self.agents.iter().map(|(at, _)| at as AgentIx).collect();
+        for at in agents {
+            self.set_worked(at, 0, Duration::ZERO);
+        }
+    }
+
+    /// Sets what an agent did today, which may change their places in the pools.
+    pub(super) fn set_worked(&mut self, at: AgentIx, calls: u32, talked: Duration) {
+        let agent = &mut self.agents[at as usize];
+        (agent.calls_taken, agent.talked) = (calls, talked);
+        if agent.free {
+            self.withdraw(at);
+            self.present(at);
         }
     }
 
@@ -289,7 +295,7 @@ impl Router {
         if let Some(pool) = queue.plain.filter(|_| plain) {
             return pool;
         }
-        let requirement = queue.requirement(call, now.saturating_duration_since(call.since));
+        let requirement = queue.requirement(call.needs.as_deref(), now.saturating_duration_since(call.since));
         self.count += 1;
         let pool = match queue.by_requirement.get(&requirement) {
             Some(pool) => {

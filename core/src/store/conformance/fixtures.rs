@@ -112,6 +112,8 @@ impl Rows {
             is_active: true,
             is_platform: false,
             availability: Availability::Available,
+            availability_reason: None,
+            availability_since: self.now(),
             token_version: 0,
             version: 1,
             created_at: self.now(),

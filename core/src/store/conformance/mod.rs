@@ -36,6 +36,7 @@
 mod fixtures;
 mod tenant;
 
+pub mod agents;
 pub mod assignments;
 pub mod atomicity;
 pub mod calendars;
@@ -105,6 +106,11 @@ macro_rules! conformance_suite {
                 agents_are_listed_in_order_of_id,
                 the_first_user_is_noticed,
                 users_are_read_together,
+            }
+            agents {
+                an_agent_reads_back_and_is_replaced_by_the_next_version_only,
+                all_agents_are_listed_and_go_with_their_user,
+                agents_of_another_company_are_out_of_reach,
             }
             callers {
                 a_record_reads_back_as_it_was_written,

@@ -39,7 +39,11 @@ pub async fn an_event_reads_back_as_it_was_written(store: &dyn Store) {
         Event::CompanyCreated {},
         Event::UserCreated { user: rows.id(), role: Role::Telecaller },
         Event::UserUpdated { user: rows.id(), role: Role::Admin, active: false },
-        Event::AvailabilityChanged { user: rows.id(), availability: Availability::OnDemand },
+        Event::AvailabilityChanged {
+            user: rows.id(),
+            availability: Availability::OnDemand,
+            reason: Some("call backs".to_owned()),
+        },
         Event::CallersSynced { created: u32::MAX, deleted: 0 },
         Event::NumbersAdded { numbers: Vec::new() },
         Event::NumbersAdded { numbers: (0..500).map(|_| rows.id()).collect() },

@@ -37,12 +37,14 @@ pub async fn a_user_reads_back_as_they_were_written(store: &dyn Store) {
         phone: Some(Pii::new(long(200))),
         country_code: Some(long(200)),
         department: Some(String::new()),
+        availability_reason: Some(long(200)),
+        availability_since: last,
         ..rows.user(company.id)
     };
     let mut users = vec![plain, odd, long];
     users.extend(Role::ALL.map(|role| User { role, ..rows.user(company.id) }));
     let choices = [Availability::Available, Availability::OnDemand, Availability::Break, Availability::Offline];
-    users.extend(choices.map(|availability| User { availability, ..rows.user(company.id) }));
+    users.extend(choices.map(|availability| User { availability, availability_since: first, ..rows.user(company.id) }));
     for user in users {
         write!(store, scope, tx => tx.insert_user(&user).await.unwrap());
         for scope in [scope, Scope::System] {
@@ -93,6 +95,8 @@ pub async fn a_user_is_replaced_by_their_next_version_only(store: &dyn Store) {
         is_active: false,
         is_platform: true,
         availability: Availability::Break,
+        availability_reason: Some("lunch".to_owned()),
+        availability_since: ends_of_time().1,
         token_version: 7,
         version: 2,
         updated_at: ends_of_time().1,
@@ -106,7 +110,15 @@ pub async fn a_user_is_replaced_by_their_next_version_only(store: &dyn Store) {
     }
     write!(store, scope, tx => assert_stale(tx.update_user(&User { version: 2, ..rows.user(company.id) }).await));
     assert_eq!(read!(store, scope, tx => tx.user(user.id).await.unwrap()).as_ref(), Some(&next));
-    let cleared = User { version: 3, phone: None, country_code: None, department: None, reporting_to: None, ..next };
+    let cleared = User {
+        version: 3,
+        phone: None,
+        country_code: None,
+        department: None,
+        reporting_to: None,
+        availability_reason: None,
+        ..next
+    };
     write!(store, scope, tx => tx.update_user(&cleared).await.unwrap());
     assert_eq!(read!(store, scope, tx => tx.user(user.id).await.unwrap()), Some(cleared));
 }

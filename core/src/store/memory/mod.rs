@@ -4,6 +4,7 @@
 //! rows it has not changed with the original. Readers keep the copy that was current when they began and never wait.
 //! Nothing outlives the process.
 
+mod agent;
 mod calendar;
 mod call;
 mod caller;

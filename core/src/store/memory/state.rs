@@ -24,7 +24,7 @@ use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
-use crate::queue::Queue;
+use crate::queue::{AgentProfile, Queue};
 use crate::report::{Period, Report};
 
 /// Everything that is stored. A copy shares all rows with its original.
@@ -64,6 +64,7 @@ pub(super) struct State {
 
     pub(super) queues: Map<QueueId, Arc<Queue>>,
     pub(super) queue_names: Map<(CompanyId, String), QueueId>,
+    pub(super) agent_profiles: Map<UserId, Arc<AgentProfile>>,
 
     pub(super) flows: Map<FlowId, Arc<Flow>>,
     pub(super) flow_names: Map<(CompanyId, String), FlowId>,
@@ -169,6 +170,7 @@ rows! {
     Trunk: "trunk", company, version;
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
+    AgentProfile: "agent_profile", company, version;
     Flow: "flow", company, version;
     FlowVersion: "flow_version", company;
     Calendar: "calendar", company, version;

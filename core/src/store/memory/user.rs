@@ -52,6 +52,7 @@ impl UserStore for Unit<'_> {
             .collect();
         let state = self.change()?;
         state.users.remove(&id);
+        state.agent_profiles.remove(&id);
         state.emails.remove(user.email.expose());
         for report in reports {
             state.users.insert(report.id, Arc::new(User { reporting_to: None, ..report }));

@@ -34,6 +34,10 @@ pub(crate) struct UserView {
     reporting_to: Option<Uuid>,
     /// One of available, on_demand, break, offline.
     availability: &'static str,
+    /// Why they chose that.
+    availability_reason: Option<String>,
+    /// Since when.
+    availability_since: DateTime<Utc>,
     /// Whether they act on all companies.
     is_platform_admin: bool,
     company_id: Uuid,
@@ -119,6 +123,8 @@ impl UserView {
             is_active: user.is_active,
             reporting_to: user.reporting_to.map(|id| id.as_uuid()),
             availability: user.availability.as_str(),
+            availability_reason: user.availability_reason.clone(),
+            availability_since: user.availability_since,
             is_platform_admin: user.is_platform,
             company_id: user.company.as_uuid(),
             version: user.version,

@@ -5,9 +5,10 @@ use std::time::Instant;
 use dialplane_core::call::Change;
 use dialplane_core::id::{CallId, CompanyId, UserId};
 use dialplane_core::phone::E164;
+use dialplane_core::queue::SkillNeed;
 use dialplane_core::queue::router::{self, OverflowReason};
 use dialplane_ivr::machine::{
-    CallbackRequest, Destination, Dial, DialEvent, DialFailure, Enqueue, Input, QueueEvent, QueueStatus,
+    CallbackRequest, Destination, Dial, DialEvent, DialFailure, Enqueue, Input, QueueEvent, QueueStatus, Skill,
 };
 
 use super::super::call_entry::{CallEntry, Target};
@@ -38,8 +39,8 @@ impl Edge {
         entry.in_queue = true;
         self.waiting += 1;
         self.report(now, id, entry, Change::Queued { queue });
-        // What the call needs is not told: nobody can have it as long as agents are not given skills.
-        let arrival = router::Arrival { priority: wait.priority, ..router::Arrival::new(id, queue) };
+        let skills = wait.skills.iter().map(need).collect();
+        let arrival = router::Arrival { priority: wait.priority, skills, ..router::Arrival::new(id, queue) };
         self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
         self.comfort(entry);
     }
@@ -202,4 +203,8 @@ impl Edge {
             },
         );
     }
+}
+
+fn need(skill: &Skill) -> SkillNeed {
+    SkillNeed { name: skill.name.trim().to_owned(), level: skill.level, required: skill.required }
 }

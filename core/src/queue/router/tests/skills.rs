@@ -146,3 +146,29 @@ fn pools_that_nobody_waits_in_are_forgotten_when_there_are_many() {
     teach(&mut world, agents[0], &[("skill 3", 1)]);
     assert_eq!(world.offers().len(), 1, "the call that needs it is found");
 }
+
+#[test]
+fn a_preview_tells_who_fits_at_each_step_and_which_step_adds_nobody() {
+    let ids: Vec<UserId> = (1..=4).map(|n| UserId::from_uuid(uuid::Uuid::from_u128(n))).collect();
+    let skilled = |name: &str, level| AgentSettings {
+        skills: vec![AgentSkill { name: name.to_owned(), level }],
+        ..AgentSettings::default()
+    };
+    let agents = [(ids[0], skilled("german", 8)), (ids[1], skilled("german", 3)), (ids[2], skilled("english", 9))];
+    let settings = QueueSettings {
+        skills: vec![need("german", 5)],
+        relax: vec![
+            step(20, Mode::Replace, vec![need("german", 2)]),
+            step(40, Mode::Cumulative, vec![need("french", 1)]),
+            step(60, Mode::Replace, Vec::new()),
+        ],
+        ..QueueSettings::new("Support", ids.iter().map(|id| Member::new(*id)).collect())
+    };
+    let told = |needs: &[SkillNeed]| -> Vec<(u64, usize, u32, u32)> {
+        let steps = preview(Instant::now(), settings.clone(), agents.clone(), needs);
+        steps.iter().map(|step| (step.after.as_secs(), step.matching.len(), step.added, step.lost)).collect()
+    };
+    assert_eq!(told(&[]), [(0, 1, 1, 0), (20, 2, 1, 0), (40, 2, 0, 0), (60, 4, 2, 0)]);
+    // What the call needs goes with the first step only.
+    assert_eq!(told(&[need("english", 1)]), [(0, 0, 0, 0), (20, 2, 2, 0), (40, 2, 0, 0), (60, 4, 2, 0)]);
+}

@@ -1,5 +1,7 @@
 //! `/queues`: waiting calls and who takes them.
 
+mod preview;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,7 +9,9 @@ use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateQueue, DeleteQueue, UpdateQueue};
 use dialplane_core::id::{QueueKind, UserId};
-use dialplane_core::queue::{Member, Queue, QueueRefused, QueueSettings, Strategy};
+use dialplane_core::queue::{
+    AgentSkill, LEVEL_MAX, Member, Mode, Queue, QueueRefused, QueueSettings, Relaxation, SkillNeed, Strategy,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -24,11 +28,10 @@ use crate::state::Shared;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {
-    OpenApiRouter::new().routes(routes!(list_queues, create_queue)).routes(routes!(
-        get_queue,
-        update_queue,
-        delete_queue
-    ))
+    OpenApiRouter::new()
+        .routes(routes!(list_queues, create_queue))
+        .routes(routes!(get_queue, update_queue, delete_queue))
+        .routes(routes!(preview::preview_queue, preview::try_queue))
 }
 
 /// A member of a queue.
@@ -66,6 +69,103 @@ const fn first() -> u16 {
     1
 }
 
+/// A skill of an agent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct SkillView {
+    /// The skill, by a word such as `german`.
+    name: String,
+    /// How well: 1 to 10.
+    #[serde(default = "highest")]
+    level: u8,
+}
+
+const fn highest() -> u8 {
+    LEVEL_MAX
+}
+
+impl SkillView {
+    /// The skill.
+    pub(crate) fn of(skill: AgentSkill) -> Self {
+        let AgentSkill { name, level } = skill;
+        Self { name, level }
+    }
+}
+
+impl From<SkillView> for AgentSkill {
+    fn from(view: SkillView) -> Self {
+        let SkillView { name, level } = view;
+        Self { name, level }
+    }
+}
+
+/// What calls need in an agent.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct NeedView {
+    /// The skill.
+    name: String,
+    /// The least level: 1 to 10.
+    #[serde(default = "lowest")]
+    level: u8,
+    /// Whether nobody without it may take the call; else those who have it go first.
+    #[serde(default = "yes")]
+    required: bool,
+}
+
+const fn lowest() -> u8 {
+    1
+}
+
+const fn yes() -> bool {
+    true
+}
+
+impl NeedView {
+    fn of(need: &SkillNeed) -> Self {
+        let SkillNeed { name, level, required } = need.clone();
+        Self { name, level, required }
+    }
+}
+
+impl From<NeedView> for SkillNeed {
+    fn from(view: NeedView) -> Self {
+        let NeedView { name, level, required } = view;
+        Self { name: name.trim().to_owned(), level, required }
+    }
+}
+
+/// What a queue needs once a caller has waited.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct RelaxView {
+    /// After how many seconds of waiting.
+    #[serde(alias = "after_seconds")]
+    after_seconds: u32,
+    /// replace (usual): from then on only this is needed; cumulative: whoever fits this may take the call, too.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    mode: Mode,
+    /// The skills needed from then on; none at all means everyone.
+    #[serde(default)]
+    skills: Vec<NeedView>,
+    /// A rule as well.
+    rule: Option<String>,
+}
+
+impl RelaxView {
+    fn of(step: &Relaxation) -> Self {
+        let Relaxation { after_seconds, mode, skills, rule } = step;
+        let skills = skills.iter().map(NeedView::of).collect();
+        Self { after_seconds: *after_seconds, mode: *mode, skills, rule: rule.clone() }
+    }
+}
+
+impl From<RelaxView> for Relaxation {
+    fn from(view: RelaxView) -> Self {
+        let RelaxView { after_seconds, mode, skills, rule } = view;
+        Self { after_seconds, mode, skills: skills.into_iter().map(SkillNeed::from).collect(), rule }
+    }
+}
+
 /// A queue.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -90,6 +190,12 @@ pub(crate) struct QueueView {
     tier_wait_seconds: u32,
     /// Calls answered within so many seconds are in time.
     service_level_seconds: u32,
+    /// What its calls need in an agent.
+    skills: Vec<NeedView>,
+    /// A rule over the skills of an agent as well.
+    rule: Option<String>,
+    /// What they need once they have waited.
+    relax: Vec<RelaxView>,
     members: Vec<MemberView>,
     version: u32,
     created_at: DateTime<Utc>,
@@ -112,6 +218,9 @@ impl QueueView {
             weight: settings.weight,
             tier_wait_seconds: settings.tier_wait_seconds,
             service_level_seconds: settings.service_level_seconds,
+            skills: settings.skills.iter().map(NeedView::of).collect(),
+            rule: settings.rule.clone(),
+            relax: settings.relax.iter().map(RelaxView::of).collect(),
             members: settings.members.iter().map(MemberView::of).collect(),
             version: queue.version,
             created_at: queue.created_at,
@@ -130,7 +239,7 @@ pub(crate) struct QueueInput {
     /// Its name.
     name: Option<String>,
     /// longest_idle (usual), round_robin, fewest_calls, least_talk_time, top_down, random, weighted_random, ring_all,
-    /// ring_progressively, or best_skill, which is longest_idle as long as nobody has skills.
+    /// ring_progressively, best_skill.
     strategy: Option<String>,
     /// Seconds an agent's phone rings, 5 to 120; 20 when absent.
     #[serde(alias = "ring_seconds")]
@@ -158,6 +267,14 @@ pub(crate) struct QueueInput {
     /// Calls answered within so many seconds are in time; 20 when absent.
     #[serde(alias = "service_level_seconds")]
     service_level_seconds: Option<u32>,
+    /// What its calls need in an agent.
+    skills: Option<Vec<NeedView>>,
+    /// A rule over the skills of an agent as well, such as `german >= 3 && (sales >= 5 || support > 0)`: each name is the agent's
+    /// level, 0 without the skill.
+    #[serde(default, deserialize_with = "nullable")]
+    rule: Option<Option<String>>,
+    /// What they need once they have waited, in the order of the times; at most 10 steps.
+    relax: Option<Vec<RelaxView>>,
     /// Who takes its calls.
     members: Option<Vec<MemberView>>,
 }
@@ -180,8 +297,10 @@ impl QueueInput {
             weight: self.weight.unwrap_or(old.weight),
             tier_wait_seconds: self.tier_wait_seconds.unwrap_or(old.tier_wait_seconds),
             service_level_seconds: self.service_level_seconds.unwrap_or(old.service_level_seconds),
+            skills: self.skills.map_or(old.skills, |skills| skills.into_iter().map(SkillNeed::from).collect()),
+            rule: self.rule.unwrap_or(old.rule),
+            relax: self.relax.map_or(old.relax, |steps| steps.into_iter().map(Relaxation::from).collect()),
             members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
-            ..old
         };
         faults.rules(settings.faults());
         Some(settings)

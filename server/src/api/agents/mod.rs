@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+mod settings;
+
 use super::companies::inside;
 use super::users::{UserQuery, UserView, UsersAnswer, listed};
 use crate::http::answer::answer;
@@ -27,6 +29,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(list_agents))
         .routes(routes!(list_company_agents))
         .routes(routes!(set_availability))
+        .routes(routes!(settings::get_agent, settings::update_agent))
 }
 
 /// A page of agents.
@@ -79,6 +82,8 @@ pub(crate) struct AvailabilityChange {
     /// One of available, on_demand, break, offline.
     #[schema(value_type = String)]
     availability: Availability,
+    /// Why, in a word of the company's own such as `lunch`; at most 200 characters.
+    reason: Option<String>,
 }
 
 answer! { /** One agent. */ AgentAnswer { agent: UserView } }
@@ -92,7 +97,7 @@ pub(crate) async fn set_availability(
     PathId(user): PathId<UserKind>,
     Input(body): Input<AvailabilityChange>,
 ) -> Reply<Versioned<AgentAnswer>> {
-    let command = SetAvailability { user, availability: body.availability };
+    let command = SetAvailability { user, availability: body.availability, reason: body.reason };
     let user = app.engine.execute(&authed.actor, &command).await?;
     Ok(versioned(user.version, AgentAnswer::new(UserView::of(&user))))
 }
