@@ -69,6 +69,8 @@ kinds! {
     PromptKind => PromptId, "prompt";
     /// What a caller left.
     VoicemailKind => VoicemailId, "voicemail";
+    /// A caller who is to be called back.
+    CallbackKind => CallbackId, "callback";
     /// A recording of a call.
     RecordingKind => RecordingId, "recording";
     /// A client.

@@ -33,7 +33,7 @@ pub enum OpenError {
 }
 
 /// The identities of the schema by the name of their constraint: the noun and the word of the contract.
-const IDENTITIES: [(&str, &str, &str); 51] = [
+const IDENTITIES: [(&str, &str, &str); 53] = [
     ("companies_pkey", "company", "id"),
     ("users_pkey", "user", "id"),
     ("users_email", "user", "email"),
@@ -73,6 +73,8 @@ const IDENTITIES: [(&str, &str, &str); 51] = [
     ("lead_notes_pkey", "lead_note", "id"),
     ("lead_routing_pkey", "lead_routing", "company"),
     ("agent_profiles_pkey", "agent_profile", "user"),
+    ("callbacks_pkey", "callback", "id"),
+    ("callbacks_open", "callback", "number"),
     ("lead_profiles_pkey", "lead_profile", "user"),
     ("dispositions_pkey", "disposition", "id"),
     ("dispositions_code", "disposition", "code"),

@@ -30,6 +30,7 @@ mod assignment;
 mod backfill;
 mod calendar;
 mod call;
+mod callback;
 mod caller;
 mod carrier;
 mod client;

@@ -16,4 +16,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "call_spans", include_str!("../migrations/0013_call_spans.sql")),
     (14, "flows", include_str!("../migrations/0014_flows.sql")),
     (15, "agents", include_str!("../migrations/0015_agents.sql")),
+    (18, "callbacks", include_str!("../migrations/0018_callbacks.sql")),
 ];

@@ -198,6 +198,7 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
         "lead_notes" => "lead_note",
         "lead_routing" => "lead_routing",
         "agent_profiles" => "agent_profile",
+        "callbacks" => "callback",
         "lead_profiles" => "lead_profile",
         "dispositions" => "disposition",
         "jobs" => "job",

@@ -18,6 +18,7 @@ mod assignment;
 mod backfill;
 mod calendar;
 mod call;
+mod callback;
 mod caller;
 mod carrier;
 mod client;

@@ -23,7 +23,7 @@ use crate::lead::LeadStatus;
 use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
 use crate::scope::Permission;
-use crate::store::Repo;
+use crate::store::{Repo, StoreError};
 
 /// Places a call of an agent to the outside: counts it against the allowance and opens its record, in one step.
 #[derive(Debug, Clone)]
@@ -220,6 +220,7 @@ impl Command for RecordCalls {
             };
             let before = Told::of(&call);
             for (at, change) in &report.changes {
+                super::callback::keep(cx, repo, &call, change).await?;
                 match call.apply(*at, change) {
                     Ok(event) => timeline.extend(event),
                     Err(error) => {
@@ -260,11 +261,12 @@ async fn record_ended(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[Call])
     let shares: Vec<Share> = ended.iter().map(Share::added).collect();
     figures::record(repo, &shares).await?;
     touch_leads(cx, repo, ended.iter().filter_map(Contact::of).collect()).await?;
+    super::callback::settle(cx, repo, ended).await?;
     Ok(())
 }
 
 /// Finds who is at the other end of calls that begin: the clients, and the leads where nobody said which. One read for each.
-pub(super) async fn find_parties(repo: &mut dyn Repo, calls: &mut [Call]) -> Result<(), Failure<CallRefused>> {
+pub(super) async fn find_parties(repo: &mut dyn Repo, calls: &mut [Call]) -> Result<(), StoreError> {
     let asked: Vec<_> = calls.iter().filter_map(|call| Some((call.company, call.outside()?))).collect();
     if asked.is_empty() {
         return Ok(());

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod call_log;
+pub mod callback;
 pub mod carrier;
 pub mod client;
 pub mod company;

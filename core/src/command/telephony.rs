@@ -502,6 +502,7 @@ impl Command for DeleteQueue {
         let queue = repo.queue(self.queue).await?.ok_or(QueueRefused::NotFound)?;
         let id = queue.id.to_string();
         check_flows(repo, |word| word == queue.settings.name || word == id).await?;
+        super::callback::drop_queue(cx, repo, self.queue).await?;
         if !repo.delete_queue(self.queue).await? {
             return Err(QueueRefused::NotFound.into());
         }

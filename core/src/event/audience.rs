@@ -79,6 +79,9 @@ impl Event {
             | Self::CallEnded { agent, rung, queue, .. } => {
                 Audience { users: [*agent, *rung], queue: *queue, ..Audience::default() }
             }
+            Self::CallbackUpdated { queue, agent, .. } => {
+                Audience { users: [*agent, None], queue: Some(*queue), ..Audience::default() }
+            }
             Self::CallEntered { agent, .. } | Self::CallEdited { agent, .. } | Self::CallDeleted { agent, .. } => {
                 Audience { users: [*agent, None], ..Audience::default() }
             }
@@ -126,6 +129,7 @@ mod tests {
     use crate::job::{JobCounts, JobState};
     use crate::lead::LeadStatus;
     use crate::people::{Availability, Role};
+    use crate::queue::CallbackState;
     use crate::scope::ActorName;
     use chrono::DateTime;
 
@@ -174,6 +178,12 @@ mod tests {
             Event::VoicemailLeft { voicemail: id(9), call, mailbox: "sales".to_owned() },
             Event::VoicemailUpdated { voicemail: id(9) },
             Event::VoicemailDeleted { voicemail: id(9) },
+            Event::CallbackUpdated {
+                callback: id(9),
+                queue: id(QUEUE),
+                state: CallbackState::Dialling,
+                agent: Some(user),
+            },
             Event::ClientCreated { client: id(9) },
             Event::ClientUpdated { client: id(9) },
             Event::ClientDeleted { client: id(9) },
@@ -228,7 +238,7 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 29] = [
+    const OWN: [&str; 30] = [
         "user.created",
         "user.updated",
         "user.role_changed",
@@ -243,6 +253,7 @@ mod tests {
         "phone_number.assigned",
         "phone_number.unassigned",
         "allowance.consumed",
+        "callback.updated",
         "call.started",
         "call.status_changed",
         "call.answered",
@@ -259,8 +270,8 @@ mod tests {
         "report.created",
         "report.updated",
     ];
-    const OF_A_QUEUE: [&str; 5] =
-        ["queue.updated", "call.started", "call.status_changed", "call.answered", "call.ended"];
+    const OF_A_QUEUE: [&str; 6] =
+        ["queue.updated", "callback.updated", "call.started", "call.status_changed", "call.answered", "call.ended"];
     const OF_CLIENTS: [&str; 3] = ["client.created", "client.updated", "client.deleted"];
 
     /// The same without what everybody sees.

@@ -9,10 +9,11 @@ use uuid::Uuid;
 
 use crate::call::CallStatus;
 use crate::id::{
-    CalendarId, CallId, ClientId, CompanyId, EventId, FlowId, JobId, LeadId, NumberId, PromptId, QueueId, ReportId,
-    UserId, VoicemailId,
+    CalendarId, CallId, CallbackId, ClientId, CompanyId, EventId, FlowId, JobId, LeadId, NumberId, PromptId, QueueId,
+    ReportId, UserId, VoicemailId,
 };
 use crate::people::Role;
+use crate::queue::CallbackState;
 use crate::scope::ActorName;
 
 pub use audience::Viewer;
@@ -233,6 +234,18 @@ pub enum Event {
     VoicemailDeleted {
         /// Which.
         voicemail: VoicemailId,
+    },
+    /// Somebody is to be called back, or how that stands has changed.
+    #[serde(rename = "callback.updated")]
+    CallbackUpdated {
+        /// Which.
+        callback: CallbackId,
+        /// In which queue.
+        queue: QueueId,
+        /// How it stands.
+        state: CallbackState,
+        /// Who calls, or called.
+        agent: Option<UserId>,
     },
     /// A client was added.
     #[serde(rename = "client.created")]
@@ -496,7 +509,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 54] = [
+    pub const NAMES: [&str; 55] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -527,6 +540,7 @@ impl Event {
         "voicemail.left",
         "voicemail.updated",
         "voicemail.deleted",
+        "callback.updated",
         "client.created",
         "client.updated",
         "client.deleted",
@@ -587,6 +601,7 @@ impl Event {
             Self::VoicemailLeft { .. } => "voicemail.left",
             Self::VoicemailUpdated { .. } => "voicemail.updated",
             Self::VoicemailDeleted { .. } => "voicemail.deleted",
+            Self::CallbackUpdated { .. } => "callback.updated",
             Self::ClientCreated { .. } => "client.created",
             Self::ClientUpdated { .. } => "client.updated",
             Self::ClientDeleted { .. } => "client.deleted",

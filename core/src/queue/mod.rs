@@ -1,6 +1,7 @@
 //! Queues of waiting calls, and the router that offers them to agents.
 
 mod agent;
+mod callback;
 mod chance;
 mod config;
 pub mod estimate;
@@ -11,5 +12,6 @@ mod skill;
 pub mod staffing;
 
 pub use agent::{AgentProfile, AgentRefused, AgentSettings, CAPACITY_MAX, WRAP_UP_MAX};
+pub use callback::{ATTEMPTS_MAX, Attempt, Callback, CallbackRefused, CallbackRequest, CallbackState, DELAY_MAX};
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
 pub use skill::{AgentSkill, LEVEL_MAX, Mode, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};

@@ -24,6 +24,7 @@
 //! - **Access.** Writing, locking (`*_for_update`) and claiming in a unit of work that only reads is [`StoreError::Backend`] and
 //!   changes nothing.
 
+mod callback;
 mod carrier;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -45,6 +46,7 @@ mod twilio;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+pub use callback::{CallbackFilter, CallbackStore};
 pub use carrier::{CarrierCallStore, RecordingStore};
 pub use crm::{ClientStore, NumberOwner};
 pub use figures::CallFigureStore;
@@ -158,6 +160,7 @@ pub trait Repo:
     + InboundRouteStore
     + QueueStore
     + AgentStore
+    + CallbackStore
     + FlowStore
     + CalendarStore
     + PromptStore

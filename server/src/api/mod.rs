@@ -4,6 +4,7 @@ mod agents;
 mod analytics;
 mod audit;
 mod auth;
+mod callbacks;
 mod callers;
 mod calls;
 mod clients;
@@ -65,6 +66,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(queues::routes())
         .merge(ivr::routes())
         .merge(voicemails::routes())
+        .merge(callbacks::routes())
         .merge(calls::routes())
         .merge(audit::routes())
         .merge(leads::routes())

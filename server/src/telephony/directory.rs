@@ -11,12 +11,12 @@ use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::{CompanyId, NumberId, UserId};
 use dialplane_core::people::User;
 use dialplane_core::phone::{E164, InboundRoute, TrunkTransport};
-use dialplane_core::queue::{AgentSettings, Queue};
+use dialplane_core::queue::{AgentSettings, Callback, Queue};
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
 use dialplane_core::{Actor, Permission};
 use dialplane_signaling::edge::{
-    AgentEntry, CompanyEntry, Directory, EdgeHandle, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry,
+    AgentEntry, CallbackEntry, CompanyEntry, Directory, EdgeHandle, ExtensionEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
 use dialplane_signaling::sip::digest::{Algorithm, Ha1};
 use dialplane_signaling::sip::flow::Protocol;
@@ -28,6 +28,8 @@ use crate::state::{App, Shared};
 
 /// How often the directory is read without being told to: for changes by other processes, and names whose address moved.
 const LOOK: Duration = Duration::from_secs(10);
+/// Callbacks that are told to the edge at once; further ones wait until those have been made.
+const CALLBACKS_MAX: u32 = 10_000;
 /// How long an answer to a client waits for the change to reach the edge.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -100,6 +102,7 @@ const fn concerns(event: &Event) -> bool {
             | Event::NumberDeleted { .. }
             | Event::TelephonyUpdated { .. }
             | Event::QueueUpdated { .. }
+            | Event::CallbackUpdated { .. }
             | Event::FlowActivated { .. }
             | Event::CalendarUpdated { .. }
             | Event::PromptUpdated { .. }
@@ -185,6 +188,10 @@ async fn read(app: &App, worked: &HashMap<UserId, (u32, Duration)>) -> Result<Di
         let name = queue.settings.name.clone();
         let Queue { id, company, settings, version, .. } = queue;
         directory.add_queue(id, QueueEntry { company, name, settings, version });
+    }
+    for callback in tx.due_callbacks(SystemClock.now(), CALLBACKS_MAX).await? {
+        let Callback { company, queue, number, since, .. } = callback;
+        directory.add_callback(callback.id, CallbackEntry { company, queue, number, since });
     }
     app.directory.programs.add(&mut *tx, &mut directory).await?;
     add_routes(&mut *tx, &mut directory, &app.directory.inventory).await?;

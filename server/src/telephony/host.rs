@@ -9,13 +9,14 @@ use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
 use dialplane_core::command::call::{InitiateCall, Via};
+use dialplane_core::command::callback::StartCallback;
 use dialplane_core::command::people::SetAvailability;
-use dialplane_core::id::{CallId, CompanyId, NodeId, RecordingId, UserId};
+use dialplane_core::id::{CallId, CallbackId, CompanyId, NodeId, RecordingId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::Rotation;
 use dialplane_core::queue::router::PauseReason;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound};
-use dialplane_signaling::edge::{Host, Message, OutboundGrant, OutboundRequest};
+use dialplane_signaling::edge::{CallbackGrant, Host, Message, OutboundGrant, OutboundRequest};
 use dialplane_signaling::media::relay::Segment;
 use tokio::runtime::Handle;
 
@@ -77,7 +78,7 @@ impl Host for EngineHost {
         let initiated = executed.ok_or(HangupCause::TemporaryFailure)?.map_err(cause)?;
         Ok(OutboundGrant {
             caller: initiated.allowed.number.number,
-            number: initiated.allowed.number.id,
+            number: Some(initiated.allowed.number.id),
             destination: initiated.allowed.destination,
             trunk: initiated.trunk.map(|trunk| trunk.id),
         })
@@ -106,6 +107,30 @@ impl Host for EngineHost {
         let id = format!("msg_{call}_{attempt}");
         let asked = self.away(async move { outgoing.send(request, &id, &key).await }).await;
         asked.unwrap_or(Err(RequestFailure::Unreachable))
+    }
+
+    async fn call_back(
+        &self,
+        company: CompanyId,
+        callback: CallbackId,
+        call: CallId,
+        agent: UserId,
+    ) -> Option<CallbackGrant> {
+        let command = StartCallback { callback, call, agent, node: self.node };
+        let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
+        let executed = self.away(async move { engine.execute(&actor, &command).await }).await?;
+        match executed {
+            Ok(dialling) => dialling.map(|dialling| CallbackGrant {
+                queue: dialling.callback.queue,
+                caller: dialling.shown,
+                destination: dialling.callback.number,
+                trunk: dialling.trunk.id,
+            }),
+            Err(error) => {
+                tracing::warn!(%error, %callback, "a callback was not begun");
+                None
+            }
+        }
     }
 
     async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason) {

@@ -209,7 +209,7 @@ impl Telephony {
         let Initiated { call, allowed, trunk, .. } = initiated;
         let grant = OutboundGrant {
             caller: allowed.number.number,
-            number: allowed.number.id,
+            number: Some(allowed.number.id),
             destination: allowed.destination,
             trunk: trunk.map(|trunk| trunk.id),
         };

@@ -128,6 +128,10 @@ pub(super) struct CallEntry {
     pub(super) engaged: Vec<UserId>,
     /// Whether the call waits in a queue: from its routing to its answer.
     pub(super) in_queue: bool,
+    /// The callback that is made by it, as the router calls it.
+    pub(super) callback: Option<CallId>,
+    /// The callback whose place its caller has.
+    pub(super) returned: Option<CallId>,
     pub(super) next_key: u64,
     pub(super) hangup: Option<Hangup>,
     /// The final status of whoever was rung in vain last.

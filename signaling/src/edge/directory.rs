@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use dialplane_core::id::{CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CallbackId, CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
 use dialplane_core::queue::{AgentSettings, QueueSettings};
@@ -114,6 +115,19 @@ pub struct AgentEntry {
     pub worked: (u32, Duration),
 }
 
+/// Somebody who is to be called back now.
+#[derive(Debug, Clone)]
+pub struct CallbackEntry {
+    /// The company.
+    pub company: CompanyId,
+    /// The queue they wait in.
+    pub queue: QueueId,
+    /// Their number.
+    pub number: E164,
+    /// Since when they wait.
+    pub since: DateTime<Utc>,
+}
+
 /// The snapshot.
 #[derive(Debug, Default)]
 pub struct Directory {
@@ -127,6 +141,8 @@ pub struct Directory {
     routes: HashMap<String, RouteEntry>,
     queues: HashMap<QueueId, QueueEntry>,
     queue_names: HashMap<(CompanyId, String), QueueId>,
+    callbacks: HashMap<CallId, CallbackEntry>,
+    callback_numbers: HashMap<(CompanyId, QueueId, E164), CallId>,
     agents: HashMap<UserId, AgentEntry>,
     agent_names: HashMap<(CompanyId, String), UserId>,
     flows: HashMap<FlowId, FlowEntry>,
@@ -280,6 +296,37 @@ impl Directory {
     /// All queues.
     pub fn queues(&self) -> impl Iterator<Item = (QueueId, &QueueEntry)> {
         self.queues.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// Adds a callback whose time has come.
+    pub fn add_callback(&mut self, id: CallbackId, entry: CallbackEntry) {
+        let call = CallId::from_uuid(id.as_uuid());
+        self.callback_numbers.insert((entry.company, entry.queue, entry.number.clone()), call);
+        self.callbacks.insert(call, entry);
+    }
+
+    /// All callbacks, by the ids that routers know them under.
+    pub(super) fn callbacks(&self) -> impl Iterator<Item = (CallId, &CallbackEntry)> {
+        self.callbacks.iter().map(|(id, entry)| (*id, entry))
+    }
+
+    /// A callback.
+    pub(super) fn callback(&self, id: CallId) -> Option<&CallbackEntry> {
+        self.callbacks.get(&id)
+    }
+
+    /// The callback to a number that waits in a queue.
+    pub(super) fn callback_to(
+        &self,
+        company: CompanyId,
+        queue: QueueId,
+        number: &E164,
+    ) -> Option<(CallId, &CallbackEntry)> {
+        if self.callbacks.is_empty() {
+            return None;
+        }
+        let id = self.callback_numbers.get(&(company, queue, number.clone()))?;
+        Some((*id, self.callbacks.get(id)?))
     }
 
     /// All agents.

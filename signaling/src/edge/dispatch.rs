@@ -112,6 +112,9 @@ impl Edge {
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
+            Order::CallBack { callback, call, agent, ring, grant } => {
+                self.callback_begun(now, callback, (call, agent, ring), grant);
+            }
             Order::Stop(grace) => self.stopping = Some(now + grace),
         }
     }

@@ -224,6 +224,8 @@ impl Edge {
             offered: Vec::new(),
             engaged: Vec::new(),
             in_queue: false,
+            callback: None,
+            returned: None,
             next_key: 0,
             hangup: None,
             refused: None,
@@ -273,6 +275,16 @@ impl Edge {
 
     /// Places a call: the agent's phones first, then the destination.
     pub(super) fn originate(&mut self, now: Instant, origination: Origination) -> Result<(), EdgeError> {
+        self.originate_for(now, origination, None)
+    }
+
+    /// The same, for a callback of a queue when one is given, with how long the agent's phones ring.
+    pub(super) fn originate_for(
+        &mut self,
+        now: Instant,
+        origination: Origination,
+        callback: Option<(CallId, QueueId, Duration)>,
+    ) -> Result<(), EdgeError> {
         if self.stopping.is_some() {
             return Err(EdgeError::Stopped);
         }
@@ -286,7 +298,7 @@ impl Edge {
             from: grant.caller.as_str().to_owned(),
             to: grant.destination.as_str().to_owned(),
             agent: Some(agent),
-            number: Some(grant.number),
+            number: grant.number,
             trunk: grant.trunk,
             kind: LegKind::Sip,
             // The agent's phone shows whom the call will reach.
@@ -306,7 +318,14 @@ impl Edge {
             return self.fail_at_once(now, call, entry, HangupCause::SubscriberAbsent);
         };
         first.key = entry.key(Some(agent));
-        self.engage(now, &mut entry, agent);
+        match callback {
+            // The router knows that they are on it.
+            Some((callback, queue, ring)) => {
+                first.ring = ring;
+                self.note_callback(now, call, &mut entry, (callback, queue));
+            }
+            None => self.engage(now, &mut entry, agent),
+        }
         self.enter(now, call, entry, Input::Originate { first, then });
         Ok(())
     }

@@ -11,6 +11,7 @@
 
 mod auth;
 mod call_entry;
+mod callback;
 mod directory;
 mod dispatch;
 mod flow;
@@ -95,12 +96,25 @@ pub struct OutboundRequest {
 pub struct OutboundGrant {
     /// The number to call from.
     pub caller: E164,
-    /// That number in the inventory.
-    pub number: NumberId,
+    /// That number in the inventory, when it is the agent's.
+    pub number: Option<NumberId>,
     /// The number to call.
     pub destination: E164,
     /// The trunk to call by.
     pub trunk: Option<TrunkId>,
+}
+
+/// A callback that the host has begun: its record is open.
+#[derive(Debug, Clone)]
+pub struct CallbackGrant {
+    /// The queue.
+    pub queue: QueueId,
+    /// The number that is shown.
+    pub caller: E164,
+    /// Whom to call.
+    pub destination: E164,
+    /// The trunk to call by.
+    pub trunk: TrunkId,
 }
 
 /// A call that the host places: the agent's phones ring first, then the destination.
@@ -140,6 +154,16 @@ pub trait Host: Send + Sync + 'static {
 
     /// Notes that an agent is on a break because the router says so: they missed too many offers, or had the one call they asked for.
     async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason);
+
+    /// Begins `call`, by which an agent calls somebody back, in the store. `None` when it is not to be made: somebody else makes it
+    /// already, it was called off, or it cannot be made.
+    async fn call_back(
+        &self,
+        company: CompanyId,
+        callback: CallbackId,
+        call: CallId,
+        agent: UserId,
+    ) -> Option<CallbackGrant>;
 
     /// A new file for a message. Asked on the thread that carries calls: it opens a file and notes whose it is, and does nothing else.
     ///
@@ -230,6 +254,14 @@ enum Order {
         play: Token,
         segments: Result<Vec<Segment>, PlayFailure>,
         repeat: bool,
+    },
+    /// The host has begun a callback, or not.
+    CallBack {
+        callback: CallId,
+        call: CallId,
+        agent: UserId,
+        ring: Duration,
+        grant: Option<CallbackGrant>,
     },
     Stop(Duration),
 }

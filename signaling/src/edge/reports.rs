@@ -101,6 +101,11 @@ impl Edge {
         let Some(agent) = entry.agent_of(key) else { return };
         self.report(now, id, entry, Change::OfferFailed { agent, reason: failure(reason) });
         self.disengage(now, entry, agent);
+        if let Some(callback) = entry.callback.filter(|_| entry.in_queue) {
+            entry.in_queue = false;
+            self.waiting -= 1;
+            self.callback_lost(now, entry.company, callback, agent, failure(reason));
+        }
     }
 
     fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: u64) {
@@ -110,7 +115,8 @@ impl Edge {
             && std::mem::take(&mut entry.in_queue)
         {
             self.waiting -= 1;
-            self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id, agent });
+            let call = entry.callback.unwrap_or(id);
+            self.tell_router(now, entry.company, router::Input::OfferAccepted { call, agent });
         }
     }
 
@@ -122,7 +128,9 @@ impl Edge {
             self.waiting -= 1;
         }
         // The router forgets calls it does not know without a word.
-        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        let call = entry.callback.unwrap_or(id);
+        self.tell_router(now, entry.company, router::Input::CallEnded { call });
+        self.callback_call_ended(now, entry);
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
         }

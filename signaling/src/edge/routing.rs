@@ -100,7 +100,7 @@ impl Edge {
                 entry.in_queue = true;
                 self.waiting += 1;
                 self.report(now, id, entry, Change::Queued { queue });
-                let arrival = router::Arrival::new(id, queue);
+                let arrival = self.arrival(now, id, entry, queue);
                 self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
             }
             Plan::Flow(_) => {
@@ -223,6 +223,12 @@ impl Edge {
             while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
                 any = true;
                 match command {
+                    router::Command::Offer { call, agent, ring, .. } if self.is_callback(call) => {
+                        self.offer_callback(call, agent, ring);
+                    }
+                    router::Command::Overflow { call, .. } if self.is_callback(call) => {
+                        self.callback_overflowed(call);
+                    }
                     router::Command::Offer { call, agent, ring, .. } => self.offer_from_queue(now, call, agent, ring),
                     router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
                     // The call itself stops whoever else rings as soon as one has answered.
@@ -320,6 +326,7 @@ impl Edge {
                 self.tell_router(now, entry.company, router::Input::AgentChose { agent, availability });
             }
         }
+        self.replace_callbacks(now, &directory);
         self.drop_lines(now, &old);
     }
 

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 
 use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
+use super::callback;
 use super::directory::Directory;
 use super::flow::{Take, ringing};
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
@@ -75,6 +76,8 @@ pub struct Edge {
     pub(super) dialogs: HashMap<DialogId, (CallId, LegId)>,
     pub(super) media: HashMap<SessionId, CallId>,
     pub(super) routers: HashMap<CompanyId, Router>,
+    /// Callbacks that are known, as the routers call them.
+    pub(super) callbacks: HashMap<CallId, (CompanyId, callback::Standing)>,
     /// The day that each router counts.
     pub(super) days: HashMap<CompanyId, NaiveDate>,
     pub(super) days_due: Option<Instant>,
@@ -175,6 +178,7 @@ impl Edge {
             dialogs: HashMap::new(),
             media: HashMap::new(),
             routers: HashMap::new(),
+            callbacks: HashMap::new(),
             days: HashMap::new(),
             days_due: None,
             stirred: VecDeque::new(),

@@ -40,6 +40,7 @@ pub mod agents;
 pub mod assignments;
 pub mod atomicity;
 pub mod calendars;
+pub mod callbacks;
 pub mod callers;
 pub mod calls;
 pub mod carriers;
@@ -106,6 +107,12 @@ macro_rules! conformance_suite {
                 agents_are_listed_in_order_of_id,
                 the_first_user_is_noticed,
                 users_are_read_together,
+            }
+            callbacks {
+                a_callback_reads_back_and_is_replaced_by_its_next_version_only,
+                a_number_waits_once_in_a_queue,
+                due_callbacks_come_in_the_order_of_their_places,
+                callbacks_of_another_company_are_out_of_reach,
             }
             agents {
                 an_agent_reads_back_and_is_replaced_by_the_next_version_only,

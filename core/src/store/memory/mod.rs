@@ -7,6 +7,7 @@
 mod agent;
 mod calendar;
 mod call;
+mod callback;
 mod caller;
 mod carrier;
 mod client;

@@ -14,9 +14,9 @@ use crate::company::Company;
 use crate::event::Envelope;
 use crate::flow::{Calendar, Flow, FlowTrace, FlowVersion, Prompt, Voicemail};
 use crate::id::{
-    AssignmentId, CalendarId, CallId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId, ExtensionId,
-    FlowId, InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, PromptId, QueueId, RecordingId, ReportId, SessionId,
-    TrunkId, UserId, VoicemailId,
+    AssignmentId, CalendarId, CallId, CallbackId, CallerId, ClientId, ClientNoteId, CompanyId, DispositionId, EventId,
+    ExtensionId, FlowId, InboundRouteId, JobId, LeadId, LeadNoteId, NumberId, PromptId, QueueId, RecordingId, ReportId,
+    SessionId, TrunkId, UserId, VoicemailId,
 };
 use crate::job::{Job, JobFault};
 use crate::lead::{CampaignKey, CountBy, Disposition, Lead, LeadDecision, LeadNote, LeadProfile, LeadRouting, Source};
@@ -24,7 +24,7 @@ use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
-use crate::queue::{AgentProfile, Queue};
+use crate::queue::{AgentProfile, Callback, Queue};
 use crate::report::{Period, Report};
 
 /// Everything that is stored. A copy shares all rows with its original.
@@ -65,6 +65,7 @@ pub(super) struct State {
     pub(super) queues: Map<QueueId, Arc<Queue>>,
     pub(super) queue_names: Map<(CompanyId, String), QueueId>,
     pub(super) agent_profiles: Map<UserId, Arc<AgentProfile>>,
+    pub(super) callbacks: Map<CallbackId, Arc<Callback>>,
 
     pub(super) flows: Map<FlowId, Arc<Flow>>,
     pub(super) flow_names: Map<(CompanyId, String), FlowId>,
@@ -171,6 +172,7 @@ rows! {
     InboundRoute: "inbound_route", company, version;
     Queue: "queue", company, version;
     AgentProfile: "agent_profile", company, version;
+    Callback: "callback", company, version;
     Flow: "flow", company, version;
     FlowVersion: "flow_version", company;
     Calendar: "calendar", company, version;

@@ -40,7 +40,7 @@ impl Edge {
         self.waiting += 1;
         self.report(now, id, entry, Change::Queued { queue });
         let skills = wait.skills.iter().map(need).collect();
-        let arrival = router::Arrival { priority: wait.priority, skills, ..router::Arrival::new(id, queue) };
+        let arrival = router::Arrival { priority: wait.priority, skills, ..self.arrival(now, id, entry, queue) };
         self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
         self.comfort(entry);
     }

@@ -1,0 +1,369 @@
+//! Callbacks: callers who need not hold the line to keep their place in a queue.
+//!
+//! A callback keeps the time its caller came. When its turn is there, an agent is rung, and once they have answered, the caller. One
+//! person waits once in a queue: who asks again keeps the first place, and who calls and is answered needs no callback any more.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::error::refusal;
+use crate::id::{CallId, CallbackId, CompanyId, QueueId, UserId};
+use crate::phone::{BadNumber, E164};
+
+/// The most attempts that may be asked for.
+pub const ATTEMPTS_MAX: u8 = 20;
+/// The longest wait before the first attempt and between two, in seconds: three days.
+pub const DELAY_MAX: u32 = 259_200;
+
+/// How a callback stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackState {
+    /// Waits for its time, or in the queue.
+    Waiting,
+    /// An agent is being rung, or the person.
+    Dialling,
+    /// The person was talked to.
+    Done,
+    /// The person was not reached, however often it was tried.
+    Failed,
+    /// Somebody called it off.
+    Cancelled,
+}
+
+impl CallbackState {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Dialling, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// The word, as stored and sent.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Dialling => "dialling",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether the person is still to be called.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Dialling)
+    }
+}
+
+impl FromStr for CallbackState {
+    type Err = CallbackRefused;
+    fn from_str(text: &str) -> Result<Self, CallbackRefused> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(CallbackRefused::BadState)
+    }
+}
+
+/// A callback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callback {
+    /// Its id.
+    pub id: CallbackId,
+    /// The company.
+    pub company: CompanyId,
+    /// The queue it waits in. At most one of a number is open there.
+    pub queue: QueueId,
+    /// Whom to call.
+    pub number: E164,
+    /// The number that is shown to them: the one they had called. The agent's own when nothing is known.
+    pub shown: Option<E164>,
+    /// How it stands.
+    pub state: CallbackState,
+    /// Since when the person waits: their place in the queue.
+    pub since: DateTime<Utc>,
+    /// Not called before.
+    pub due_at: DateTime<Utc>,
+    /// How often the person was called.
+    pub attempts: u8,
+    /// How often they are called at most.
+    pub attempts_max: u8,
+    /// Seconds between two attempts.
+    pub retry_seconds: u32,
+    /// The call in which they asked for it.
+    pub asked_in: Option<CallId>,
+    /// The last call to them.
+    pub call: Option<CallId>,
+    /// Who made it.
+    pub agent: Option<UserId>,
+    /// Counts the changes; a stale write is refused.
+    pub version: u32,
+    /// When it was asked for.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallbackRequest {
+    /// The queue.
+    pub queue: QueueId,
+    /// Whom to call.
+    pub number: E164,
+    /// The number that is shown to them.
+    pub shown: Option<E164>,
+    /// Since when they wait; from now on when nothing is said.
+    pub since: Option<DateTime<Utc>>,
+    /// Seconds until the first attempt: 0 to [`DELAY_MAX`].
+    pub delay_seconds: u32,
+    /// Attempts: 1 to [`ATTEMPTS_MAX`].
+    pub attempts: u8,
+    /// Seconds between two attempts: 1 to [`DELAY_MAX`].
+    pub retry_seconds: u32,
+    /// The call in which they asked.
+    pub asked_in: Option<CallId>,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    /// The person was talked to.
+    Reached,
+    /// The person was called and not reached.
+    NotReached,
+    /// No agent took it: the person was not called.
+    NoAgent,
+}
+
+/// Why a callback was not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallbackRefused {
+    /// The number cannot be called.
+    #[error("{0}")]
+    Number(#[from] BadNumber),
+    /// The delay is out of range.
+    #[error("the first attempt is made within {DELAY_MAX} seconds")]
+    BadDelay,
+    /// The attempts are out of range.
+    #[error("there are 1 to {ATTEMPTS_MAX} attempts")]
+    BadAttempts,
+    /// The time between attempts is out of range.
+    #[error("there are 1 to {DELAY_MAX} seconds between two attempts")]
+    BadRetry,
+    /// No such word.
+    #[error("a state is waiting, dialling, done, failed or cancelled")]
+    BadState,
+    /// No such queue.
+    #[error("there is no such queue")]
+    NoSuchQueue,
+    /// It is over, or somebody is calling already.
+    #[error("this callback waits no more")]
+    NotWaiting,
+    /// The company has no trunk to call out by.
+    #[error("there is no trunk to call out by")]
+    NoTrunk,
+    /// Neither the person called a number of ours, nor does one lead to the queue.
+    #[error("there is no number to show: lead one to the queue")]
+    NoNumber,
+    /// No such callback.
+    #[error("there is no such callback")]
+    NotFound,
+    /// The caller's version is not the current one.
+    #[error("somebody else changed this in between")]
+    Stale,
+}
+
+refusal!(CallbackRefused {
+    Self::Number(_) => Invalid, "invalid_number", "number";
+    Self::BadDelay => Invalid, "invalid_input", "delaySeconds";
+    Self::BadAttempts => Invalid, "invalid_input", "attempts";
+    Self::BadRetry => Invalid, "invalid_input", "retrySeconds";
+    Self::BadState => Invalid, "invalid_input", "state";
+    Self::NoSuchQueue => Invalid, "unknown_queue", "queueId";
+    Self::NotWaiting => Conflict, "not_waiting";
+    Self::NoTrunk => Conflict, "no_trunk";
+    Self::NoNumber => Conflict, "no_number";
+    Self::NotFound => NotFound, "not_found";
+    Self::Stale => Conflict, "stale_version";
+});
+
+impl CallbackRequest {
+    /// Everything that is wrong with what is asked for.
+    pub fn faults(&self) -> impl Iterator<Item = CallbackRefused> + use<> {
+        let rules = [
+            (self.delay_seconds <= DELAY_MAX, CallbackRefused::BadDelay),
+            ((1..=ATTEMPTS_MAX).contains(&self.attempts), CallbackRefused::BadAttempts),
+            ((1..=DELAY_MAX).contains(&self.retry_seconds), CallbackRefused::BadRetry),
+        ];
+        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused)
+    }
+}
+
+impl Callback {
+    /// Takes a request.
+    ///
+    /// # Errors
+    /// [`CallbackRefused`] names the field at fault.
+    pub fn request(
+        id: CallbackId,
+        company: CompanyId,
+        request: CallbackRequest,
+        now: DateTime<Utc>,
+    ) -> Result<Self, CallbackRefused> {
+        if let Some(refused) = request.faults().next() {
+            return Err(refused);
+        }
+        Ok(Self {
+            id,
+            company,
+            queue: request.queue,
+            number: request.number,
+            shown: request.shown,
+            state: CallbackState::Waiting,
+            since: request.since.map_or(now, |since| since.min(now)),
+            due_at: now + TimeDelta::seconds(request.delay_seconds.into()),
+            attempts: 0,
+            attempts_max: request.attempts,
+            retry_seconds: request.retry_seconds,
+            asked_in: request.asked_in,
+            call: None,
+            agent: None,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// An agent is about to call the person.
+    ///
+    /// # Errors
+    /// [`CallbackRefused::NotWaiting`] unless it waits and its time has come.
+    pub fn start(self, call: CallId, agent: UserId, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
+        if self.state != CallbackState::Waiting || self.due_at > now {
+            return Err(CallbackRefused::NotWaiting);
+        }
+        let next = Self { call: Some(call), agent: Some(agent), ..self };
+        Ok(next.moved(CallbackState::Dialling, now))
+    }
+
+    /// What became of the attempt that was made by `call`; `None` when it was another one's or is settled already.
+    #[must_use]
+    pub fn settle(self, call: CallId, attempt: Attempt, now: DateTime<Utc>) -> Option<Self> {
+        if self.state != CallbackState::Dialling || self.call != Some(call) {
+            return None;
+        }
+        Some(match attempt {
+            Attempt::Reached => {
+                let attempts = self.attempts.saturating_add(1);
+                Self { attempts, ..self }.moved(CallbackState::Done, now)
+            }
+            Attempt::NotReached => {
+                let attempts = self.attempts.saturating_add(1);
+                let over = attempts >= self.attempts_max;
+                let due_at = now + TimeDelta::seconds(self.retry_seconds.into());
+                let state = if over { CallbackState::Failed } else { CallbackState::Waiting };
+                Self { attempts, due_at: if over { self.due_at } else { due_at }, ..self }.moved(state, now)
+            }
+            Attempt::NoAgent => self.moved(CallbackState::Waiting, now),
+        })
+    }
+
+    /// Somebody calls it off.
+    ///
+    /// # Errors
+    /// [`CallbackRefused::NotWaiting`] when it is over.
+    pub fn cancel(self, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
+        if !self.state.is_open() {
+            return Err(CallbackRefused::NotWaiting);
+        }
+        Ok(self.moved(CallbackState::Cancelled, now))
+    }
+
+    /// The person called again and was talked to; `None` when it was over.
+    #[must_use]
+    pub fn answered_otherwise(self, now: DateTime<Utc>) -> Option<Self> {
+        self.state.is_open().then(|| self.moved(CallbackState::Done, now))
+    }
+
+    fn moved(self, state: CallbackState, now: DateTime<Utc>) -> Self {
+        Self { state, version: self.version.wrapping_add(1), updated_at: now, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Id;
+    use uuid::Uuid;
+
+    fn id<K>(n: u128) -> Id<K> {
+        Id::from_uuid(Uuid::from_u128(n))
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+    }
+
+    fn asked(delay_seconds: u32) -> CallbackRequest {
+        CallbackRequest {
+            queue: id(2),
+            number: E164::parse("+4930123456", "DE".parse().unwrap()).unwrap(),
+            shown: None,
+            since: Some(at(-60)),
+            delay_seconds,
+            attempts: 2,
+            retry_seconds: 600,
+            asked_in: None,
+        }
+    }
+
+    fn callback(delay: u32) -> Callback {
+        Callback::request(id(1), id(9), asked(delay), at(0)).unwrap()
+    }
+
+    #[test]
+    fn the_place_is_that_of_the_caller_and_never_in_the_future() {
+        assert_eq!(callback(0).since, at(-60));
+        let early = CallbackRequest { since: Some(at(500)), ..asked(0) };
+        assert_eq!(Callback::request(id(1), id(9), early, at(0)).unwrap().since, at(0));
+    }
+
+    #[test]
+    fn it_is_dialled_once_at_a_time_and_not_before_its_time() {
+        assert_eq!(callback(10).start(id(3), id(4), at(9)), Err(CallbackRefused::NotWaiting));
+        let dialled = callback(10).start(id(3), id(4), at(10)).unwrap();
+        assert_eq!((dialled.state, dialled.agent), (CallbackState::Dialling, Some(id(4))));
+        assert_eq!(dialled.start(id(5), id(6), at(11)), Err(CallbackRefused::NotWaiting));
+    }
+
+    #[test]
+    fn who_is_not_reached_is_called_again_later_in_the_same_place_until_the_attempts_are_used_up() {
+        let first = callback(0).start(id(3), id(4), at(0)).unwrap().settle(id(3), Attempt::NotReached, at(30)).unwrap();
+        assert_eq!((first.state, first.attempts, first.due_at), (CallbackState::Waiting, 1, at(630)));
+        assert_eq!(first.since, at(-60));
+        let second = first.start(id(5), id(4), at(700)).unwrap();
+        assert_eq!(second.clone().settle(id(3), Attempt::Reached, at(701)), None, "another call's word");
+        let failed = second.settle(id(5), Attempt::NotReached, at(730)).unwrap();
+        assert_eq!((failed.state, failed.attempts), (CallbackState::Failed, 2));
+        assert_eq!(failed.cancel(at(800)), Err(CallbackRefused::NotWaiting));
+    }
+
+    #[test]
+    fn an_agent_who_does_not_answer_costs_the_person_no_attempt() {
+        let back = callback(0).start(id(3), id(4), at(0)).unwrap().settle(id(3), Attempt::NoAgent, at(20)).unwrap();
+        assert_eq!((back.state, back.attempts, back.due_at), (CallbackState::Waiting, 0, at(0)));
+    }
+
+    #[test]
+    fn who_calls_and_is_answered_needs_no_callback() {
+        let done = callback(0).answered_otherwise(at(5)).unwrap();
+        assert_eq!((done.state, done.version), (CallbackState::Done, 2));
+        assert_eq!(done.answered_otherwise(at(6)), None);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let bad = CallbackRequest { delay_seconds: DELAY_MAX + 1, attempts: 0, retry_seconds: 0, ..asked(0) };
+        let faults: Vec<CallbackRefused> = bad.faults().collect();
+        assert_eq!(faults, [CallbackRefused::BadDelay, CallbackRefused::BadAttempts, CallbackRefused::BadRetry]);
+    }
+}
