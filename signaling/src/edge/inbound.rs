@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use dialplane_core::call::{Change, Direction, HangupCause, LegKind, NewCall};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::pii::Pii;
 use dialplane_ivr::{CallInfo, Machine};

@@ -38,7 +38,8 @@ use dialplane_core::call::HangupCause;
 use dialplane_core::clock::Clock;
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{
-    CallId, CompanyId, FlowId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId,
+    CallId, CallbackId, CompanyId, FlowId, IdSource, NodeId, NumberId, QueueId, RecordingId, TrunkId, UserId,
+    VoicemailId,
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
@@ -49,7 +50,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::media::relay::Segment;
 
 pub use directory::{
-    AgentEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
+    AgentEntry, CallbackEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
 pub use run::Edge;
 

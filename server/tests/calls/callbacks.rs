@@ -1,0 +1,200 @@
+//! People who are called back in their place of the queue.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::company::{Agent, Company, text};
+use crate::support::peer::Peer;
+use crate::support::server::Server;
+use crate::support::wait::until;
+use crate::{CUSTOMER, NUMBER};
+
+/// Somebody else in the world.
+const OTHER: &str = "+12025550188";
+const SOON: Duration = Duration::from_secs(10);
+
+struct Desk {
+    company: Company,
+    carrier: Peer,
+    queue: String,
+    agent: Agent,
+    phone: Peer,
+}
+
+/// A queue with one agent, who is on a break, and a number that leads to it.
+fn desk(server: &Server) -> Desk {
+    let company = server.company();
+    let carrier = Peer::new(server.sip, OTHER);
+    company.trunk(carrier.port());
+    let agent = company.agent("ann");
+    company.choose(&agent, "break");
+    let phone = Peer::registered(server.sip, &agent.line);
+    let queue = company.queue(5, 120, &[&agent]);
+    company.route(NUMBER, "queue", &queue);
+    Desk { company, carrier, queue, agent, phone }
+}
+
+impl Desk {
+    fn ask(&self, more: &Value) -> String {
+        let mut body = json!({ "queueId": self.queue, "number": CUSTOMER });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        text(&self.company.post("/api/callbacks", &body).expect(201)["callback"]["id"])
+    }
+
+    fn callback(&self, id: &str) -> Value {
+        self.company.get(&format!("/api/callbacks/{id}")).expect(200)["callback"].clone()
+    }
+
+    fn await_state(&self, id: &str, state: &str) -> Value {
+        until(SOON, state, || Some(self.callback(id)).filter(|callback| callback["state"] == state))
+    }
+}
+
+#[test]
+fn whoever_is_to_be_called_back_keeps_the_place_before_those_who_came_later() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    let id = desk.ask(&json!({}));
+    assert_eq!(desk.ask(&json!({ "attempts": 5 })), id, "asked twice is waiting once");
+    let mut later = desk.carrier.invite(NUMBER);
+    desk.company.choose(&desk.agent, "available");
+    let ringing = desk.phone.incoming_for(SOON);
+    assert_eq!(ringing.invite().user_of("From"), CUSTOMER, "the agent sees whom they are about to talk to");
+    assert!(desk.carrier.maybe_incoming(Duration::ZERO).is_none(), "nobody is called before an agent is there");
+    ringing.answer(&mut desk.phone);
+    let mut person = desk.carrier.incoming_for(SOON);
+    assert!(person.invite().uri().starts_with(&format!("sip:{CUSTOMER}@")), "{}", person.invite().start);
+    assert_eq!(person.invite().user_of("From"), NUMBER, "the number they had called is shown");
+    person.answer(&mut desk.carrier);
+    person.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut desk.phone);
+    let done = desk.await_state(&id, "done");
+    assert_eq!((&done["attemptsMade"], &done["agentId"]), (&json!(1), &json!(desk.agent.id)));
+    let call = desk.company.call(done["callId"].as_str().expect("a call"));
+    assert_eq!((&call["direction"], &call["queue"]["id"]), (&json!("outbound"), &json!(desk.queue)), "{call}");
+    // Then the next.
+    let next = desk.phone.incoming_for(SOON);
+    next.answer(&mut desk.phone);
+    later.expect(&mut desk.carrier, 200);
+    later.hang_up(&mut desk.carrier);
+    next.hung_up(&mut desk.phone);
+    server.await_idle();
+}
+
+#[test]
+fn who_is_busy_is_called_again_and_given_up_after_the_last_attempt() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    let id = desk.ask(&json!({ "attempts": 2, "retrySeconds": 1 }));
+    desk.company.choose(&desk.agent, "available");
+    for attempt in 1..=2 {
+        let ringing = desk.phone.incoming_for(Duration::from_secs(60));
+        ringing.answer(&mut desk.phone);
+        desk.carrier.incoming_for(SOON).refuse(&mut desk.carrier, "486 Busy Here");
+        ringing.hung_up(&mut desk.phone);
+        let made = || Some(desk.callback(&id)).filter(|callback| callback["attemptsMade"] == attempt);
+        until(SOON, "the attempt", made);
+    }
+    assert_eq!(desk.callback(&id)["state"], "failed");
+    server.await_idle();
+}
+
+#[test]
+fn an_agent_who_does_not_answer_costs_no_attempt_and_the_next_one_calls() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    let bob = desk.company.agent("bob");
+    let mut other = Peer::registered(server.sip, &bob.line);
+    let members = json!({ "strategy": "top_down", "members": [
+        { "agentId": desk.agent.id, "position": 1 }, { "agentId": bob.id, "position": 2 } ] });
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &members).expect(200);
+    desk.company.choose(&desk.agent, "available");
+    let id = desk.ask(&json!({}));
+    desk.phone.incoming_for(SOON).refuse(&mut desk.phone, "603 Decline");
+    let ringing = other.incoming_for(SOON);
+    ringing.answer(&mut other);
+    let mut person = desk.carrier.incoming_for(SOON);
+    person.answer(&mut desk.carrier);
+    person.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut other);
+    let done = desk.await_state(&id, "done");
+    assert_eq!((&done["attemptsMade"], &done["agentId"]), (&json!(1), &json!(bob.id)));
+    server.await_idle();
+}
+
+#[test]
+fn who_calls_again_has_the_place_and_is_not_called_back_once_they_were_answered() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    let id = text(
+        &desk.company.post("/api/callbacks", &json!({ "queueId": desk.queue, "number": OTHER })).expect(201)["callback"]
+            ["id"],
+    );
+    // Somebody else comes, then the person themself, who waits longer nevertheless.
+    let mut stranger = Peer::new(server.sip, CUSTOMER);
+    let mut first = stranger.invite(NUMBER);
+    let mut again = desk.carrier.invite(NUMBER);
+    desk.company.choose(&desk.agent, "available");
+    let ringing = desk.phone.incoming_for(SOON);
+    assert_eq!(ringing.invite().user_of("From"), OTHER);
+    ringing.answer(&mut desk.phone);
+    again.expect(&mut desk.carrier, 200);
+    again.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut desk.phone);
+    assert_eq!(desk.await_state(&id, "done")["attemptsMade"], 0);
+    let next = desk.phone.incoming_for(SOON);
+    assert_eq!(next.invite().user_of("From"), CUSTOMER);
+    next.answer(&mut desk.phone);
+    first.expect(&mut stranger, 200);
+    first.hang_up(&mut stranger);
+    next.hung_up(&mut desk.phone);
+    server.await_idle();
+}
+
+#[test]
+fn a_server_killed_while_an_agent_rings_calls_back_after_all() {
+    let mut server = Server::start();
+    let mut desk = desk(&server);
+    let id = desk.ask(&json!({}));
+    desk.company.choose(&desk.agent, "available");
+    desk.phone.incoming_for(SOON);
+    desk.await_state(&id, "dialling");
+    server.kill();
+    server.restart();
+    let mut phone = Peer::registered(server.sip, &desk.agent.line);
+    let ringing = phone.incoming_for(Duration::from_secs(30));
+    ringing.answer(&mut phone);
+    let mut person = desk.carrier.incoming_for(SOON);
+    person.answer(&mut desk.carrier);
+    person.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut phone);
+    assert_eq!(desk.await_state(&id, "done")["attemptsMade"], 1);
+    server.await_idle();
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_refused_and_a_callback_can_be_called_off() {
+    let server = Server::start();
+    let desk = desk(&server);
+    let bad =
+        json!({ "queueId": desk.queue, "number": "12", "attempts": 0, "retrySeconds": 0, "delaySeconds": 999_999 });
+    let refused = desk.company.post("/api/callbacks", &bad).expect(400);
+    let fields: Vec<&str> =
+        refused["errors"].as_array().unwrap().iter().filter_map(|fault| fault["field"].as_str()).collect();
+    assert_eq!(fields, ["number"], "{refused}");
+    let bad =
+        json!({ "queueId": desk.queue, "number": CUSTOMER, "attempts": 0, "retrySeconds": 0, "delaySeconds": 999_999 });
+    let refused = desk.company.post("/api/callbacks", &bad).expect(400);
+    assert_eq!(refused["errors"].as_array().map(Vec::len), Some(3), "{refused}");
+    let id = desk.ask(&json!({ "delaySeconds": 3_600 }));
+    let path = format!("/api/callbacks/{id}");
+    assert_eq!(desk.company.send("DELETE", &path, None).unwrap().expect(200)["callback"]["state"], "cancelled");
+    desk.company.send("DELETE", &path, None).unwrap().expect(409);
+    let own = Company::sign_in(server.http, &desk.agent.email);
+    own.get("/api/callbacks").expect(403);
+    assert_eq!(desk.company.get("/api/callbacks?state=cancelled").expect(200)["pagination"]["total"], 1);
+    desk.company.get("/api/callbacks?state=lost").expect(400);
+}
