@@ -68,6 +68,8 @@ pub(super) struct LegEntry {
     pub(super) state: LegSip,
     /// A re-INVITE or UPDATE of the peer that waits for its answer.
     pub(super) reoffer: Option<(TxId, Box<Incoming>)>,
+    /// The trunk of a carrier that may ask once for its account's password.
+    pub(super) account: Option<Arc<TrunkEntry>>,
     /// The codec, once it is settled.
     pub(super) codec: Option<&'static str>,
     /// Whether it has ended.

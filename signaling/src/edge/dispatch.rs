@@ -13,6 +13,7 @@ use crate::media::sdp::SessionDescription;
 use crate::sip::dialog::DialogId;
 use crate::sip::endpoint::{Command, Incoming};
 use crate::sip::flow::Transmit;
+use crate::sip::registration::Trouble;
 use crate::sip::wire::{Message, Method, Name};
 
 use super::sip_text::ALLOW;
@@ -32,9 +33,18 @@ impl Edge {
                     }
                 }
                 Command::Ack { tx, message } => self.acknowledged(now, tx, &message),
+                Command::Response { tx, message, .. } if self.registers.contains_key(&tx) => {
+                    self.register_answered(now, tx, &message);
+                }
                 Command::Response { tx, message, .. } => self.response(now, tx, &message),
-                Command::Timeout { tx } => self.lost(now, tx, 408),
-                Command::TransportError { tx } => self.lost(now, tx, 503),
+                Command::Timeout { tx } => {
+                    self.register_lost(now, tx, Trouble::Unanswered);
+                    self.lost(now, tx, 408);
+                }
+                Command::TransportError { tx } => {
+                    self.register_lost(now, tx, Trouble::Unreachable);
+                    self.lost(now, tx, 503);
+                }
             }
         }
     }
@@ -109,10 +119,16 @@ impl Edge {
             Order::IsOnline(user, reply) => {
                 reply.send(self.is_online(now, user)).ok();
             }
+            Order::Registrations(reply) => {
+                reply.send(self.registrations(now)).ok();
+            }
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
-            Order::Stop(grace) => self.stopping = Some(now + grace),
+            Order::Stop(grace) => {
+                self.stopping = Some(now + grace);
+                self.end_accounts(now);
+            }
         }
     }
 

@@ -9,6 +9,7 @@
 //! recording it, later changes of the same call are merged into one report, so a slow store makes larger batches and never a
 //! longer queue.
 
+mod accounts;
 mod auth;
 mod call_entry;
 mod directory;
@@ -47,6 +48,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::media::relay::Segment;
 
+pub use accounts::TrunkRegistration;
 pub use directory::{
     AgentEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
@@ -221,6 +223,7 @@ enum Order {
     HangUp(CompanyId, CallId, oneshot::Sender<Result<(), EdgeError>>),
     Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
+    Registrations(oneshot::Sender<Vec<(TrunkId, TrunkRegistration)>>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
     /// Something that the flow of a call asked for.
     Flow(CallId, dialplane_ivr::machine::Input),
@@ -265,6 +268,14 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn is_online(&self, user: UserId) -> Result<bool, EdgeError> {
         self.ask(|reply| Order::IsOnline(user, reply)).await
+    }
+
+    /// How the registrations of trunks stand.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn registrations(&self) -> Result<Vec<(TrunkId, TrunkRegistration)>, EdgeError> {
+        self.ask(Order::Registrations).await
     }
 
     /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.

@@ -292,6 +292,7 @@ impl Edge {
             }
         }
         self.drop_lines(now, &old);
+        self.follow_accounts(now);
     }
 
     /// Unregisters the phones of lines that are gone or whose password changed.

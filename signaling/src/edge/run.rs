@@ -14,6 +14,7 @@ use dialplane_core::id::{CallId, CompanyId};
 use dialplane_core::queue::router::Router;
 use tokio::sync::mpsc;
 
+use super::accounts::Account;
 use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
 use super::directory::Directory;
@@ -74,6 +75,12 @@ pub struct Edge {
     pub(super) dialogs: HashMap<DialogId, (CallId, LegId)>,
     pub(super) media: HashMap<SessionId, CallId>,
     pub(super) routers: HashMap<CompanyId, Router>,
+    /// Registrations at carriers.
+    pub(super) accounts: Vec<Account>,
+    /// Registrations begun since the start.
+    pub(super) accounts_begun: u64,
+    /// REGISTERs under way, and of which registration they are.
+    pub(super) registers: HashMap<TxId, u64>,
     /// Routers that may have something to say.
     pub(super) stirred: VecDeque<CompanyId>,
     pub(super) deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
@@ -171,6 +178,9 @@ impl Edge {
             dialogs: HashMap::new(),
             media: HashMap::new(),
             routers: HashMap::new(),
+            accounts: Vec::new(),
+            accounts_begun: 0,
+            registers: HashMap::new(),
             stirred: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             reporting: Vec::new(),
@@ -272,6 +282,7 @@ impl Edge {
             self.call_due(now, call, at);
         }
         self.routers_due(now);
+        self.accounts_due(now);
         if self.stopping.is_some_and(|at| at <= now) && self.farewell.is_none() {
             self.farewell = Some(now + FAREWELL);
             self.end_all(now);
@@ -293,8 +304,9 @@ impl Edge {
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let ended = self.stopping.is_some() && (self.calls.is_empty() || self.farewell.is_some_and(|at| at <= now));
-        ended && !self.has_reports() && (self.takes.is_empty() || self.farewell.is_some_and(|at| at <= now))
+        let late = self.farewell.is_some_and(|at| at <= now);
+        let idle = self.calls.is_empty() && self.takes.is_empty() && self.accounts.is_empty();
+        self.stopping.is_some() && (idle || late) && !self.has_reports()
     }
 
     fn next_deadline(&self, now: Instant) -> Instant {
@@ -305,6 +317,7 @@ impl Edge {
         let all = [
             self.endpoint.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.next_account(),
             calls,
             routers,
             reports,
