@@ -300,6 +300,13 @@ impl Directory {
             .filter(|(trunk, _)| self.company(trunk.company).is_some())
     }
 
+    /// Where calls to a number of the company's own lead, as people of its country write it.
+    #[must_use]
+    pub fn own_number(&self, company: CompanyId, dialled: &str) -> Option<InboundTarget> {
+        let number = E164::parse(dialled, self.company(company)?.default_country).ok()?;
+        self.routes.get(number.as_str()).filter(|route| route.company == company).map(|route| route.target)
+    }
+
     /// The queue with this id.
     #[must_use]
     pub fn queue(&self, id: QueueId) -> Option<&QueueEntry> {

@@ -74,6 +74,8 @@ impl Edge {
             // A stray ACK is not answered.
             Some(Method::Ack) | None => {}
             Some(Method::Bye | Method::Info | Method::Update) => self.refuse(&incoming, 481),
+            // Calls are transferred by those who talk in them.
+            Some(Method::Refer) => self.refuse(&incoming, 403),
             Some(_) => self.refuse(&incoming, 405),
         }
     }
@@ -123,6 +125,7 @@ impl Edge {
                 reply.send(self.registrations(now)).ok();
             }
             Order::Admitted(call, result) => self.admitted(now, call, result),
+            Order::TransferAdmitted(call, result) => self.transfer_admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
             Order::Stop(grace) => {
@@ -162,7 +165,7 @@ impl Edge {
                 self.feed(now, place.call, Input::Failed { leg, status });
             }
             Purpose::Reinvite { .. } => self.feed(now, place.call, Input::ReofferFailed { leg, status }),
-            Purpose::Bye => {}
+            Purpose::Bye | Purpose::Notify => {}
         }
     }
 }

@@ -233,6 +233,9 @@ impl Edge {
             hangup: None,
             refused: None,
             on_hold: false,
+            transfer: None,
+            transfers: 0,
+            music: None,
             report,
             held_back: false,
             listed: false,
@@ -350,7 +353,8 @@ fn called_party(message: &Message) -> Option<String> {
     said.or_else(|| message.to().ok()).and_then(|party| number_of(&party.uri))
 }
 
-fn number_of(uri: &Uri<'_>) -> Option<String> {
+/// The number or name in a URI.
+pub(super) fn number_of(uri: &Uri<'_>) -> Option<String> {
     let user = uri.number_decoded()?.trim().to_owned();
     (!user.is_empty() && user.len() <= 128).then_some(user)
 }

@@ -114,6 +114,7 @@ impl Edge {
             Command::AnswerReinvite { leg, sdp } => {
                 self.answer_reinvite(now, entry, leg, 200, Some(&sdp));
                 self.renew_voice(entry);
+                self.follow_hold(entry);
             }
             Command::RejectReinvite { leg, status } => self.answer_reinvite(now, entry, leg, status, None),
             Command::SendDigit { leg, digit } => self.send_digit(now, id, entry, leg, digit),
@@ -151,7 +152,7 @@ impl Edge {
         }
     }
 
-    fn contact(&self, flow: &Flow) -> String {
+    pub(super) fn contact(&self, flow: &Flow) -> String {
         format!("<{}>", self.own_uri(None, flow))
     }
 
@@ -375,7 +376,7 @@ impl Edge {
     }
 
     /// Sends a request in a leg's dialog; whether it was sent.
-    fn in_dialog_request(
+    pub(super) fn in_dialog_request(
         &mut self,
         now: Instant,
         id: CallId,

@@ -15,6 +15,7 @@ mod call_entry;
 mod directory;
 mod dispatch;
 mod flow;
+mod hold;
 mod in_dialog;
 mod inbound;
 mod legs;
@@ -24,6 +25,7 @@ mod responses;
 mod routing;
 mod run;
 mod sip_text;
+mod transfer;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -123,6 +125,14 @@ pub struct Origination {
 pub trait Host: Send + Sync + 'static {
     /// Decides about a call of a registered phone to the outside: counts it and opens its record, or says why not.
     async fn admit(&self, request: OutboundRequest) -> Result<OutboundGrant, HangupCause>;
+
+    /// Decides about the transfer of a call by an agent to a number outside, and counts it; the call has its record already.
+    async fn admit_transfer(
+        &self,
+        company: CompanyId,
+        agent: UserId,
+        dialled: String,
+    ) -> Result<OutboundGrant, HangupCause>;
 
     /// Makes the sounds of a flow ready to be played, in a language: fetches recordings, has texts spoken.
     ///
@@ -225,6 +235,7 @@ enum Order {
     IsOnline(UserId, oneshot::Sender<bool>),
     Registrations(oneshot::Sender<Vec<(TrunkId, TrunkRegistration)>>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
+    TransferAdmitted(CallId, Result<OutboundGrant, HangupCause>),
     /// Something that the flow of a call asked for.
     Flow(CallId, dialplane_ivr::machine::Input),
     /// Sounds that the flow of a call wants to be heard; `None` when they cannot be had.

@@ -52,7 +52,7 @@ impl Edge {
                 self.places.remove(&tx);
                 self.feed(now, place.call, Input::ReofferFailed { leg: place.leg, status });
             }
-            (Purpose::Bye | Purpose::Info, 200..) => {
+            (Purpose::Bye | Purpose::Info | Purpose::Notify, 200..) => {
                 self.places.remove(&tx);
                 // The peer does not know the dialog any more: it is gone (RFC 3261 §12.2.1.2).
                 if place.purpose == Purpose::Info && matches!(status, 408 | 481) {

@@ -148,6 +148,9 @@ impl Edge {
         reason: OfferFailure,
         status: Option<u16>,
     ) {
+        if Self::is_transfer(entry, key) {
+            return self.transfer_failed(now, id, entry, cause(reason), status);
+        }
         let waits = match &entry.plan {
             Plan::Queue(_) => true,
             Plan::Flow(run) => matches!(run.phase, Phase::Queue(_)),

@@ -48,7 +48,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Ports tried when the system is to pick one.
 const PORT_ATTEMPTS: u32 = 16;
 
-const METHODS: [Method; 8] = [
+const METHODS: [Method; 9] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -57,7 +57,11 @@ const METHODS: [Method; 8] = [
     Method::Register,
     Method::Info,
     Method::Update,
+    Method::Refer,
 ];
+
+/// Transfers without news (RFC 4488).
+const EXTENSIONS: [&str; 1] = ["norefersub"];
 
 /// The task; see the [module](super).
 pub struct Edge {
@@ -148,7 +152,7 @@ impl Edge {
         let (own_voices, voices) = mpsc::channel(VOICE_EVENTS);
         let mut seed = [0; 16];
         surroundings.ids.fill(&mut seed);
-        let policy = Policy { methods: &METHODS, extensions: &[], ..Policy::default() };
+        let policy = Policy { methods: &METHODS, extensions: &EXTENSIONS, ..Policy::default() };
         let endpoint = Endpoint::new(Config {
             policy,
             host: config.public_host.clone(),
