@@ -3,4 +3,5 @@
 mod call_machine {
     mod histories;
     mod stories;
+    mod transfers;
 }

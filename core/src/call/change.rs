@@ -21,6 +21,27 @@ pub enum OfferFailure {
     Rescinded,
 }
 
+/// Whom a call was transferred to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum TransferTarget {
+    /// An agent.
+    Agent {
+        /// Who.
+        agent: UserId,
+    },
+    /// A queue, where the caller waits.
+    Queue {
+        /// Which.
+        queue: QueueId,
+    },
+    /// A number outside.
+    Number {
+        /// Which.
+        number: String,
+    },
+}
+
 /// One step in the life of a call. `leg` numbers the legs of a call from 0, which is the leg of whoever placed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
@@ -117,6 +138,15 @@ pub enum Change {
         /// The leg that held.
         leg: u32,
     },
+    /// A party has handed its place in the call to somebody else.
+    Transferred {
+        /// The leg that did, and leaves.
+        leg: u32,
+        /// The agent at its end.
+        agent: Option<UserId>,
+        /// Who takes the place.
+        to: TransferTarget,
+    },
     /// A leg ended.
     LegEnded {
         /// The leg.
@@ -150,6 +180,7 @@ impl Change {
             Self::Bridged { .. } => "bridged",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",
+            Self::Transferred { .. } => "transferred",
             Self::LegEnded { .. } => "leg_ended",
             Self::Ended { .. } => "ended",
         }

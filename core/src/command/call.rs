@@ -84,14 +84,9 @@ impl Command for InitiateCall {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Initiated, Failure<CallRefused>> {
         let to = self.destination(cx, repo).await?;
-        let allowance = ConsumeAllowance { agent: self.agent, to, rotation: self.rotation };
-        let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
-        let same = repo.leads_by_contact(Some(&allowed.destination), None).await?;
-        if same.iter().any(|lead| lead.status == LeadStatus::DoNotCall) {
-            return Err(CallRefused::DoNotCall.into());
-        }
+        let allowed = allow(cx, repo, ConsumeAllowance { agent: self.agent, to, rotation: self.rotation }).await?;
         let (trunk, telephone) = match &self.via {
-            Via::Trunk => (repo.trunks().await?.into_iter().find(|trunk| trunk.is_default), None),
+            Via::Trunk => (default_trunk(repo).await?, None),
             Via::Service(_) => (None, Some(self.telephone(cx, repo).await?)),
         };
         let mut call = Call::begin(NewCall {
@@ -119,6 +114,61 @@ impl Command for InitiateCall {
         }
         cx.emit(call.company, started(&call));
         Ok(Initiated { call, allowed, trunk, telephone, caller })
+    }
+}
+
+/// Counts a call against the allowance, unless whoever has the number asked not to be called.
+async fn allow(
+    cx: &mut Context<'_>,
+    repo: &mut dyn Repo,
+    allowance: ConsumeAllowance,
+) -> Result<Allowed, Failure<CallRefused>> {
+    let allowed = allowance.run(cx, repo).await.map_err(Failure::widen)?;
+    let same = repo.leads_by_contact(Some(&allowed.destination), None).await?;
+    if same.iter().any(|lead| lead.status == LeadStatus::DoNotCall) {
+        return Err(CallRefused::DoNotCall.into());
+    }
+    Ok(allowed)
+}
+
+async fn default_trunk(repo: &mut dyn Repo) -> Result<Option<Trunk>, Failure<CallRefused>> {
+    Ok(repo.trunks().await?.into_iter().find(|trunk| trunk.is_default))
+}
+
+/// Admits that an agent transfers a call to a number outside: it is counted as a call of the agent, by the same rules. The call has its
+/// record already.
+#[derive(Debug, Clone)]
+pub struct AdmitTransfer {
+    /// Who transfers.
+    pub agent: UserId,
+    /// Where to, as it was typed.
+    pub to: String,
+}
+
+/// A transfer that may be carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdmittedTransfer {
+    /// What the allowance gave.
+    pub allowed: Allowed,
+    /// The trunk to call out by.
+    pub trunk: Option<Trunk>,
+}
+
+#[async_trait]
+impl Command for AdmitTransfer {
+    type Output = AdmittedTransfer;
+    type Refused = CallRefused;
+    const NAME: &'static str = "admit_transfer";
+
+    fn permission(&self) -> Permission {
+        Permission::TakeCalls
+    }
+
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<AdmittedTransfer, Failure<CallRefused>> {
+        let to = self.to.clone();
+        let allowance = ConsumeAllowance { agent: self.agent, to, rotation: Rotation::default() };
+        let allowed = allow(cx, repo, allowance).await?;
+        Ok(AdmittedTransfer { allowed, trunk: default_trunk(repo).await? })
     }
 }
 

@@ -18,4 +18,4 @@ pub use extension::{Extension, SipSecret};
 pub use inbound::{InboundRoute, InboundTarget};
 pub use inventory::{Capabilities, NumberRefused, NumberStatus, NumberUsage, PhoneNumber};
 pub use rotation::Rotation;
-pub use trunk::{Trunk, TrunkAuth, TrunkTransport};
+pub use trunk::{Trunk, TrunkAccount, TrunkAuth, TrunkTransport};

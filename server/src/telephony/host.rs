@@ -8,7 +8,7 @@ use dialplane_core::Actor;
 use dialplane_core::Engine;
 use dialplane_core::Failure;
 use dialplane_core::call::{CallRefused, HangupCause};
-use dialplane_core::command::call::{InitiateCall, Via};
+use dialplane_core::command::call::{AdmitTransfer, AdmittedTransfer, InitiateCall, Via};
 use dialplane_core::command::callback::StartCallback;
 use dialplane_core::command::people::SetAvailability;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, NodeId, RecordingId, UserId};
@@ -81,6 +81,24 @@ impl Host for EngineHost {
             number: Some(initiated.allowed.number.id),
             destination: initiated.allowed.destination,
             trunk: initiated.trunk.map(|trunk| trunk.id),
+        })
+    }
+
+    async fn admit_transfer(
+        &self,
+        company: CompanyId,
+        agent: UserId,
+        dialled: String,
+    ) -> Result<OutboundGrant, HangupCause> {
+        let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
+        let command = AdmitTransfer { agent, to: dialled };
+        let executed = self.away(async move { engine.execute(&actor, &command).await }).await;
+        let AdmittedTransfer { allowed, trunk } = executed.ok_or(HangupCause::TemporaryFailure)?.map_err(cause)?;
+        Ok(OutboundGrant {
+            caller: allowed.number.number,
+            number: allowed.number.id,
+            destination: allowed.destination,
+            trunk: trunk.map(|trunk| trunk.id),
         })
     }
 

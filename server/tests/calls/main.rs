@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "traces explain a failed test")]
 
+mod accounts;
 mod allowance;
 mod callbacks;
 mod crash;

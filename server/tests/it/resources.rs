@@ -96,6 +96,27 @@ async fn trunks_routes_and_queues_are_made_changed_and_removed() {
     let register =
         json!({"name": "R", "host": "x.example", "auth": {"kind": "register", "username": "u", "password": "p"}});
     assert_problem(&server.call("POST", "/api/trunks", &admin.token, register).await, 400, "unsupported");
+    let account = json!({"kind": "registration", "username": "u", "password": "tell-nobody"});
+    let account = json!({"name": "R", "host": "127.0.0.1", "port": 5092, "auth": account});
+    let registered = server.ok("POST", "/api/trunks", &admin.token, account).await["trunk"].clone();
+    assert_eq!(registered["auth"]["username"], "u");
+    assert_eq!(registered["registration"]["state"], "unknown", "no call control runs here: {registered}");
+    let auth = json!({"kind": "registration", "username": "v", "realm": "example"});
+    let other = format!("/api/trunks/{}", registered["id"].as_str().unwrap());
+    let renamed = server.ok("PUT", &other, &admin.token, json!({"auth": auth})).await;
+    assert_eq!(renamed["trunk"]["auth"]["realm"], "example", "the password stays");
+    let wrong = json!({"kind": "registration", "username": "a b", "password": "", "expiresSeconds": 5});
+    let wrong = json!({"name": "W", "host": "x.example", "auth": wrong});
+    let refused = server.call("POST", "/api/trunks", &admin.token, wrong).await;
+    assert_problem(&refused, 400, "invalid_input");
+    let fields: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["auth.username", "auth.password", "auth.expiresSeconds"], "{}", refused.text);
+    let bare = json!({"name": "W", "host": "x.example", "auth": {"kind": "registration"}});
+    let refused = server.call("POST", "/api/trunks", &admin.token, bare).await;
+    let fields: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|error| &error["field"]).collect();
+    assert_eq!(fields, ["auth.username", "auth.password"], "{}", refused.text);
+    let shown = server.get("/api/trunks", &admin.token).await;
+    assert!(!shown.to_string().contains("tell-nobody") && shown["trunks"][0].get("registration").is_none(), "{shown}");
 
     let queue =
         json!({"name": "Sales", "strategy": "longest_idle", "ringSeconds": 15, "members": [{"agentId": agent.id}]});

@@ -193,6 +193,16 @@ pub enum CallEvent {
         /// Why.
         cause: HangupCause,
     },
+    /// Somebody has answered who takes the place of a party, which is being hung up.
+    Transferred {
+        /// The leg that goes.
+        leg: LegId,
+    },
+    /// A party that transfers the call is gone before anybody has taken its place. The other one waits.
+    Released {
+        /// The leg that is gone.
+        leg: LegId,
+    },
     /// A party put the other one on hold.
     Held {
         /// The leg that holds.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::machine::{Call, LegState, Media, Stage};
-use super::{CallEvent, Command, HangupCause, HangupSide, LegId, Misuse, Side};
+use super::{CallEvent, Command, HangupCause, HangupSide, LegId, Misuse, Offer, Side};
 
 /// How long a cancelled INVITE may go without a final response: 64 times T1 (RFC 3261 §9.1).
 const DRAIN: Duration = Duration::from_secs(32);
@@ -66,8 +66,15 @@ impl<T> Call<T> {
             Err(_) => HangupSide::System,
         };
         self.drop_leg(leg);
+        if self.transfer == Some(leg) {
+            // Many phones hang up as soon as the transfer is accepted: the other party waits for the answer.
+            self.transfer = None;
+            self.leave_alone(leg);
+            self.stage = Stage::Ringing;
+            return self.emit(CallEvent::Released { leg });
+        }
         let caller_is_up = self.a.is_some_and(|a| self.leg(a).is_ok_and(|a| a.state == LegState::Up));
-        if side == HangupSide::B && self.keeps_caller && caller_is_up {
+        if side == HangupSide::B && self.keeps_caller && caller_is_up && self.transfer.is_none() {
             return self.part(leg, cause);
         }
         self.finish(now, side, cause, status);
@@ -75,11 +82,7 @@ impl<T> Call<T> {
 
     /// The other party is gone, and the caller waits for what comes next.
     fn part(&mut self, leg: LegId, cause: HangupCause) {
-        match &mut self.reoffer {
-            // The caller still owes an answer, and may turn out to be gone.
-            Some(reoffer) if Some(reoffer.to) == self.a => reoffer.from = None,
-            _ => self.end_reoffer(),
-        }
+        self.forget_reoffer(leg);
         self.b = None;
         self.stage = Stage::Routing;
         self.connected_at = None;
@@ -87,16 +90,78 @@ impl<T> Call<T> {
         self.emit(CallEvent::PartyLeft { leg, cause });
     }
 
+    /// What becomes of a new offer under way when `leg` leaves and the other party stays.
+    fn forget_reoffer(&mut self, leg: LegId) {
+        let Some(reoffer) = self.reoffer.as_mut().filter(|reoffer| reoffer.to != leg) else {
+            return self.end_reoffer();
+        };
+        // The party that stays still owes an answer, and may turn out to be gone.
+        if let Some((from, _)) = reoffer.from.take() {
+            self.refuse_reoffer(from);
+        }
+    }
+
     /// Stops ringing whoever is being rung.
     pub(super) fn withdraw(&mut self) -> Result<(), Misuse> {
-        if self.a.is_none() {
+        if self.a.is_none() && self.left_alone.is_none() {
             return Err(Misuse::NotBegun);
         }
         if !self.attempts.is_empty() {
             self.withdraw_attempts(HangupCause::Cancelled, None);
-            self.stage = Stage::Routing;
+            if self.transfer.take().is_none() {
+                self.stage = Stage::Routing;
+            }
         }
         Ok(())
+    }
+
+    /// Rings those who are to take the place of a connected leg.
+    pub(super) fn transfer(&mut self, now: Instant, leg: LegId, offer: Offer<T>) -> Result<(), Misuse> {
+        if self.stage == Stage::Over {
+            return self.ring_next(now, offer);
+        }
+        self.can_leave(leg)?;
+        self.transfer = Some(leg);
+        self.ring(now, offer);
+        Ok(())
+    }
+
+    /// Lets a connected leg go; the other party waits for what comes next.
+    pub(super) fn release(&mut self, _now: Instant, leg: LegId) -> Result<(), Misuse> {
+        if self.stage == Stage::Over {
+            return Ok(());
+        }
+        self.can_leave(leg)?;
+        self.dismiss(leg);
+        self.leave_alone(leg);
+        self.stage = Stage::Routing;
+        self.emit(CallEvent::Released { leg });
+        Ok(())
+    }
+
+    fn can_leave(&self, leg: LegId) -> Result<(), Misuse> {
+        let free = self.stage == Stage::Connected && self.transfer.is_none();
+        let there = [self.a, self.b].contains(&Some(leg)) && self.leg(leg)?.state == LegState::Up;
+        if free && there { Ok(()) } else { Err(Misuse::WrongLeg(leg)) }
+    }
+
+    /// Hangs a party up that hands its place to somebody else.
+    pub(super) fn dismiss(&mut self, leg: LegId) {
+        self.forget_reoffer(leg);
+        self.drop_leg(leg);
+        self.command(Command::Bye { leg, cause: HangupCause::NormalClearing });
+    }
+
+    /// The place of `leg` is free, and the other party waits.
+    fn leave_alone(&mut self, leg: LegId) {
+        self.forget_reoffer(leg);
+        let Ok(side) = self.leg(leg).map(|leg| leg.side) else { return };
+        match side {
+            Side::A => self.a = None,
+            Side::B => self.b = None,
+        }
+        self.left_alone = Some(side.other());
+        self.command(Command::MediaRemote { side, remote: None });
     }
 
     /// Ends the call.
@@ -106,6 +171,8 @@ impl<T> Call<T> {
         }
         self.end_reoffer();
         self.early = None;
+        self.transfer = None;
+        self.left_alone = None;
         let attempts = self.cancel_attempts(cause, None);
         for n in 0..self.legs.len() {
             let leg = LegId(n as u32);
@@ -133,9 +200,14 @@ impl<T> Call<T> {
     }
 
     fn end_reoffer(&mut self) {
-        let Some(from) = self.reoffer.take().and_then(|reoffer| reoffer.from) else { return };
-        if self.leg(from.0).is_ok_and(|leg| leg.state == LegState::Up) {
-            self.command(Command::RejectReinvite { leg: from.0, status: REQUEST_TERMINATED });
+        if let Some((from, _)) = self.reoffer.take().and_then(|reoffer| reoffer.from) {
+            self.refuse_reoffer(from);
+        }
+    }
+
+    fn refuse_reoffer(&mut self, leg: LegId) {
+        if self.leg(leg).is_ok_and(|leg| leg.state == LegState::Up) {
+            self.command(Command::RejectReinvite { leg, status: REQUEST_TERMINATED });
         }
     }
 

@@ -30,6 +30,19 @@ pub enum Input<T> {
     MediaFailed,
     /// Ring these phones next, or besides those that are being rung for a caller.
     Ring(Offer<T>),
+    /// Ring these phones; whoever answers takes the place of a connected party, which is hung up then. When nobody does, the parties go
+    /// on as they were. When it hangs up before, the other party waits for the answer.
+    Transfer {
+        /// The party that goes.
+        leg: LegId,
+        /// Who is to come.
+        offer: Offer<T>,
+    },
+    /// Hang up a connected party; the other one waits for an [`Input::Ring`] or [`Input::NoRoute`].
+    Release {
+        /// The party that goes.
+        leg: LegId,
+    },
     /// Nobody is left to ring.
     NoRoute {
         /// Why the caller is turned away.

@@ -27,6 +27,10 @@ pub struct Call<T> {
     pub(super) rang: bool,
     /// Whether the caller stays when the other party hangs up.
     pub(super) keeps_caller: bool,
+    /// The leg whose place is taken by whoever answers the present attempts; it is connected until then.
+    pub(super) transfer: Option<LegId>,
+    /// The side whose party waits because the other one has transferred the call and is gone.
+    pub(super) left_alone: Option<Side>,
     pub(super) reoffer: Option<Reoffer>,
     pub(super) deadlines: Deadlines,
     pub(super) connected_at: Option<Instant>,
@@ -124,6 +128,8 @@ impl<T> Call<T> {
             early: None,
             rang: false,
             keeps_caller: false,
+            transfer: None,
+            left_alone: None,
             reoffer: None,
             deadlines: Deadlines::default(),
             connected_at: None,
@@ -156,6 +162,8 @@ impl<T> Call<T> {
                 Ok(())
             }
             Input::Withdraw => self.withdraw(),
+            Input::Transfer { leg, offer } => self.transfer(now, leg, offer),
+            Input::Release { leg } => self.release(now, leg),
             Input::EndAll { cause } => self.end_all(now, cause),
         };
         self.check();
@@ -195,7 +203,12 @@ impl<T> Call<T> {
 
     /// How to talk with the caller ourselves; `None` before it was answered, and while nothing was agreed on.
     pub fn voice(&self) -> Option<VoiceConfig> {
-        let leg = self.leg(self.a?).ok()?;
+        self.voice_of(Side::A)
+    }
+
+    /// The same for the party of a side.
+    pub fn voice_of(&self, side: Side) -> Option<VoiceConfig> {
+        let leg = self.leg(self.party(side)?).ok()?;
         match (leg.state, &leg.remote, &leg.local) {
             (LegState::Up, Some(theirs), Some(ours)) => sdp::voice_config(theirs, ours),
             _ => None,
@@ -205,6 +218,34 @@ impl<T> Call<T> {
     /// Whether the caller, once answered, has put us on hold and wants to hear nothing.
     pub fn caller_holds(&self) -> bool {
         self.a.is_some_and(|a| self.leg(a).is_ok_and(|leg| leg.holds))
+    }
+
+    /// The side whose party hears nobody, because the other one holds it or transfers it. Not while it holds as well: it wants to hear
+    /// nothing then.
+    pub fn held(&self) -> Option<Side> {
+        let holds = |side: Side| self.party(side).is_some_and(|leg| self.leg(leg).is_ok_and(|leg| leg.holds));
+        let transferred = self.transfer.and_then(|leg| self.leg(leg).ok()).map(|leg| leg.side.other());
+        if let Some(side) = self.left_alone.or(transferred) {
+            return Some(side).filter(|side| !holds(*side));
+        }
+        [Side::A, Side::B].into_iter().find(|side| self.is_connected() && holds(side.other()) && !holds(*side))
+    }
+
+    /// Whether a party holds the other one.
+    pub fn is_on_hold(&self) -> bool {
+        self.is_connected() && self.legs.iter().any(|leg| leg.holds && leg.state == LegState::Up)
+    }
+
+    pub(super) const fn party(&self, side: Side) -> Option<LegId> {
+        match side {
+            Side::A => self.a,
+            Side::B => self.b,
+        }
+    }
+
+    /// The side of a leg.
+    pub fn side_of(&self, leg: LegId) -> Option<Side> {
+        self.leg(leg).ok().map(|leg| leg.side)
     }
 
     /// Whether both parties are connected.
@@ -293,7 +334,9 @@ impl<T> Call<T> {
     }
 
     fn check(&self) {
-        debug_assert_eq!(self.attempts.is_empty(), self.stage != Stage::Ringing);
+        debug_assert_eq!(self.attempts.is_empty(), self.stage != Stage::Ringing && self.transfer.is_none());
+        debug_assert!(self.transfer.is_none() || self.stage == Stage::Connected);
+        debug_assert!(self.left_alone.is_none() || matches!(self.stage, Stage::Routing | Stage::Ringing));
         debug_assert!(self.stage != Stage::Connected || (self.a.is_some() && self.b.is_some()));
         debug_assert!(self.stage != Stage::Over || self.media != Media::Opening);
         let up = |side| self.legs.iter().filter(|leg| leg.side == side && leg.state == LegState::Up).count();

@@ -1,4 +1,4 @@
-//! New offers within a call: hold and resume, changed addresses, codecs the parties have to be brought together on.
+//! New offers within a call: hold and resume, which are answered here, changed addresses, codecs the parties have to be brought together on.
 
 use std::time::Instant;
 
@@ -43,6 +43,13 @@ impl<T> Call<T> {
             self.note_hold(leg, holds);
             return Ok(());
         };
+        if let Some(answer) = self.answer_to_hold(leg, other, &sdp) {
+            let holds = sdp.is_hold();
+            self.take_remote(leg, sdp);
+            self.accept(leg, Some(answer))?;
+            self.note_hold(leg, holds);
+            return Ok(());
+        }
         match self.describe(other, |local, origin| sdp::relay_offer(&sdp, local, origin)) {
             Some(offer) => {
                 self.reoffer = Some(Reoffer { from: Some((leg, sdp)), to: other });
@@ -51,6 +58,17 @@ impl<T> Call<T> {
             }
             None => self.refuse(leg, NOT_ACCEPTABLE_HERE),
         }
+    }
+
+    /// The answer to an offer by which a party holds the other one or takes it back (RFC 3264 §8.4). The other party need not know: it is
+    /// played music meanwhile, and its own description stands. `None` when it is no such offer, or when the other party has to be
+    /// asked after all: it may have been told meanwhile that its audio is not wanted.
+    fn answer_to_hold(&mut self, leg: LegId, other: LegId, sdp: &SessionDescription) -> Option<SessionDescription> {
+        let party = self.leg(other).ok()?;
+        let undisturbed = party.local.as_ref().is_some_and(SessionDescription::flows_both_ways);
+        let resumes = self.leg(leg).is_ok_and(|leg| leg.holds) && !sdp.is_hold() && undisturbed;
+        let peer = party.remote.clone().filter(|_| sdp.is_hold() || resumes)?;
+        self.describe(leg, |local, origin| sdp::own_answer_for(sdp, &peer, local, origin))
     }
 
     fn accept(&mut self, leg: LegId, sdp: Option<SessionDescription>) -> Result<(), Misuse> {

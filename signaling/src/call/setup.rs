@@ -84,7 +84,9 @@ impl<T> Call<T> {
         match self.stage {
             Stage::Routing => self.ring(now, offer),
             // Others are rung besides whoever is rung for a caller; an agent who is to call out is rung alone.
-            Stage::Ringing if self.a.is_some() && self.attempts.len() < MAX_OFFERS => self.ring(now, offer),
+            Stage::Ringing if (self.a.or(self.b)).is_some() && self.attempts.len() < MAX_OFFERS => {
+                self.ring(now, offer)
+            }
             // The router had not heard yet that the call ended. It gets its offer back.
             Stage::Over => {
                 self.command(Command::OfferFailed { key: offer.key, reason: OfferFailure::Withdrawn, status: None });
@@ -95,14 +97,16 @@ impl<T> Call<T> {
         Ok(())
     }
 
-    fn ring(&mut self, now: Instant, offer: Offer<T>) {
-        let side = if self.a.is_some() { Side::B } else { Side::A };
-        // Side B is offered what side A described, so that they agree with each other; else what we understand.
+    pub(super) fn ring(&mut self, now: Instant, offer: Offer<T>) {
+        let transferred = self.transfer.and_then(|leg| self.leg(leg).ok()).map(|leg| leg.side);
+        let side = transferred.unwrap_or(if self.a.is_some() { Side::B } else { Side::A });
+        // One side is offered what the other one described, so that they agree with each other; else what we understand.
         // A party that was answered before may hold just now; that is between it and us until both are connected.
-        let pattern = self.a.and_then(|a| self.leg(a).ok()).and_then(|a| match a.state {
-            LegState::Up => a.remote.clone().map(SessionDescription::both_ways),
-            _ => a.remote.clone(),
-        });
+        let pattern =
+            self.party(side.other()).and_then(|party| self.leg(party).ok()).and_then(|party| match party.state {
+                LegState::Up => party.remote.clone().map(SessionDescription::both_ways),
+                _ => party.remote.clone(),
+            });
         let Offer { key, contacts, ring } = offer;
         let mut attempt = Attempt {
             key,
@@ -130,7 +134,9 @@ impl<T> Call<T> {
         self.commands.extend(invites);
         let nobody = attempt.legs.is_empty();
         self.attempts.push(attempt);
-        self.stage = Stage::Ringing;
+        if self.transfer.is_none() {
+            self.stage = Stage::Ringing;
+        }
         if nobody {
             self.settle(key);
         }
@@ -150,8 +156,9 @@ impl<T> Call<T> {
         if status == 180 {
             self.emit(CallEvent::Ringing { leg, key });
         }
-        // Only a called party's media is of use, and only one party's at a time.
-        let early = sdp.filter(|sdp| side == Side::B && self.early.is_none() && sdp::check(sdp).is_ok());
+        // Only a called party's media is of use, and only one party's at a time. Whoever is transferred hears music until the answer.
+        let of_use = side == Side::B && self.early.is_none() && self.transfer.is_none() && self.left_alone.is_none();
+        let early = sdp.filter(|sdp| of_use && sdp::check(sdp).is_ok());
         let waiting = self.a.filter(|a| self.leg(*a).is_ok_and(|a| a.state == LegState::Waiting));
         let told = match early {
             Some(early) => self.early_media(leg, early, waiting),
@@ -214,16 +221,13 @@ impl<T> Call<T> {
         self.leg_mut(leg)?.state = LegState::Up;
         self.take_remote(leg, sdp);
         match side {
-            Side::A => {
+            Side::A if self.b.is_none() => {
                 self.a = Some(leg);
                 self.start_cap(now);
                 self.emit(CallEvent::Answered { leg, key });
                 self.route(now);
             }
-            Side::B => {
-                self.b = Some(leg);
-                self.connect(now, leg, key, reply);
-            }
+            side => self.connect(now, side, leg, key, reply),
         }
         Ok(())
     }
@@ -242,19 +246,28 @@ impl<T> Call<T> {
         self.describe(caller, |local, origin| sdp::relay_answer(&offer, sdp, local, origin)).map(Reply::Answer)
     }
 
-    fn connect(&mut self, now: Instant, b: LegId, key: Option<u64>, reply: Reply) {
+    fn connect(&mut self, now: Instant, side: Side, leg: LegId, key: Option<u64>, reply: Reply) {
         self.stage = Stage::Connected;
+        self.left_alone = None;
         self.deadlines.setup = None;
-        self.connected_at = Some(now);
+        self.connected_at.get_or_insert(now);
         self.start_cap(now);
-        let Some(a) = self.a else { return };
+        if let Some(from) = self.transfer.take() {
+            self.emit(CallEvent::Transferred { leg: from });
+            self.dismiss(from);
+        }
+        match side {
+            Side::A => self.a = Some(leg),
+            Side::B => self.b = Some(leg),
+        }
+        let (Some(a), Some(b)) = (self.a, self.b) else { return };
         let separately = matches!(reply, Reply::None);
         match reply {
             Reply::None => {}
             Reply::Answer(sdp) => self.answer_leg(a, sdp, false),
             Reply::Offer(sdp) => self.answer_leg(a, sdp, true),
         }
-        self.emit(CallEvent::Answered { leg: b, key });
+        self.emit(CallEvent::Answered { leg, key });
         self.emit(CallEvent::Bridged { a, b });
         if separately {
             self.align();
@@ -392,7 +405,8 @@ impl<T> Call<T> {
     fn settle(&mut self, key: u64) {
         let Some(place) = self.attempts.iter().position(|attempt| attempt.key == key) else { return };
         let Attempt { reason, status, .. } = self.attempts.remove(place);
-        if self.attempts.is_empty() {
+        // A transfer that fails leaves the parties as they were, when whoever transferred is still there.
+        if self.attempts.is_empty() && self.transfer.take().is_none() {
             self.stage = Stage::Routing;
         }
         self.emit(CallEvent::OfferFailed { key, reason });

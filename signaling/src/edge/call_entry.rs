@@ -9,7 +9,8 @@ use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 
 use super::directory::TrunkEntry;
 use super::flow::FlowRun;
-use crate::call::{Call, LegId, Offer};
+use super::transfer::Transfer;
+use crate::call::{Call, LegId, Offer, Side};
 use crate::media::relay::SessionId;
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::Incoming;
@@ -68,6 +69,8 @@ pub(super) struct LegEntry {
     pub(super) state: LegSip,
     /// A re-INVITE or UPDATE of the peer that waits for its answer.
     pub(super) reoffer: Option<(TxId, Box<Incoming>)>,
+    /// The trunk of a carrier that may ask once for its account's password.
+    pub(super) account: Option<Arc<TrunkEntry>>,
     /// The codec, once it is settled.
     pub(super) codec: Option<&'static str>,
     /// Whether it has ended.
@@ -97,6 +100,8 @@ pub(super) enum Purpose {
     Bye,
     /// An INFO.
     Info,
+    /// A NOTIFY: news of a transfer.
+    Notify,
 }
 
 /// A transaction's place: the call, the leg, what for.
@@ -138,6 +143,12 @@ pub(super) struct CallEntry {
     pub(super) refused: Option<u16>,
     /// Whether a party holds the other.
     pub(super) on_hold: bool,
+    /// The transfer under way.
+    pub(super) transfer: Option<Transfer>,
+    /// Transfers begun so far.
+    pub(super) transfers: u32,
+    /// The side whose party is played music: the other one holds or transfers it.
+    pub(super) music: Option<Side>,
     /// What was not handed out yet.
     pub(super) report: CallReport,
     /// The record is being opened by the host: reports wait until it is.

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
-use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
+use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAccount, TrunkAuth};
 use dialplane_core::queue::{AgentSettings, QueueSettings};
 use dialplane_ivr::Program;
 
@@ -63,8 +63,38 @@ pub struct TrunkEntry {
     pub port: u16,
     /// The carrier's address, once its name was resolved.
     pub address: Option<SocketAddr>,
-    /// Which sources are the carrier.
+    /// How the carrier is known.
     pub auth: TrunkAuth,
+}
+
+impl TrunkEntry {
+    /// The account at the carrier, for a trunk by registration.
+    #[must_use]
+    pub fn account(&self) -> Option<&TrunkAccount> {
+        match &self.auth {
+            TrunkAuth::Registration(account) => Some(account),
+            TrunkAuth::Address { .. } => None,
+        }
+    }
+
+    /// Where the carrier's requests come from. A carrier that we register at sends calls from where it is registered at.
+    fn sources(&self) -> Vec<IpAddr> {
+        match &self.auth {
+            TrunkAuth::Address { addresses } => addresses.clone(),
+            TrunkAuth::Registration(_) => self.address.map(|address| address.ip()).into_iter().collect(),
+        }
+    }
+
+    /// The carrier's host as it stands in a URI.
+    pub(super) fn uri_host(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
+    }
+
+    /// The carrier's host, port and transport as they stand in a URI.
+    pub(super) fn uri_place(&self) -> String {
+        let transport = if self.protocol == Protocol::Udp { "" } else { ";transport=tcp" };
+        format!("{}:{}{transport}", self.uri_host(), self.port)
+    }
 }
 
 /// Where calls to a number lead.
@@ -166,8 +196,7 @@ impl Directory {
     /// Adds a trunk.
     pub fn add_trunk(&mut self, entry: TrunkEntry) {
         let entry = Arc::new(entry);
-        let TrunkAuth::Address { addresses } = &entry.auth;
-        for address in addresses {
+        for address in entry.sources() {
             self.by_source.entry(address.to_canonical()).or_default().push(entry.clone());
         }
         self.trunks.insert(entry.id, entry);
@@ -255,6 +284,11 @@ impl Directory {
         self.trunks.get(&id)
     }
 
+    /// All trunks by registration.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<TrunkEntry>> {
+        self.trunks.values().filter(|trunk| trunk.account().is_some())
+    }
+
     /// The trunks whose carrier sends from `source`. Several companies may rent from one carrier.
     #[must_use]
     pub fn trunks_from(&self, source: IpAddr) -> &[Arc<TrunkEntry>] {
@@ -285,6 +319,13 @@ impl Directory {
                 })
             })
             .filter(|(trunk, _)| self.company(trunk.company).is_some())
+    }
+
+    /// Where calls to a number of the company's own lead, as people of its country write it.
+    #[must_use]
+    pub fn own_number(&self, company: CompanyId, dialled: &str) -> Option<InboundTarget> {
+        let number = E164::parse(dialled, self.company(company)?.default_country).ok()?;
+        self.routes.get(number.as_str()).filter(|route| route.company == company).map(|route| route.target)
     }
 
     /// The queue with this id.

@@ -13,6 +13,7 @@ use crate::media::sdp::SessionDescription;
 use crate::sip::dialog::DialogId;
 use crate::sip::endpoint::{Command, Incoming};
 use crate::sip::flow::Transmit;
+use crate::sip::registration::Trouble;
 use crate::sip::wire::{Message, Method, Name};
 
 use super::sip_text::ALLOW;
@@ -32,9 +33,18 @@ impl Edge {
                     }
                 }
                 Command::Ack { tx, message } => self.acknowledged(now, tx, &message),
+                Command::Response { tx, message, .. } if self.registers.contains_key(&tx) => {
+                    self.register_answered(now, tx, &message);
+                }
                 Command::Response { tx, message, .. } => self.response(now, tx, &message),
-                Command::Timeout { tx } => self.lost(now, tx, 408),
-                Command::TransportError { tx } => self.lost(now, tx, 503),
+                Command::Timeout { tx } => {
+                    self.register_lost(now, tx, Trouble::Unanswered);
+                    self.lost(now, tx, 408);
+                }
+                Command::TransportError { tx } => {
+                    self.register_lost(now, tx, Trouble::Unreachable);
+                    self.lost(now, tx, 503);
+                }
             }
         }
     }
@@ -64,6 +74,8 @@ impl Edge {
             // A stray ACK is not answered.
             Some(Method::Ack) | None => {}
             Some(Method::Bye | Method::Info | Method::Update) => self.refuse(&incoming, 481),
+            // Calls are transferred by those who talk in them.
+            Some(Method::Refer) => self.refuse(&incoming, 403),
             Some(_) => self.refuse(&incoming, 405),
         }
     }
@@ -109,13 +121,20 @@ impl Edge {
             Order::IsOnline(user, reply) => {
                 reply.send(self.is_online(now, user)).ok();
             }
+            Order::Registrations(reply) => {
+                reply.send(self.registrations(now)).ok();
+            }
             Order::Admitted(call, result) => self.admitted(now, call, result),
+            Order::TransferAdmitted(call, result) => self.transfer_admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
             Order::CallBack { callback, call, agent, ring, grant } => {
                 self.callback_begun(now, callback, (call, agent, ring), grant);
             }
-            Order::Stop(grace) => self.stopping = Some(now + grace),
+            Order::Stop(grace) => {
+                self.stopping = Some(now + grace);
+                self.end_accounts(now);
+            }
         }
     }
 
@@ -149,7 +168,7 @@ impl Edge {
                 self.feed(now, place.call, Input::Failed { leg, status });
             }
             Purpose::Reinvite { .. } => self.feed(now, place.call, Input::ReofferFailed { leg, status }),
-            Purpose::Bye => {}
+            Purpose::Bye | Purpose::Notify => {}
         }
     }
 }

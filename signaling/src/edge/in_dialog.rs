@@ -1,4 +1,4 @@
-//! Requests inside a dialog: BYE, re-INVITE, UPDATE, INFO.
+//! Requests inside a dialog: BYE, re-INVITE, UPDATE, INFO, REFER.
 
 use std::time::Instant;
 
@@ -33,12 +33,13 @@ impl Edge {
                     self.feed(now, call, Input::Digit { leg, digit });
                 }
             }
+            Method::Refer => self.refer(now, incoming, call, leg),
             _ => self.refuse(&incoming, 405),
         }
     }
 
     /// Answers a request other than INVITE with a transaction, so that its copies get the same answer.
-    fn answer(&mut self, now: Instant, incoming: &Incoming, status: u16) {
+    pub(super) fn answer(&mut self, now: Instant, incoming: &Incoming, status: u16) {
         let Ok(tx) = self.endpoint.accept(now, incoming) else { return };
         let response = self.endpoint.response(incoming, status, "").finish();
         self.respond(now, tx, response);

@@ -22,7 +22,7 @@ use super::{EdgeError, Order, Origination, OutboundGrant, OutboundRequest};
 use crate::call::{CALLER, Call, Input, Settings};
 use crate::sip::dialog::Dialog;
 use crate::sip::endpoint::Incoming;
-use crate::sip::wire::{Message, Method};
+use crate::sip::wire::{Message, Method, Name, Uri};
 
 /// What is known of a call when its INVITE came.
 struct Beginning {
@@ -62,8 +62,12 @@ impl Edge {
     fn carrier_call(&mut self, now: Instant, incoming: Incoming) {
         let directory = self.directory.clone();
         let trunks = directory.trunks_from(incoming.flow.remote.ip());
-        let called = called_number(&incoming.message);
-        let found = called.as_deref().and_then(|called| directory.inbound(called, trunks).map(|found| (called, found)));
+        let Some(called) = called_number(&incoming.message) else { return self.refuse(&incoming, 404) };
+        // A call to the address that we registered: whom it is for stands elsewhere, unless the account is a number itself.
+        let own = trunks.iter().find(|trunk| trunk.account().is_some_and(|account| account.username == called));
+        let trunks = own.map_or(trunks, std::slice::from_ref);
+        let party = own.and_then(|_| called_party(&incoming.message));
+        let found = party.iter().chain([&called]).find_map(|number| Some((number, directory.inbound(number, trunks)?)));
         let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
         let from = caller_of(&incoming.message);
         let id = self.new_id();
@@ -197,6 +201,7 @@ impl Edge {
             dialog: Some(dialog),
             state: LegSip::Uas { tx, incoming: Box::new(incoming) },
             reoffer: None,
+            account: None,
             codec: None,
             over: false,
         });
@@ -230,6 +235,9 @@ impl Edge {
             hangup: None,
             refused: None,
             on_hold: false,
+            transfer: None,
+            transfers: 0,
+            music: None,
             report,
             held_back: false,
             listed: false,
@@ -354,7 +362,18 @@ impl Edge {
 
 /// The number or name that is called: the number of a `tel:` URI, or the user part without its parameters.
 fn called_number(message: &Message) -> Option<String> {
-    let uri = message.request_uri().ok()?;
+    number_of(&message.request_uri().ok()?)
+}
+
+/// Whom a call to an account is for: P-Called-Party-ID says it after the carrier has put our own address into the request line
+/// (RFC 7315 §4.2), and To has said it from the beginning.
+fn called_party(message: &Message) -> Option<String> {
+    let said = message.addresses(Name::Other("P-Called-Party-ID")).find_map(Result::ok);
+    said.or_else(|| message.to().ok()).and_then(|party| number_of(&party.uri))
+}
+
+/// The number or name in a URI.
+pub(super) fn number_of(uri: &Uri<'_>) -> Option<String> {
     let user = uri.number_decoded()?.trim().to_owned();
     (!user.is_empty() && user.len() <= 128).then_some(user)
 }

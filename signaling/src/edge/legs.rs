@@ -10,15 +10,13 @@ use dialplane_core::id::CallId;
 use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Purpose, Target};
 use super::dispatch::RETRY_AFTER;
 use super::run::Edge;
-use super::sip_text::{ALLOW, reason, uri_user};
+use super::sip_text::{ALLOW, SDP, reason, uri_user};
 use crate::call::{Command, HangupCause as Cause, Input, LegId};
 use crate::media::relay::SessionId;
 use crate::media::sdp::{LocalMedia, SessionDescription};
 use crate::sip::dialog::{Dialog, DialogState};
 use crate::sip::flow::{Flow, Protocol};
 use crate::sip::wire::{Builder, Method, Name, Uri};
-
-const SDP: &str = "application/sdp";
 
 impl Edge {
     /// Gives an input to a call and carries out what follows.
@@ -104,8 +102,11 @@ impl Edge {
             }
             Command::Reject { leg, status, cause } => self.reject(now, id, entry, leg, status, cause),
             Command::Cancel { leg, cause } => {
-                if let Some(LegSip::Uac { tx, .. }) = entry.leg(leg).map(|leg| &leg.state) {
-                    self.endpoint.cancel(now, *tx, Some(&reason(cause)));
+                let Some(found) = entry.leg_mut(leg) else { return };
+                // Should the carrier ask for a password now, the answer is no: the call is not wanted any more.
+                found.account = None;
+                if let LegSip::Uac { tx, .. } = found.state {
+                    self.endpoint.cancel(now, tx, Some(&reason(cause)));
                 }
             }
             Command::Bye { leg, cause } => self.hang_up(now, id, entry, leg, cause),
@@ -113,6 +114,7 @@ impl Edge {
             Command::AnswerReinvite { leg, sdp } => {
                 self.answer_reinvite(now, entry, leg, 200, Some(&sdp));
                 self.renew_voice(entry);
+                self.follow_hold(entry);
             }
             Command::RejectReinvite { leg, status } => self.answer_reinvite(now, entry, leg, status, None),
             Command::SendDigit { leg, digit } => self.send_digit(now, id, entry, leg, digit),
@@ -150,11 +152,17 @@ impl Edge {
         }
     }
 
-    fn contact(&self, flow: &Flow) -> String {
+    pub(super) fn contact(&self, flow: &Flow) -> String {
+        format!("<{}>", self.own_uri(None, flow))
+    }
+
+    /// Our own address, as peers on this flow are to call it.
+    pub(super) fn own_uri(&self, user: Option<&str>, flow: &Flow) -> String {
+        let user = user.map(|user| format!("{user}@")).unwrap_or_default();
         let port = flow.local.port();
         match flow.protocol {
-            Protocol::Udp => format!("<sip:{}:{port}>", self.host),
-            other => format!("<sip:{}:{port};transport={}>", self.host, other.uri_token()),
+            Protocol::Udp => format!("sip:{user}{}:{port}", self.host),
+            other => format!("sip:{user}{}:{port};transport={}", self.host, other.uri_token()),
         }
     }
 
@@ -191,6 +199,10 @@ impl Edge {
             Target::Phone(phone) => (LegKind::Sip, phone.username.clone(), Some(phone.agent), phone.flow),
             Target::Carrier(carrier) => (LegKind::Carrier, carrier.number.clone(), None, carrier.flow),
         };
+        let account = match &target {
+            Target::Carrier(carrier) => Some(carrier.trunk.clone()).filter(|trunk| trunk.account().is_some()),
+            Target::Phone(_) => None,
+        };
         // A flow made up from configuration names the address listened on.
         let flow = Flow { local: self.local, ..flow };
         let request = self.invitation(entry, &target, &flow, offer);
@@ -220,6 +232,7 @@ impl Edge {
             dialog: None,
             state,
             reoffer: None,
+            account,
             codec: None,
             over: false,
         });
@@ -245,13 +258,18 @@ impl Edge {
         };
         let uri = match target {
             Target::Phone(phone) => phone.uri.clone(),
-            Target::Carrier(carrier) => {
-                let trunk = &carrier.trunk;
-                let host = if trunk.host.contains(':') { format!("[{}]", trunk.host) } else { trunk.host.clone() };
-                let transport = if trunk.protocol == Protocol::Udp { "" } else { ";transport=tcp" };
-                format!("sip:{}@{host}:{}{transport}", carrier.number, trunk.port)
-            }
+            Target::Carrier(carrier) => format!("sip:{}@{}", carrier.number, carrier.trunk.uri_place()),
         };
+        // A carrier that we register at knows us by the account, and is told apart from it which number is to be shown (RFC 3325 §9.1).
+        let account = match target {
+            Target::Carrier(carrier) => carrier.trunk.account().map(|account| (account, carrier.trunk.uri_host())),
+            Target::Phone(_) => None,
+        };
+        let from = match &account {
+            Some((account, host)) => format!("<sip:{}@{host}>", account.username),
+            None => format!("<sip:{}@{}>", uri_user(caller), self.host),
+        };
+        let contact = format!("<{}>", self.own_uri(account.as_ref().map(|(account, _)| &*account.username), flow));
         let mut request = Builder::request(&Method::Invite, &uri)
             .header(Name::Via, self.endpoint.via(flow))
             .header(Name::MaxForwards, entry.max_forwards.saturating_sub(1));
@@ -260,13 +278,16 @@ impl Edge {
                 request = request.header(Name::Route, route);
             }
         }
+        if let Some((_, host)) = &account {
+            request = request.header(Name::PAssertedIdentity, format_args!("<sip:{}@{host}>", uri_user(caller)));
+        }
         let to = uri.split(';').next().unwrap_or(&uri);
         request
-            .header(Name::From, format_args!("<sip:{}@{}>;tag={}", uri_user(caller), self.host, ids.token::<8>()))
+            .header(Name::From, format_args!("{from};tag={}", ids.token::<8>()))
             .header(Name::To, format_args!("<{to}>"))
             .header(Name::CallId, format_args!("{}@{}", ids.token::<12>(), self.host))
             .header(Name::CSeq, "1 INVITE")
-            .header(Name::Contact, self.contact(flow))
+            .header(Name::Contact, contact)
             .header(Name::Allow, ALLOW)
             .header(Name::UserAgent, &self.config.software)
             .body(SDP, offer.to_string())
@@ -355,7 +376,7 @@ impl Edge {
     }
 
     /// Sends a request in a leg's dialog; whether it was sent.
-    fn in_dialog_request(
+    pub(super) fn in_dialog_request(
         &mut self,
         now: Instant,
         id: CallId,

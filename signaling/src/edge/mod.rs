@@ -9,12 +9,14 @@
 //! recording it, later changes of the same call are merged into one report, so a slow store makes larger batches and never a
 //! longer queue.
 
+mod accounts;
 mod auth;
 mod call_entry;
 mod callback;
 mod directory;
 mod dispatch;
 mod flow;
+mod hold;
 mod in_dialog;
 mod inbound;
 mod legs;
@@ -24,6 +26,7 @@ mod responses;
 mod routing;
 mod run;
 mod sip_text;
+mod transfer;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -49,6 +52,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::media::relay::Segment;
 
+pub use accounts::TrunkRegistration;
 pub use directory::{
     AgentEntry, CallbackEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
@@ -136,6 +140,14 @@ pub struct Origination {
 pub trait Host: Send + Sync + 'static {
     /// Decides about a call of a registered phone to the outside: counts it and opens its record, or says why not.
     async fn admit(&self, request: OutboundRequest) -> Result<OutboundGrant, HangupCause>;
+
+    /// Decides about the transfer of a call by an agent to a number outside, and counts it; the call has its record already.
+    async fn admit_transfer(
+        &self,
+        company: CompanyId,
+        agent: UserId,
+        dialled: String,
+    ) -> Result<OutboundGrant, HangupCause>;
 
     /// Makes the sounds of a flow ready to be played, in a language: fetches recordings, has texts spoken.
     ///
@@ -246,7 +258,9 @@ enum Order {
     HangUp(CompanyId, CallId, oneshot::Sender<Result<(), EdgeError>>),
     Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
+    Registrations(oneshot::Sender<Vec<(TrunkId, TrunkRegistration)>>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
+    TransferAdmitted(CallId, Result<OutboundGrant, HangupCause>),
     /// Something that the flow of a call asked for.
     Flow(CallId, dialplane_ivr::machine::Input),
     /// Sounds that the flow of a call wants to be heard; `None` when they cannot be had.
@@ -298,6 +312,14 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn is_online(&self, user: UserId) -> Result<bool, EdgeError> {
         self.ask(|reply| Order::IsOnline(user, reply)).await
+    }
+
+    /// How the registrations of trunks stand.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn registrations(&self) -> Result<Vec<(TrunkId, TrunkRegistration)>, EdgeError> {
+        self.ask(Order::Registrations).await
     }
 
     /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.

@@ -70,17 +70,27 @@ impl Edge {
             CallEvent::Answered { leg, key: Some(key) } => self.tell_answered(now, id, entry, leg, key),
             CallEvent::Bridged { a, b } => {
                 self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
+                // One whose phone has hung up before is told nothing more.
+                entry.transfer = None;
+                self.follow_hold(entry);
                 self.flow_bridged(now, entry);
             }
-            CallEvent::PartyLeft { .. } => self.flow_parted(now, id, entry),
+            CallEvent::Transferred { .. } => self.transferred(now, id, entry),
+            CallEvent::Released { .. } => self.transferor_left(now, id, entry),
+            CallEvent::PartyLeft { .. } => {
+                self.follow_hold(entry);
+                self.flow_parted(now, id, entry);
+            }
             CallEvent::Held { leg } => {
                 entry.on_hold = true;
                 self.renew_voice(entry);
+                self.follow_hold(entry);
                 self.report(now, id, entry, Change::Held { leg: leg.0 });
             }
             CallEvent::Resumed { leg } => {
-                entry.on_hold = false;
+                entry.on_hold = entry.machine.is_on_hold();
                 self.renew_voice(entry);
+                self.follow_hold(entry);
                 self.report(now, id, entry, Change::Resumed { leg: leg.0 });
             }
             CallEvent::HungUp { side, cause, status } => {
@@ -121,6 +131,7 @@ impl Edge {
     }
 
     fn tell_ended(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, cause: HangupCause) {
+        self.end_transfer(now, entry);
         let unknown = Hangup { side: Side::System, cause, sip_status: None };
         let hangup = entry.hangup.unwrap_or(unknown);
         self.report(now, id, entry, Change::Ended { hangup });

@@ -7,12 +7,13 @@ use dialplane_core::id::CallId;
 
 use super::call_entry::{LegEntry, LegSip, Place, Purpose};
 use super::run::Edge;
-use super::sip_text::reason;
+use super::sip_text::{SDP, reason};
 use crate::call::{HangupCause, Input, LegId};
 use crate::media::sdp::{self, Codec, SessionDescription};
 use crate::sip::dialog::Dialog;
+use crate::sip::digest::Challenged;
 use crate::sip::flow::TxId;
-use crate::sip::wire::{Message, Method, Name};
+use crate::sip::wire::{Builder, Limits, Message, Method, Name};
 
 /// The name of the codec a description settles on.
 pub(super) fn codec_name(description: &SessionDescription) -> Option<&'static str> {
@@ -28,6 +29,10 @@ impl Edge {
     pub(super) fn response(&mut self, now: Instant, tx: TxId, message: &Message) {
         let Some(place) = self.places.get(&tx).copied() else { return };
         let status = message.status().unwrap_or(500);
+        let asked = place.purpose == Purpose::Invite && matches!(status, 401 | 407);
+        if asked && self.invite_with_proof(now, tx, place, message).is_some() {
+            return;
+        }
         match (place.purpose, status) {
             (Purpose::Invite, 101..=199) => {
                 let sdp = Self::description(message).ok().flatten();
@@ -47,7 +52,7 @@ impl Edge {
                 self.places.remove(&tx);
                 self.feed(now, place.call, Input::ReofferFailed { leg: place.leg, status });
             }
-            (Purpose::Bye | Purpose::Info, 200..) => {
+            (Purpose::Bye | Purpose::Info | Purpose::Notify, 200..) => {
                 self.places.remove(&tx);
                 // The peer does not know the dialog any more: it is gone (RFC 3261 §12.2.1.2).
                 if place.purpose == Purpose::Info && matches!(status, 408 | 481) {
@@ -57,6 +62,43 @@ impl Edge {
             }
             _ => {}
         }
+    }
+
+    /// Sends an INVITE again with the proof of the account's password that a carrier asks for (RFC 3261 §22.2). Once: a proof that was
+    /// not taken is not repeated. `None` when there is no such proof.
+    fn invite_with_proof(&mut self, now: Instant, tx: TxId, place: Place, refusal: &Message) -> Option<()> {
+        let cnonce = self.surroundings.ids.token::<8>();
+        let leg = self.calls.get_mut(&place.call)?.leg_mut(place.leg)?;
+        let trunk = leg.account.take()?;
+        let LegSip::Uac { invite, .. } = &leg.state else { return None };
+        let uri = invite.request_uri().ok()?.as_str().to_owned();
+        let proof = Challenged::of(refusal, trunk.account()?)?.prove(
+            trunk.account()?,
+            &Method::Invite,
+            &uri,
+            invite.body(),
+            &cnonce,
+        );
+        let (name, value) = proof?;
+        let number = invite.cseq().ok()?.number + 1;
+        let flow = leg.flow;
+        let mut request = Builder::request(&Method::Invite, &uri).header(Name::Via, self.endpoint.via(&flow));
+        for (name, value) in invite.headers() {
+            if !matches!(name, Name::Via | Name::CSeq | Name::ContentType | Name::ContentLength) {
+                request = request.header(name, value);
+            }
+        }
+        let request = request
+            .header(Name::CSeq, format_args!("{number} INVITE"))
+            .header(name, value)
+            .body(SDP, invite.body())
+            .finish();
+        let invite = Box::new(Message::parse(request.clone(), &Limits::default()).ok()?);
+        let again = self.endpoint.send_request(now, request, flow).ok()?;
+        leg.state = LegSip::Uac { tx: again, invite };
+        self.places.remove(&tx);
+        self.places.insert(again, place);
+        Some(())
     }
 
     fn answered(&mut self, now: Instant, tx: TxId, place: Place, message: &Message) {

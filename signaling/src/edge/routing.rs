@@ -149,6 +149,9 @@ impl Edge {
         reason: OfferFailure,
         status: Option<u16>,
     ) {
+        if Self::is_transfer(entry, key) {
+            return self.transfer_failed(now, id, entry, cause(reason), status);
+        }
         let waits = match &entry.plan {
             Plan::Queue(_) => true,
             Plan::Flow(run) => matches!(run.phase, Phase::Queue(_)),
@@ -328,6 +331,7 @@ impl Edge {
         }
         self.replace_callbacks(now, &directory);
         self.drop_lines(now, &old);
+        self.follow_accounts(now);
     }
 
     /// Unregisters the phones of lines that are gone or whose password changed.

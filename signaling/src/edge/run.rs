@@ -15,6 +15,7 @@ use dialplane_core::id::{CallId, CompanyId};
 use dialplane_core::queue::router::Router;
 use tokio::sync::mpsc;
 
+use super::accounts::Account;
 use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
 use super::callback;
@@ -49,7 +50,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// Ports tried when the system is to pick one.
 const PORT_ATTEMPTS: u32 = 16;
 
-const METHODS: [Method; 8] = [
+const METHODS: [Method; 9] = [
     Method::Invite,
     Method::Ack,
     Method::Cancel,
@@ -58,7 +59,11 @@ const METHODS: [Method; 8] = [
     Method::Register,
     Method::Info,
     Method::Update,
+    Method::Refer,
 ];
+
+/// Transfers without news (RFC 4488).
+const EXTENSIONS: [&str; 1] = ["norefersub"];
 
 /// The task; see the [module](super).
 pub struct Edge {
@@ -81,6 +86,12 @@ pub struct Edge {
     /// The day that each router counts.
     pub(super) days: HashMap<CompanyId, NaiveDate>,
     pub(super) days_due: Option<Instant>,
+    /// Registrations at carriers.
+    pub(super) accounts: Vec<Account>,
+    /// Registrations begun since the start.
+    pub(super) accounts_begun: u64,
+    /// REGISTERs under way, and of which registration they are.
+    pub(super) registers: HashMap<TxId, u64>,
     /// Routers that may have something to say.
     pub(super) stirred: VecDeque<CompanyId>,
     pub(super) deadlines: BinaryHeap<Reverse<(Instant, CallId)>>,
@@ -148,7 +159,7 @@ impl Edge {
         let (own_voices, voices) = mpsc::channel(VOICE_EVENTS);
         let mut seed = [0; 16];
         surroundings.ids.fill(&mut seed);
-        let policy = Policy { methods: &METHODS, extensions: &[], ..Policy::default() };
+        let policy = Policy { methods: &METHODS, extensions: &EXTENSIONS, ..Policy::default() };
         let endpoint = Endpoint::new(Config {
             policy,
             host: config.public_host.clone(),
@@ -181,6 +192,9 @@ impl Edge {
             callbacks: HashMap::new(),
             days: HashMap::new(),
             days_due: None,
+            accounts: Vec::new(),
+            accounts_begun: 0,
+            registers: HashMap::new(),
             stirred: VecDeque::new(),
             deadlines: BinaryHeap::new(),
             reporting: Vec::new(),
@@ -282,6 +296,7 @@ impl Edge {
             self.call_due(now, call, at);
         }
         self.routers_due(now);
+        self.accounts_due(now);
         if self.stopping.is_some_and(|at| at <= now) && self.farewell.is_none() {
             self.farewell = Some(now + FAREWELL);
             self.end_all(now);
@@ -303,8 +318,9 @@ impl Edge {
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        let ended = self.stopping.is_some() && (self.calls.is_empty() || self.farewell.is_some_and(|at| at <= now));
-        ended && !self.has_reports() && (self.takes.is_empty() || self.farewell.is_some_and(|at| at <= now))
+        let late = self.farewell.is_some_and(|at| at <= now);
+        let idle = self.calls.is_empty() && self.takes.is_empty() && self.accounts.is_empty();
+        self.stopping.is_some() && (idle || late) && !self.has_reports()
     }
 
     fn next_deadline(&self, now: Instant) -> Instant {
@@ -315,6 +331,7 @@ impl Edge {
         let all = [
             self.endpoint.poll_timeout(),
             self.registrar.poll_timeout(),
+            self.next_account(),
             calls,
             routers,
             reports,

@@ -3,7 +3,10 @@
 use dialplane_core::call::HangupCause;
 
 /// The methods the edge serves.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, UPDATE, REFER";
+
+/// The type of a session description.
+pub(super) const SDP: &str = "application/sdp";
 
 /// The value of a Reason header (RFC 3326).
 pub(super) fn reason(cause: HangupCause) -> String {

@@ -12,7 +12,10 @@ use thiserror::Error;
 
 use super::wire::{Message, Method, Name};
 
+mod account;
 mod text;
+
+pub use account::Challenged;
 
 use text::{AuthParams, Quoted, split_values};
 

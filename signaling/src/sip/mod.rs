@@ -7,6 +7,7 @@ pub mod flow;
 pub mod message;
 pub mod nonce;
 pub mod registrar;
+pub mod registration;
 pub mod transaction;
 pub mod validate;
 pub mod wire;

@@ -120,6 +120,11 @@ impl Books {
                 assert_eq!(self.legs[leg], (World::Gone, Side::B));
                 self.wants_route = true;
             }
+            CallEvent::Released { leg } => {
+                assert_eq!(self.legs[leg].0, World::Gone);
+                self.wants_route = true;
+            }
+            CallEvent::Transferred { leg } => assert_eq!(self.legs[leg].0, World::Up),
             CallEvent::Ended { .. } => self.ended += 1,
             _ => {}
         }
@@ -229,6 +234,18 @@ fn next_input(books: &mut Books, dice: &mut Dice) -> Option<Input<u8>> {
         }
         30 => Some(Input::KeepCaller(dice.below(3) > 0)),
         31 => Some(Input::Withdraw),
+        // Somebody leaves the call to others.
+        32..=33 => {
+            let up: Vec<LegId> = books.legs.iter().filter(|(_, leg)| leg.0 == World::Up).map(|(id, _)| *id).collect();
+            if up.is_empty() {
+                return None;
+            }
+            let leg = dice.pick(&up);
+            Some(match dice.below(4) {
+                0 => Input::Release { leg },
+                _ => Input::Transfer { leg, offer: books.offer(dice) },
+            })
+        }
         // Others may ring besides.
         13 if !books.offers.is_empty() => Some(Input::Ring(books.offer(dice))),
         2..=12 if books.wants_route => {
@@ -293,7 +310,10 @@ impl History {
     }
 
     fn feed_or_take_back(&mut self, input: Input<u8>) {
-        let offered = if let Input::Ring(offer) = &input { Some(offer.key) } else { None };
+        let offered = match &input {
+            Input::Ring(offer) | Input::Transfer { offer, .. } => Some(offer.key),
+            _ => None,
+        };
         let failed = matches!(input, Input::MediaFailed);
         let taken = self.feed(input);
         if !taken {

@@ -1,7 +1,8 @@
 //! Trunks are kept.
 
 use super::fixtures::{Rows, UNICODE, assert_duplicate, assert_stale, ends_of_time, founded, long, read, write};
-use crate::phone::{Trunk, TrunkAuth, TrunkTransport};
+use crate::phone::{Trunk, TrunkAccount, TrunkAuth, TrunkTransport};
+use crate::pii::Secret;
 use crate::scope::Scope;
 use crate::store::Store;
 
@@ -27,7 +28,16 @@ pub async fn a_trunk_reads_back_as_it_was_written(store: &dyn Store) {
     let empty = Trunk { auth: TrunkAuth::Address { addresses: Vec::new() }, port: 1, ..rows.trunk(company.id) };
     let host = format!("{}.example", ["x".repeat(61).as_str(); 3].join("."));
     let long = Trunk { name: long(100), host, ..rows.trunk(company.id) };
-    let trunks = [rows.trunk(company.id), odd, empty, long];
+    let account = TrunkAccount {
+        username: "12025550100".to_owned(),
+        auth_username: Some("auth 'name'".to_owned()),
+        password: Secret::new(format!("pass\"word\\ {UNICODE}")),
+        realm: Some("carrier.example".to_owned()),
+        expires_seconds: 86_400,
+    };
+    let plain = TrunkAccount { auth_username: None, realm: None, expires_seconds: 60, ..account.clone() };
+    let registered = |account| Trunk { auth: TrunkAuth::Registration(account), ..rows.trunk(company.id) };
+    let trunks = [rows.trunk(company.id), odd, empty, long, registered(account), registered(plain)];
     let trunks = {
         let mut trunks = trunks;
         trunks.sort_by_key(|trunk| trunk.id);

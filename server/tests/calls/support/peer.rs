@@ -73,7 +73,12 @@ impl Peer {
 
     /// A peer on this port.
     pub(crate) fn on(server: SocketAddr, user: &str, port: u16) -> Self {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).expect("a socket for SIP");
+        Self::at(server, user, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    /// A peer whose messages come from this address.
+    pub(crate) fn at(server: SocketAddr, user: &str, address: SocketAddr) -> Self {
+        let socket = UdpSocket::bind(address).expect("a socket for SIP");
         let (seen, unanswered, mailbox, trace) = (HashSet::new(), Vec::new(), VecDeque::new(), Vec::new());
         Self { socket, server, user: user.to_owned(), seen, unanswered, mailbox, trace }
     }
@@ -244,12 +249,37 @@ impl Peer {
         self.invite_saying(number, extra, audio, &body)
     }
 
+    /// Calls an address that somebody has registered, for a number.
+    pub(crate) fn invite_for(&mut self, contact: &str, number: &str) -> Call {
+        let audio = Audio::new();
+        let body = body(&audio);
+        self.invite_at(contact, number, "", audio, &body)
+    }
+
+    /// Answers a request. `tagged` is the To with a tag of ours, for a request that has none there.
+    pub(crate) fn respond(&mut self, request: &Message, tagged: &str, start: &str, rest: &str) {
+        let to = if request.header("To").contains("tag=") { request.header("To") } else { tagged };
+        self.send(format!(
+            "SIP/2.0 {start}\r\n{}{}From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{rest}",
+            request.lines("Via"),
+            request.lines("Record-Route"),
+            request.header("From"),
+            request.header("Call-ID"),
+            request.header("CSeq"),
+        ));
+    }
+
     fn invite_saying(&mut self, number: &str, extra: &str, audio: Audio, body: &str) -> Call {
+        let target = format!("sip:{number}@{}", self.server);
+        self.invite_at(&target, number, extra, audio, body)
+    }
+
+    fn invite_at(&mut self, target: &str, number: &str, extra: &str, audio: Audio, body: &str) -> Call {
         let id = unique();
         let branch = format!("z9hG4bK{id}");
         let local = format!("<sip:{}@127.0.0.1>;tag={id}", self.user);
         let remote = format!("<sip:{number}@{}>", self.server);
-        let target = format!("sip:{number}@{}", self.server);
+        let target = target.to_owned();
         let text = format!(
             "INVITE {target} SIP/2.0\r\n{}Max-Forwards: 70\r\nFrom: {local}\r\nTo: {remote}\r\nCall-ID: {id}\r\nCSeq: 1 INVITE\r\n\
              Contact: {}\r\n{extra}{}",
@@ -355,16 +385,7 @@ impl Call {
     }
 
     fn respond(&self, peer: &mut Peer, request: &Message, start: &str, rest: &str) {
-        let to = if request.header("To").contains("tag=") { request.header("To") } else { &self.local };
-        let text = format!(
-            "SIP/2.0 {start}\r\n{}{}From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{rest}",
-            request.lines("Via"),
-            request.lines("Record-Route"),
-            request.header("From"),
-            request.header("Call-ID"),
-            request.header("CSeq"),
-        );
-        peer.send(text);
+        peer.respond(request, &self.local, start, rest);
     }
 
     /// Says that it rings.
@@ -396,6 +417,14 @@ impl Call {
     #[track_caller]
     pub(crate) fn refuse(&self, peer: &mut Peer, status: &str) {
         self.respond(peer, &self.invite, status, "Content-Length: 0\r\n\r\n");
+        self.await_ack(peer);
+    }
+
+    /// Asks for a password as a proxy does, and waits for the ACK.
+    #[track_caller]
+    pub(crate) fn challenge(&self, peer: &mut Peer, nonce: &str) {
+        let rest = format!("Proxy-Authenticate: {}\r\nContent-Length: 0\r\n\r\n", challenge(nonce));
+        self.respond(peer, &self.invite, "407 Proxy Authentication Required", &rest);
         self.await_ack(peer);
     }
 
@@ -549,6 +578,24 @@ fn described(audio: &Audio, direction: &str) -> String {
 
 fn md5(text: &str) -> String {
     Md5::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A challenge of the tests' carrier.
+pub(crate) fn challenge(nonce: &str) -> String {
+    format!("Digest realm=\"carrier.example\", nonce=\"{nonce}\", qop=\"auth\"")
+}
+
+/// The nonce and its count, when a header proves this password of this user for a request (RFC 2617 with `qop=auth`).
+pub(crate) fn proven(value: &str, method: &str, username: &str, password: &str) -> Option<(String, String)> {
+    let param = |name: &str| {
+        let pairs = value.strip_prefix("Digest ")?.split(", ");
+        pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, v)| v.trim_matches('"'))
+    };
+    let (nonce, nc, cnonce) = (param("nonce")?, param("nc")?, param("cnonce")?);
+    let ha1 = md5(&format!("{username}:{}:{password}", param("realm")?));
+    let ha2 = md5(&format!("{method}:{}", param("uri")?));
+    let right = md5(&format!("{ha1}:{nonce}:{nc}:{cnonce}:auth:{ha2}")) == param("response")?;
+    (right && param("username") == Some(username)).then(|| (nonce.to_owned(), nc.to_owned()))
 }
 
 /// The value of an Authorization header (RFC 2617 with `qop=auth`).

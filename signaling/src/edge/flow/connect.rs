@@ -174,6 +174,8 @@ impl Edge {
         let session = entry.media;
         let Some(run) = entry.flow() else { return };
         let (partner, input) = match run.phase {
+            // Whoever talked has handed the caller on: for the flow they talk on.
+            Phase::Talking(_) => return,
             Phase::Queue(_) => (Partner::Queue, Input::Queue(QueueEvent::Connected)),
             _ => (Partner::Called, Input::Dial(DialEvent::Connected)),
         };

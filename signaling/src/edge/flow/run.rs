@@ -102,7 +102,7 @@ impl Edge {
     }
 
     /// Has something done away from this task.
-    pub(super) fn ask(&self, work: impl Future<Output = Order> + Send + 'static) {
+    pub(in super::super) fn ask(&self, work: impl Future<Output = Order> + Send + 'static) {
         let orders = self.own_orders.clone();
         tokio::spawn(async move {
             let order = work.await;

@@ -134,6 +134,8 @@ impl Edge {
         let Some(mut entry) = self.calls.remove(&id) else { return };
         let played = matches!(event.kind, VoiceEventKind::Played { .. });
         match event.kind {
+            // The keys of a party on hold are nobody's.
+            VoiceEventKind::Digit(_) if entry.music.is_some() => {}
             VoiceEventKind::Digit(key) => Self::key(now, &mut entry, key, false),
             VoiceEventKind::Played { token } => {
                 let play = entry.flow().and_then(|run| run.playing.take_if(|play| u64::from(play.0) == token));

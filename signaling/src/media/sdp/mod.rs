@@ -12,8 +12,8 @@ mod write;
 use std::net::{IpAddr, SocketAddr};
 
 pub use negotiate::{
-    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, check, codecs, own_answer, own_offer,
-    own_offer_of, relay_answer, relay_offer, remote,
+    Codec, LocalMedia, NegotiationError, Origin, accepts_first_codec_of, check, codecs, own_answer, own_answer_for,
+    own_offer, own_offer_of, relay_answer, relay_offer, remote,
 };
 pub use parse::{MAX_BYTES, MAX_LINE, MAX_LINES, MAX_MEDIA, SdpError, SdpProblem};
 pub use voice::voice_config;
@@ -160,6 +160,11 @@ impl SessionDescription {
         let lists = self.media.iter_mut().map(|media| &mut media.attributes).chain([&mut self.attributes]);
         lists.for_each(|list| list.retain(|attribute| !matches!(attribute, Attribute::Direction(_))));
         self
+    }
+
+    /// Whether audio flows both ways.
+    pub fn flows_both_ways(&self) -> bool {
+        self.audio().is_some_and(|(_, media)| self.direction_of(media) == Direction::SendRecv)
     }
 
     /// Whether the maker holds the call: it does not want to hear the other party.

@@ -218,10 +218,23 @@ pub fn own_answer(
     local: LocalMedia,
     origin: &mut Origin,
 ) -> Result<SessionDescription, NegotiationError> {
-    let mut answer = relay_answer(offer, offer, local, origin)?;
+    own_answer_for(offer, offer, local, origin)
+}
+
+/// An answer to `offer` without asking the other party, which described `peer` and goes on with that: the codecs that both have, and
+/// audio as far as the maker of the offer wants it. For a party that holds the other one or takes it back.
+pub fn own_answer_for(
+    offer: &SessionDescription,
+    peer: &SessionDescription,
+    local: LocalMedia,
+    origin: &mut Origin,
+) -> Result<SessionDescription, NegotiationError> {
+    let (_, offered) = usable(offer)?;
+    let wanted = offer.direction_of(offered).reversed();
+    let mut answer = relay_answer(offer, peer, local, origin)?;
     for attribute in answer.media.iter_mut().flat_map(|media| &mut media.attributes) {
         if let Attribute::Direction(direction) = attribute {
-            *direction = direction.reversed();
+            *direction = wanted;
         }
     }
     Ok(answer)
