@@ -35,6 +35,7 @@ mod lead_routing;
 mod meta;
 mod migrations;
 mod number;
+mod offer;
 mod outbox;
 #[cfg(test)]
 mod plans;

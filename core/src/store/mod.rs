@@ -36,6 +36,7 @@ mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod meta;
+mod offer;
 mod people;
 mod report;
 mod request;
@@ -55,6 +56,7 @@ pub use flow::{CalendarStore, FlowStore, FlowTraceStore, PromptStore, VoicemailF
 pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
+pub use offer::OfferStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use report::ReportStore;
 pub use request::RequestStore;
@@ -162,6 +164,7 @@ pub trait Repo:
     + FlowTraceStore
     + VoicemailStore
     + CallStore
+    + OfferStore
     + CallFigureStore
     + CarrierCallStore
     + RecordingStore
