@@ -1,6 +1,6 @@
 //! Queues of waiting calls, and the router that offers them to agents.
 
-mod chance;
+pub(crate) mod chance;
 pub mod claim;
 mod config;
 pub mod estimate;

@@ -110,6 +110,7 @@ impl Edge {
                 reply.send(self.is_online(now, user)).ok();
             }
             Order::Admitted(call, result) => self.admitted(now, call, result),
+            Order::Claimed(answers) => self.claims_answered(now, answers),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
             Order::Stop(grace) => self.stopping = Some(now + grace),

@@ -218,6 +218,8 @@ impl Edge {
             trunk: beginning.trunk,
             max_forwards: 70,
             offered: Vec::new(),
+            asked: Vec::new(),
+            claimed: Vec::new(),
             engaged: Vec::new(),
             in_queue: false,
             next_key: 0,

@@ -101,6 +101,7 @@ impl Edge {
         let Some(agent) = entry.agent_of(key) else { return };
         self.report(now, id, entry, Change::OfferFailed { agent, reason: failure(reason) });
         self.disengage(now, entry, agent);
+        entry.release(agent);
     }
 
     fn tell_answered(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, leg: LegId, key: u64) {
@@ -110,6 +111,7 @@ impl Edge {
             && std::mem::take(&mut entry.in_queue)
         {
             self.waiting -= 1;
+            entry.accept(agent);
             self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id, agent });
         }
     }
@@ -121,6 +123,8 @@ impl Edge {
         if std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
         }
+        // The end of a call releases whoever was claimed for it.
+        entry.asked.clear();
         // The router forgets calls it does not know without a word.
         self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
         for agent in std::mem::take(&mut entry.engaged) {
@@ -131,7 +135,7 @@ impl Edge {
 }
 
 pub(super) fn is_empty(report: &CallReport) -> bool {
-    report.begin.is_none() && report.changes.is_empty() && report.left.is_empty()
+    report.begin.is_none() && report.changes.is_empty() && report.left.is_empty() && report.offers.is_empty()
 }
 
 fn take(report: &mut CallReport) -> CallReport {
@@ -140,6 +144,7 @@ fn take(report: &mut CallReport) -> CallReport {
         begin: report.begin.take(),
         changes: std::mem::take(&mut report.changes),
         left: std::mem::take(&mut report.left),
+        offers: std::mem::take(&mut report.offers),
     }
 }
 

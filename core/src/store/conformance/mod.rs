@@ -45,6 +45,7 @@ pub mod carriers;
 pub mod clients;
 pub mod companies;
 pub mod contention;
+pub mod crowd;
 pub mod dispositions;
 pub mod errors;
 pub mod extensions;
