@@ -49,6 +49,7 @@ mod lead_routing;
 mod meta;
 mod migrations;
 mod number;
+mod offer;
 mod outbox;
 mod pool;
 mod prompt;

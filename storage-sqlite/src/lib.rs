@@ -37,6 +37,7 @@ mod lead_routing;
 mod meta;
 mod migrations;
 mod number;
+mod offer;
 mod outbox;
 #[cfg(test)]
 mod plans;

@@ -16,5 +16,6 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "call_spans", include_str!("../migrations/0013_call_spans.sql")),
     (14, "flows", include_str!("../migrations/0014_flows.sql")),
     (15, "agents", include_str!("../migrations/0015_agents.sql")),
+    (17, "offers", include_str!("../migrations/0017_offers.sql")),
     (18, "callbacks", include_str!("../migrations/0018_callbacks.sql")),
 ];

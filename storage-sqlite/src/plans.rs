@@ -13,7 +13,7 @@ use crate::pool::{Options, open_writer};
 use crate::statement::{Filter, Scoped, placeholders};
 use crate::{
     assignment, call, caller, carrier, client, flow, flow_trace, job, lead, lead_figures, lead_routing, meta, number,
-    outbox, recording, report, session, twilio, user,
+    offer, outbox, recording, report, session, twilio, user,
 };
 
 /// The steps of the plans of a text.
@@ -45,7 +45,7 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 33] = [
+    let scoped: [(&str, &Scoped); 38] = [
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),
@@ -70,6 +70,11 @@ async fn statements_of_single_rows_and_of_queues_use_an_index() {
         ("open calls", &call::OPEN),
         ("open calls of a node", &call::OPEN_OF),
         ("timeline", &call::EVENTS),
+        ("call to claim", &offer::STANDING),
+        ("accepted offer", &offer::ACCEPT),
+        ("state of an offer", &offer::STATE),
+        ("released offers", &offer::RELEASE),
+        ("offers of calls", &offer::RELEASE_CALLS),
         ("calls to ask about", &carrier::DUE),
         ("accounts to forget", &twilio::DUE),
         ("recordings to fetch", &recording::DUE),

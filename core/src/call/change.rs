@@ -19,6 +19,8 @@ pub enum OfferFailure {
     Unreachable,
     /// The caller hung up, or somebody else answered.
     Rescinded,
+    /// The agent could not be claimed: another process has them in hand, or the store did not say. Nothing rang.
+    Unclaimed,
 }
 
 /// Whom a call was transferred to.

@@ -9,6 +9,7 @@ use super::figures::{self, Share};
 use super::flow::Left;
 use super::lead::{Contact, move_by_outcome, move_contact, touch_leads};
 use super::number::{Allowed, ConsumeAllowance};
+use super::offer;
 use super::{company_of, fresh};
 use crate::call::carrier::{CarrierCall, HandOver};
 use crate::call::{
@@ -22,6 +23,7 @@ use crate::id::{CallId, CompanyId, LeadId, NodeId, UserId};
 use crate::lead::LeadStatus;
 use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
+use crate::queue::claim::{ClaimAnswer, OfferStep};
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -230,10 +232,20 @@ pub struct CallReport {
     pub changes: Vec<(DateTime<Utc>, Change)>,
     /// What the call leaves behind: voicemails, recordings, the trace of its flow.
     pub left: Vec<Left>,
+    /// Who is to be offered it, has it, or has no part in it any more, in order.
+    pub offers: Vec<OfferStep>,
 }
 
-/// Records what call control reports: legs, timeline, status, and the figures of the agent, in one unit of work for all the
-/// calls of the batch.
+impl CallReport {
+    /// A report of nothing, to fill in.
+    #[must_use]
+    pub const fn nothing(call: CallId) -> Self {
+        Self { call, begin: None, changes: Vec::new(), left: Vec::new(), offers: Vec::new() }
+    }
+}
+
+/// Records what call control reports: legs, timeline, status, offers, and the figures of the agent, in one unit of work for all the
+/// calls of the batch. Whoever a call frees is free for the claims of the same batch, and a call that has ended holds nobody.
 ///
 /// A change that cannot follow is logged and passed over: it must not keep the rest of the log from being written.
 #[derive(Debug, Clone)]
@@ -244,7 +256,8 @@ pub struct RecordCalls {
 
 #[async_trait]
 impl Command for RecordCalls {
-    type Output = ();
+    /// What became of the claims.
+    type Output = Vec<ClaimAnswer>;
     type Refused = CallRefused;
     const NAME: &'static str = "record_calls";
 
@@ -252,11 +265,12 @@ impl Command for RecordCalls {
         Permission::Internal
     }
 
-    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<CallRefused>> {
+    async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Vec<ClaimAnswer>, Failure<CallRefused>> {
         // Everybody locks calls in order of id, then callers in order of id: nobody waits in a circle.
         let mut reports: Vec<&CallReport> = self.reports.iter().collect();
         reports.sort_unstable_by_key(|report| report.call);
         let (mut begun, mut timeline, mut ended, mut left) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut offers = offer::Batch::default();
         for report in reports {
             let (mut call, is_new) = match &report.begin {
                 Some(new) => (Call::begin(new.clone()), true),
@@ -264,6 +278,7 @@ impl Command for RecordCalls {
                     Some(call) => (call, false),
                     None => {
                         tracing::error!(call = ?report.call, "changes of an unknown call are passed over");
+                        offers.refuse(report.call, &report.offers);
                         continue;
                     }
                 },
@@ -280,9 +295,12 @@ impl Command for RecordCalls {
             }
             announce(cx, &call, is_new, before);
             left.extend(report.left.iter().map(|left| (call.id, call.company, left)));
+            if !report.offers.is_empty() || call.ended_at.is_some() {
+                offers.add(cx, &call, &report.offers);
+            }
             if is_new {
                 begun.push(call);
-            } else {
+            } else if !report.changes.is_empty() {
                 if !before.ended && call.ended_at.is_some() {
                     ended.push(call.clone());
                 }
@@ -302,7 +320,9 @@ impl Command for RecordCalls {
         for (call, company, left) in left {
             left.keep(cx, repo, call, company).await?;
         }
-        record_ended(cx, repo, &ended).await
+        let answers = offers.settle(cx, repo).await?;
+        record_ended(cx, repo, &ended).await?;
+        Ok(answers)
     }
 }
 
@@ -379,7 +399,7 @@ fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
     }
 }
 
-/// Closes the calls that a process left open when it died. They end when they were last heard of: what was said after that
+/// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end when they were last heard of: what was said after that
 /// is not known.
 #[derive(Debug, Clone, Copy)]
 pub struct CloseLostCalls {
@@ -415,6 +435,8 @@ impl Command for CloseLostCalls {
         if !timeline.is_empty() {
             repo.append_call_events(&timeline).await?;
         }
+        // Nobody else claims for the process, so what is left of its claims has no call that goes on.
+        repo.release_offers_of_node(self.node).await?;
         record_ended(cx, repo, &ended).await?;
         Ok(ended.len())
     }

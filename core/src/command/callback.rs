@@ -11,6 +11,7 @@ use crate::id::{CallId, CallbackId, CompanyId, NodeId, QueueId, UserId};
 use crate::lead::LeadStatus;
 use crate::phone::{E164, InboundTarget, Trunk};
 use crate::pii::Pii;
+use crate::queue::claim::OfferClaim;
 use crate::queue::{Attempt, Callback, CallbackRefused, CallbackRequest};
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
@@ -167,6 +168,9 @@ impl Command for StartCallback {
         });
         super::call::find_parties(repo, std::slice::from_mut(&mut call)).await?;
         repo.insert_calls(std::slice::from_ref(&call)).await?;
+        let capacity = repo.agent_profile(self.agent).await?.map_or(1, |profile| profile.settings.capacity);
+        let claim = OfferClaim { call: call.id, agent: self.agent, capacity, node: Some(self.node), at: cx.now() };
+        repo.claim_offer(&claim).await?.map_err(|_| CallbackRefused::AgentBusy)?;
         repo.update_callback(&callback).await?;
         changed(cx, &callback);
         Ok(Some(Dialling { callback, call, trunk, shown }))

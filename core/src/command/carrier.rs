@@ -76,7 +76,7 @@ impl Command for RecordCarrierReport {
         if steps.is_empty() {
             return Ok(Reported::Known);
         }
-        let reports = vec![CallReport { call: call.id, begin: None, changes: steps, left: Vec::new() }];
+        let reports = vec![CallReport { changes: steps, ..CallReport::nothing(call.id) }];
         RecordCalls { reports }.run(cx, repo).await?;
         Ok(Reported::News)
     }

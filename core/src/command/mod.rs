@@ -13,6 +13,7 @@ pub mod job;
 pub mod lead;
 pub mod meta;
 pub mod number;
+pub mod offer;
 pub mod people;
 pub mod report;
 pub mod session;

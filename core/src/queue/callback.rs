@@ -158,6 +158,9 @@ pub enum CallbackRefused {
     /// It is over, or somebody is calling already.
     #[error("this callback waits no more")]
     NotWaiting,
+    /// The agent who is to call has other calls in hand.
+    #[error("the agent has a call in hand")]
+    AgentBusy,
     /// The company has no trunk to call out by.
     #[error("there is no trunk to call out by")]
     NoTrunk,
@@ -180,6 +183,7 @@ refusal!(CallbackRefused {
     Self::BadState => Invalid, "invalid_input", "state";
     Self::NoSuchQueue => Invalid, "unknown_queue", "queueId";
     Self::NotWaiting => Conflict, "not_waiting";
+    Self::AgentBusy => Conflict, "agent_busy";
     Self::NoTrunk => Conflict, "no_trunk";
     Self::NoNumber => Conflict, "no_number";
     Self::NotFound => NotFound, "not_found";

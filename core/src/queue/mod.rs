@@ -2,7 +2,8 @@
 
 mod agent;
 mod callback;
-mod chance;
+pub(crate) mod chance;
+pub mod claim;
 mod config;
 pub mod estimate;
 pub mod router;

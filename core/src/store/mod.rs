@@ -37,6 +37,7 @@ mod lead;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod meta;
+mod offer;
 mod people;
 mod report;
 mod request;
@@ -57,6 +58,7 @@ pub use flow::{CalendarStore, FlowStore, FlowTraceStore, PromptStore, VoicemailF
 pub use job::{JobFilter, JobStore};
 pub use lead::{DispositionStore, LeadFiguresStore, LeadRoutingStore, LeadStore, SharedContact};
 pub use meta::MetaStore;
+pub use offer::OfferStore;
 pub use people::{CallerStore, CompanyStore, SessionStore, UserStore};
 pub use report::ReportStore;
 pub use request::RequestStore;
@@ -167,6 +169,7 @@ pub trait Repo:
     + FlowTraceStore
     + VoicemailStore
     + CallStore
+    + OfferStore
     + CallFigureStore
     + CarrierCallStore
     + RecordingStore

@@ -141,7 +141,7 @@ fn story(world: &World, agent: UserId, call: CallId, talk: i64, node: Option<Nod
         (at(5), Change::Bridged { a: 0, b: 1 }),
         (at(5 + talk), Change::Ended { hangup }),
     ];
-    CallReport { call, begin: Some(begin), changes, left: Vec::new() }
+    CallReport { begin: Some(begin), changes, ..CallReport::nothing(call) }
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn a_call_reported_piece_by_piece_is_the_call_reported_at_once() {
     world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report.clone()] }).await.unwrap();
     let mut begin = report.begin.clone().map(|begin| NewCall { id: pieces, ..begin });
     for change in report.changes {
-        let piece = CallReport { call: pieces, begin: begin.take(), changes: vec![change], left: Vec::new() };
+        let piece = CallReport { begin: begin.take(), changes: vec![change], ..CallReport::nothing(pieces) };
         world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![piece] }).await.unwrap();
     }
     let mut tx = world.engine.read(&world.admin).await.unwrap();
@@ -208,7 +208,7 @@ async fn what_a_phone_does_is_told_once_a_batch_and_no_more_when_the_timeline_is
         |n| (start() + TimeDelta::seconds(n), Change::OfferFailed { agent: ann, reason: OfferFailure::NoAnswer });
     for n in 0..600 {
         for changes in [vec![ring(n), fail(n), ring(n)], vec![fail(n)]] {
-            let report = CallReport { call, begin: None, changes, left: Vec::new() };
+            let report = CallReport { changes, ..CallReport::nothing(call) };
             world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
         }
     }
@@ -226,7 +226,7 @@ async fn what_cannot_follow_is_passed_over_and_the_rest_is_kept() {
     let mut report = story(&world, ann, id(&world), 60, None);
     let late = Change::OfferFailed { agent: ann, reason: OfferFailure::Busy };
     report.changes.push((start() + TimeDelta::seconds(70), late));
-    let unknown = CallReport { call: id(&world), begin: None, changes: Vec::new(), left: Vec::new() };
+    let unknown = CallReport::nothing(id(&world));
     let call = report.call;
     world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report, unknown] }).await.unwrap();
     let mut tx = world.engine.read(&world.admin).await.unwrap();

@@ -93,7 +93,7 @@ impl World {
         let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
         let ended = begin.as_ref().map(|_| (self.engine.now(), Change::Ended { hangup }));
         let changes = ended.into_iter().collect();
-        let reports = vec![CallReport { call, begin, changes, left }];
+        let reports = vec![CallReport { begin, changes, left, ..CallReport::nothing(call) }];
         self.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
     }
 }

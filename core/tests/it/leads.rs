@@ -67,7 +67,7 @@ async fn called(world: &World, agent: UserId, lead: impl Into<Option<LeadId>>, a
     }
     let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
     changes.push((now + TimeDelta::seconds(65), Change::Ended { hangup }));
-    let reports = vec![CallReport { call, begin: Some(begin), changes, left: Vec::new() }];
+    let reports = vec![CallReport { begin: Some(begin), changes, ..CallReport::nothing(call) }];
     world.engine.execute(&Actor::system(), &RecordCalls { reports }).await.unwrap();
     call
 }

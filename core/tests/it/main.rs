@@ -6,6 +6,7 @@ mod conformance;
 mod flows;
 mod leads;
 mod memory_store;
+mod offers;
 mod people;
 mod reports;
 mod world;

@@ -116,7 +116,7 @@ impl Telephony {
                 // An error means that the thread has gone without a word, which is an end as well.
                 stopped.await.ok();
             }),
-            tokio::spawn(recorder::run(app.engine.clone(), takes, batches)),
+            tokio::spawn(recorder::run(app.engine.clone(), takes, handle.clone(), batches)),
             tokio::spawn(directory::keep_current(app.clone(), handle.clone())),
         ];
         Ok(Arc::new(Self { node, edge: handle, tasks: tokio::sync::Mutex::new(tasks), _lock: lock }))
@@ -275,6 +275,7 @@ pub(crate) fn publish_gauges(edge: &EdgeHandle) {
     set("dialplane_queue_waiting", &counts.waiting);
     metrics::counter!("dialplane_voice_frames_total").absolute(Gauges::read(&counts.voice_frames_total) as u64);
     metrics::counter!("dialplane_voice_gaps_total").absolute(Gauges::read(&counts.voice_gaps_total) as u64);
+    metrics::counter!("dialplane_claims_refused_total").absolute(Gauges::read(&counts.claims_refused_total) as u64);
     metrics::counter!("dialplane_calls_total").absolute(Gauges::read(&counts.calls_total) as u64);
     metrics::counter!("dialplane_sip_auth_failures_total").absolute(Gauges::read(&counts.auth_failures_total) as u64);
 }

@@ -135,5 +135,5 @@ fn recovered(note: &Path) -> io::Result<Option<CallReport>> {
     }
     let from = Pii::new(from);
     let left = Left::Voicemail { id, flow: Some(flow), mailbox, from, length_ms, bytes, at };
-    Ok(Some(CallReport { call, begin: None, changes: Vec::new(), left: vec![left] }))
+    Ok(Some(CallReport { left: vec![left], ..CallReport::nothing(call) }))
 }

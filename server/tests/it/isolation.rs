@@ -136,7 +136,7 @@ impl World {
             node: None,
             at: now,
         };
-        let reports = vec![CallReport { call, begin: Some(begin), changes: Vec::new(), left }];
+        let reports = vec![CallReport { begin: Some(begin), left, ..CallReport::nothing(call) }];
         self.engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
         call.to_string()
     }

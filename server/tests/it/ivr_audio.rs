@@ -229,7 +229,12 @@ async fn leave(server: &Server, admin: &Person, agent: &Person) -> LeftBehind {
             at: now,
         },
     ];
-    let reports = vec![CallReport { call, begin: Some(begin), changes: vec![(now, Change::Ended { hangup })], left }];
+    let reports = vec![CallReport {
+        begin: Some(begin),
+        changes: vec![(now, Change::Ended { hangup })],
+        left,
+        ..CallReport::nothing(call)
+    }];
     engine.execute(&Actor::system_for(company), &RecordCalls { reports }).await.unwrap();
     LeftBehind { company, call, flow, voicemail }
 }

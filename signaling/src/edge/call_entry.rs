@@ -7,6 +7,7 @@ use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 
+use super::claims::Asked;
 use super::directory::TrunkEntry;
 use super::flow::FlowRun;
 use super::transfer::Transfer;
@@ -129,6 +130,10 @@ pub(super) struct CallEntry {
     pub(super) max_forwards: u8,
     /// Agents rung by an offer, by its key.
     pub(super) offered: Vec<(u64, UserId)>,
+    /// Agents who are being claimed.
+    pub(super) asked: Vec<Asked>,
+    /// Agents who are claimed.
+    pub(super) claimed: Vec<UserId>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
     /// Whether the call waits in a queue: from its routing to its answer.

@@ -170,8 +170,10 @@ impl Edge {
         now: Instant,
         id: CallId,
         entry: &mut CallEntry,
-        (callback, queue): (CallId, QueueId),
+        (callback, queue, agent): (CallId, QueueId, UserId),
     ) {
+        // The host claimed them as it began the callback.
+        entry.claimed.push(agent);
         entry.callback = Some(callback);
         entry.in_queue = true;
         self.waiting += 1;

@@ -126,6 +126,7 @@ impl Edge {
             }
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::TransferAdmitted(call, result) => self.transfer_admitted(now, call, result),
+            Order::Claimed(answers) => self.claims_answered(now, answers),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
             Order::CallBack { callback, call, agent, ring, grant } => {

@@ -183,11 +183,7 @@ impl Edge {
             node: self.config.node,
             at,
         };
-        let mut entry = self.entry(
-            &beginning,
-            plan,
-            CallReport { call: id, begin: Some(begin), changes: Vec::new(), left: Vec::new() },
-        );
+        let mut entry = self.entry(&beginning, plan, CallReport { begin: Some(begin), ..CallReport::nothing(id) });
         entry.held_back = held_back;
         entry.max_forwards = incoming.message.max_forwards().and_then(Result::ok).unwrap_or(70);
         self.dialogs.insert(dialog.id().clone(), (id, CALLER));
@@ -227,6 +223,8 @@ impl Edge {
             trunk: beginning.trunk,
             max_forwards: 70,
             offered: Vec::new(),
+            asked: Vec::new(),
+            claimed: Vec::new(),
             engaged: Vec::new(),
             in_queue: false,
             callback: None,
@@ -313,11 +311,7 @@ impl Edge {
             caller: grant.destination.as_str().to_owned(),
             settings: Settings { setup: self.config.setup, ..Settings::default() },
         };
-        let mut entry = self.entry(
-            &beginning,
-            Plan::Offers(VecDeque::new()),
-            CallReport { call, begin: None, changes: Vec::new(), left: Vec::new() },
-        );
+        let mut entry = self.entry(&beginning, Plan::Offers(VecDeque::new()), CallReport::nothing(call));
         let first = self.offer_to_agent(agent);
         let Some(then) = self.offer_to_carrier(&mut entry, &grant) else {
             return self.fail_at_once(now, call, entry, HangupCause::NoRoute);
@@ -330,7 +324,7 @@ impl Edge {
             // The router knows that they are on it.
             Some((callback, queue, ring)) => {
                 first.ring = ring;
-                self.note_callback(now, call, &mut entry, (callback, queue));
+                self.note_callback(now, call, &mut entry, (callback, queue, agent));
             }
             None => self.engage(now, &mut entry, agent),
         }
@@ -351,10 +345,7 @@ impl Edge {
         let at = self.surroundings.clock.now();
         entry.report.call = call;
         entry.report.changes.push((at, Change::Ended { hangup }));
-        self.last_reports.push(std::mem::replace(
-            &mut entry.report,
-            CallReport { call, begin: None, changes: Vec::new(), left: Vec::new() },
-        ));
+        self.last_reports.push(std::mem::replace(&mut entry.report, CallReport::nothing(call)));
         self.report_soon(now);
         Ok(())
     }

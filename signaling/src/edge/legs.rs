@@ -39,6 +39,7 @@ impl Edge {
         if entry.due == Some(at) {
             entry.due = None;
             entry.machine.handle_timeout(now);
+            self.claims_late(now, id, &mut entry);
             if let Some(run) = entry.flow() {
                 run.wake(now);
             }
@@ -59,7 +60,7 @@ impl Edge {
             return self.finish(now, id, entry);
         }
         let flow = entry.flow().and_then(|run| run.due());
-        let due = entry.machine.poll_timeout().into_iter().chain(flow).min();
+        let due = entry.machine.poll_timeout().into_iter().chain(flow).chain(entry.claims_due()).min();
         if due != entry.due {
             entry.due = due;
             self.deadlines.extend(due.map(|at| Reverse((at, id))));

@@ -7,12 +7,13 @@
 //!
 //! What happens to calls is handed out in batches of [`CallReport`]s. The channel holds one batch; while the host is busy
 //! recording it, later changes of the same call are merged into one report, so a slow store makes larger batches and never a
-//! longer queue.
+//! longer queue. Agents whom a queue's router offers a call are claimed by them, and ring once the host says that they are.
 
 mod accounts;
 mod auth;
 mod call_entry;
 mod callback;
+mod claims;
 mod directory;
 mod dispatch;
 mod flow;
@@ -46,6 +47,7 @@ use dialplane_core::id::{
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
+use dialplane_core::queue::claim::ClaimAnswer;
 use dialplane_core::queue::router::PauseReason;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
@@ -235,6 +237,8 @@ pub struct Gauges {
     pub voice_gaps_total: AtomicUsize,
     /// Requests refused for want of a valid password since the start.
     pub auth_failures_total: AtomicUsize,
+    /// Agents who could not be claimed since the start.
+    pub claims_refused_total: AtomicUsize,
 }
 
 /// Why a call was not placed or ended.
@@ -261,6 +265,7 @@ enum Order {
     Registrations(oneshot::Sender<Vec<(TrunkId, TrunkRegistration)>>),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
     TransferAdmitted(CallId, Result<OutboundGrant, HangupCause>),
+    Claimed(Vec<ClaimAnswer>),
     /// Something that the flow of a call asked for.
     Flow(CallId, dialplane_ivr::machine::Input),
     /// Sounds that the flow of a call wants to be heard; `None` when they cannot be had.
@@ -320,6 +325,15 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn registrations(&self) -> Result<Vec<(TrunkId, TrunkRegistration)>, EdgeError> {
         self.ask(Order::Registrations).await
+    }
+
+    /// Says what became of the claims in a batch of reports: the phones of those who were claimed ring. A queue rings nobody before
+    /// that.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn claims_answered(&self, answers: Vec<ClaimAnswer>) -> Result<(), EdgeError> {
+        self.orders.send(Order::Claimed(answers)).await.map_err(|_| EdgeError::Stopped)
     }
 
     /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.

@@ -111,6 +111,7 @@ impl Edge {
         let Some(agent) = entry.agent_of(key) else { return };
         self.report(now, id, entry, Change::OfferFailed { agent, reason: failure(reason) });
         self.disengage(now, entry, agent);
+        entry.release(agent);
         if let Some(callback) = entry.callback.filter(|_| entry.in_queue) {
             entry.in_queue = false;
             self.waiting -= 1;
@@ -125,6 +126,7 @@ impl Edge {
             && std::mem::take(&mut entry.in_queue)
         {
             self.waiting -= 1;
+            entry.accept(agent);
             let call = entry.callback.unwrap_or(id);
             self.tell_router(now, entry.company, router::Input::OfferAccepted { call, agent });
         }
@@ -138,6 +140,8 @@ impl Edge {
         if std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
         }
+        // The end of a call releases whoever was claimed for it.
+        entry.asked.clear();
         // The router forgets calls it does not know without a word.
         let call = entry.callback.unwrap_or(id);
         self.tell_router(now, entry.company, router::Input::CallEnded { call });
@@ -150,7 +154,7 @@ impl Edge {
 }
 
 pub(super) fn is_empty(report: &CallReport) -> bool {
-    report.begin.is_none() && report.changes.is_empty() && report.left.is_empty()
+    report.begin.is_none() && report.changes.is_empty() && report.left.is_empty() && report.offers.is_empty()
 }
 
 fn take(report: &mut CallReport) -> CallReport {
@@ -159,6 +163,7 @@ fn take(report: &mut CallReport) -> CallReport {
         begin: report.begin.take(),
         changes: std::mem::take(&mut report.changes),
         left: std::mem::take(&mut report.left),
+        offers: std::mem::take(&mut report.offers),
     }
 }
 

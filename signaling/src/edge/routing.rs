@@ -248,18 +248,15 @@ impl Edge {
     }
 
     fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
-        let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
-        let company = entry.company;
-        let key = entry.key(Some(agent));
-        match offer {
-            Some(offer) => self.feed(now, call, Input::Ring(Offer { key, ..offer })),
-            None => {
-                let reason = dialplane_core::call::OfferFailure::Unreachable;
-                self.tell_router(now, company, router::Input::OfferFailed { call, agent, reason });
-            }
+        let Some(company) = self.calls.get(&call).filter(|entry| entry.in_queue).map(|entry| entry.company) else {
+            return;
+        };
+        if self.is_online(now, agent) {
+            return self.claim(now, call, agent, ring);
         }
+        let reason = dialplane_core::call::OfferFailure::Unreachable;
+        self.tell_router(now, company, router::Input::OfferFailed { call, agent, reason });
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {

@@ -8,6 +8,7 @@ mod database;
 mod embedding;
 mod failures;
 mod locking;
+mod offers;
 mod opening;
 mod plans;
 mod rows;

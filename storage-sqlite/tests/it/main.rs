@@ -4,6 +4,7 @@ mod caller_faults;
 mod conformance;
 mod crash;
 mod host;
+mod offers;
 mod opening;
 mod reading;
 mod sharing;

@@ -23,6 +23,8 @@ pub enum Rest {
     NoAnswer,
     /// No phone could be reached.
     Unreachable,
+    /// Another process has them in hand, or it is not known whether.
+    Unclaimed,
 }
 
 /// What an agent is doing. It follows from what was chosen, from phones, offers and calls.

@@ -10,7 +10,7 @@ use super::io::{Arrival, Command, Occasion, OverflowReason, PauseReason, Why};
 use super::pool::{AgentIx, CallIx, tier};
 use super::queue::numbered;
 use super::setup::{number, order};
-use super::{BUSY_DELAY, DECLINED_DELAY, Due, NO_ANSWER_DELAY, Router, UNREACHABLE_DELAY, retime};
+use super::{BUSY_DELAY, DECLINED_DELAY, Due, NO_ANSWER_DELAY, Router, UNCLAIMED_DELAY, UNREACHABLE_DELAY, retime};
 use crate::call::OfferFailure;
 use crate::id::{CallId, UserId};
 use crate::people::Availability;
@@ -348,6 +348,7 @@ impl Router {
             OfferFailure::Declined => (Rest::Declined, DECLINED_DELAY),
             OfferFailure::NoAnswer => (Rest::NoAnswer, NO_ANSWER_DELAY),
             OfferFailure::Unreachable => (Rest::Unreachable, UNREACHABLE_DELAY),
+            OfferFailure::Unclaimed => (Rest::Unclaimed, UNCLAIMED_DELAY),
             OfferFailure::Rescinded => return,
         };
         self.rest(now, at, rest, delay);

@@ -56,6 +56,8 @@ pub const DECLINED_DELAY: Duration = Duration::from_secs(10);
 pub const NO_ANSWER_DELAY: Duration = Duration::from_secs(5);
 /// No offer for this long after no phone could be reached.
 pub const UNREACHABLE_DELAY: Duration = Duration::from_secs(5);
+/// No offer for this long after an agent could not be claimed: the router does not see when another process is done with them.
+pub const UNCLAIMED_DELAY: Duration = Duration::from_secs(2);
 /// The most that one call may gain on another: both the highest priority and weight against the lowest.
 pub const CREDIT_MAX: Duration = Duration::from_secs(300 * POINT_SECONDS as u64);
 
@@ -210,6 +212,12 @@ impl Router {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.first().map(|(at, _)| *at)
+    }
+
+    /// How many calls an agent takes at once.
+    #[must_use]
+    pub fn capacity(&self, agent: UserId) -> u8 {
+        self.agent_ix.get(&agent).map_or(1, |at| self.agents[*at as usize].capacity)
     }
 
     /// How many calls wait in a queue.

@@ -125,6 +125,21 @@ fn whoever_was_asked_in_vain_is_asked_after_those_who_were_not() {
 }
 
 #[test]
+fn whoever_could_not_be_claimed_is_left_alone_for_a_moment_and_asked_again() {
+    let mut world = World::new();
+    let agents = world.agents(2);
+    let queue = world.queue(&agents, |_| {});
+    let call = world.call(queue);
+    assert_eq!(world.offers(), [(call, agents[0])]);
+    world.fail(call, agents[0], OfferFailure::Unclaimed);
+    assert_eq!(world.offers(), [(call, agents[1])]);
+    world.fail(call, agents[1], OfferFailure::Unclaimed);
+    assert_eq!(world.offers(), [], "the router does not spin");
+    world.pass(UNCLAIMED_DELAY.as_secs());
+    assert_eq!(world.offers(), [(call, agents[0])]);
+}
+
+#[test]
 fn a_caller_keeps_the_place_through_an_offer_in_vain() {
     let mut world = World::new();
     let agents = world.agents(1);

@@ -47,6 +47,7 @@ pub mod carriers;
 pub mod clients;
 pub mod companies;
 pub mod contention;
+pub mod crowd;
 pub mod dispositions;
 pub mod errors;
 pub mod extensions;
@@ -61,6 +62,7 @@ pub mod lead_routing;
 pub mod leads;
 pub mod meta;
 pub mod numbers;
+pub mod offers;
 pub mod outbox;
 pub mod paging;
 pub mod prompts;
@@ -216,6 +218,18 @@ macro_rules! conformance_suite {
                 a_place_in_a_timeline_is_taken_once,
                 an_ended_call_is_deleted_with_its_timeline,
                 the_span_of_an_agent_is_that_of_their_ended_calls,
+            }
+            offers {
+                an_offer_reads_back_as_it_was_claimed,
+                an_agent_is_claimed_for_as_many_calls_as_they_take,
+                a_call_is_offered_to_many_and_given_to_one,
+                a_call_is_claimed_while_it_goes_on_by_who_carries_it,
+                offers_are_released_one_by_one_and_together,
+                another_companys_offers_are_absent,
+                offers_need_write_access,
+                of_fifty_claims_at_once_an_agent_has_as_many_as_they_take,
+                of_twenty_who_accept_at_once_one_has_the_call,
+                a_call_that_ends_while_it_is_claimed_holds_nobody,
             }
             carriers {
                 a_carrier_call_reads_back_and_is_replaced_by_its_next_version_only,

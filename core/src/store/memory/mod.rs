@@ -26,6 +26,7 @@ mod lead_routing;
 mod map;
 mod meta;
 mod number;
+mod offer;
 mod outbox;
 mod prompt;
 mod queue;

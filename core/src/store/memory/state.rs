@@ -24,6 +24,7 @@ use crate::meta::{MetaLead, MetaSettings};
 use crate::once::{ClaimedRequest, RequestKey};
 use crate::people::{Caller, Session, User};
 use crate::phone::{Assignment, E164, Extension, InboundRoute, PhoneNumber, Trunk};
+use crate::queue::claim::Offer;
 use crate::queue::{AgentProfile, Callback, Queue};
 use crate::report::{Period, Report};
 
@@ -84,6 +85,9 @@ pub(super) struct State {
     pub(super) open_calls: Map<CallId, ()>,
     pub(super) timelines: Map<(CallId, u32), Arc<CallEvent>>,
     pub(super) call_days: Map<(CompanyId, NaiveDate, Option<UserId>), CallSums>,
+
+    /// By agent and slot.
+    pub(super) offers: Map<(CompanyId, UserId, u8), Arc<Offer>>,
 
     pub(super) carrier_calls: Map<CallId, Arc<CarrierCall>>,
     pub(super) carrier_sids: Map<(CompanyId, Service, String), CallId>,

@@ -50,6 +50,7 @@ impl Edge {
             self.waiting -= 1;
             self.tell_router(now, entry.company, router::Input::CallGone { call: id });
         }
+        entry.ask_no_more();
         Self::tell(entry, now, CallInput::Withdraw);
         self.alone_again(now, id, entry);
         entry.tell_flow(now, Input::Queue(QueueEvent::Left));
@@ -194,6 +195,9 @@ impl Edge {
         self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
+        }
+        for agent in entry.claimed.clone() {
+            entry.release(agent);
         }
         self.attach_voice(entry);
         self.alone_again(now, id, entry);

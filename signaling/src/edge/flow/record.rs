@@ -148,7 +148,7 @@ impl Edge {
                 self.calls.insert(call, entry);
             }
             None => {
-                self.last_reports.push(CallReport { call, begin: None, changes: Vec::new(), left: vec![left] });
+                self.last_reports.push(CallReport { left: vec![left], ..CallReport::nothing(call) });
                 self.report_soon(now);
             }
         }
