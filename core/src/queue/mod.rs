@@ -2,6 +2,7 @@
 
 mod chance;
 mod config;
+pub mod decision;
 pub mod estimate;
 pub mod router;
 #[cfg(feature = "sim")]
@@ -10,4 +11,5 @@ mod skill;
 pub mod staffing;
 
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
+pub use decision::Decision;
 pub use skill::{AgentSkill, LEVEL_MAX, Mode, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};

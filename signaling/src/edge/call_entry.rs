@@ -6,9 +6,10 @@ use std::sync::Arc;
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
+use dialplane_core::queue::Decision;
 
 use super::directory::TrunkEntry;
-use super::flow::FlowRun;
+use super::flow::{FlowRun, Phase};
 use crate::call::{Call, LegId, Offer};
 use crate::media::relay::SessionId;
 use crate::sip::dialog::Dialog;
@@ -124,6 +125,10 @@ pub(super) struct CallEntry {
     pub(super) max_forwards: u8,
     /// Agents rung by an offer, by its key.
     pub(super) offered: Vec<(u64, UserId)>,
+    /// Why the offer with this key was made, until the offer is noted.
+    pub(super) decided: Option<(u64, Box<Decision>)>,
+    /// Who gave the call to an agent by hand just now.
+    pub(super) given_by: Option<UserId>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
     /// Whether the call waits in a queue: from its routing to its answer.
@@ -158,6 +163,23 @@ impl CallEntry {
         self.next_key += 1;
         self.offered.extend(agent.map(|agent| (self.next_key, agent)));
         self.next_key
+    }
+
+    /// The queue that the call waits in.
+    pub(super) fn waits_in(&self) -> Option<QueueId> {
+        match &self.plan {
+            Plan::Queue(queue) => Some(*queue).filter(|_| self.in_queue),
+            Plan::Flow(run) => match run.phase {
+                Phase::Queue(queue) => Some(queue).filter(|_| self.in_queue),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Why the offer with this key was made.
+    pub(super) fn decision(&mut self, key: u64) -> Option<Box<Decision>> {
+        self.decided.take_if(|(own, _)| *own == key).map(|(_, decision)| decision)
     }
 
     pub(super) fn agent_of(&self, key: u64) -> Option<UserId> {

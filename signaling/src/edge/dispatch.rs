@@ -109,6 +109,7 @@ impl Edge {
             Order::IsOnline(user, reply) => {
                 reply.send(self.is_online(now, user)).ok();
             }
+            Order::Queues(company, order) => self.obey_queues(now, company, order),
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),

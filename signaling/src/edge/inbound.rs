@@ -222,6 +222,8 @@ impl Edge {
             trunk: beginning.trunk,
             max_forwards: 70,
             offered: Vec::new(),
+            decided: None,
+            given_by: None,
             engaged: Vec::new(),
             in_queue: false,
             next_key: 0,

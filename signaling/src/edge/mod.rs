@@ -17,6 +17,7 @@ mod flow;
 mod in_dialog;
 mod inbound;
 mod legs;
+mod live;
 mod register;
 mod reports;
 mod responses;
@@ -50,6 +51,7 @@ use crate::media::relay::Segment;
 pub use directory::{
     AgentEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
+pub use live::{CompanyState, Explained, NextOf, Waiting};
 pub use run::Edge;
 
 /// How the edge runs.
@@ -221,6 +223,8 @@ enum Order {
     HangUp(CompanyId, CallId, oneshot::Sender<Result<(), EdgeError>>),
     Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
+    /// Something about the queues of a company.
+    Queues(CompanyId, live::QueueOrder),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
     /// Something that the flow of a call asked for.
     Flow(CallId, dialplane_ivr::machine::Input),

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::{Change, HangupCause};
-use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
+use dialplane_core::call::{Change, HangupCause, LeaveReason};
+use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
-use dialplane_core::queue::router::{self, OverflowReason, Router};
+use dialplane_core::queue::Decision;
+use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
+use dialplane_core::queue::router::{self, Occasion, OverflowReason, Router};
 
 use super::OutboundGrant;
 use super::call_entry::{CallEntry, CarrierTarget, PhoneTarget, Plan, Target};
@@ -96,9 +98,7 @@ impl Edge {
             Plan::Offers(_) => self.next_offer(now, entry, HangupCause::SubscriberAbsent),
             Plan::Queue(queue) => {
                 let queue = *queue;
-                entry.in_queue = true;
-                self.waiting += 1;
-                self.report(now, id, entry, Change::Queued { queue });
+                self.note_queued(now, id, entry, queue);
                 let arrival = router::Arrival::new(id, queue);
                 self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
             }
@@ -184,8 +184,32 @@ impl Edge {
     }
 
     pub(super) fn tell_router(&mut self, now: Instant, company: CompanyId, input: router::Input) {
-        self.routers.entry(company).or_default().handle(now, input);
+        self.router_of(company).handle(now, input);
         self.stirred.push_back(company);
+    }
+
+    /// The router of a company.
+    pub(super) fn router_of(&mut self, company: CompanyId) -> &mut Router {
+        self.routers.entry(company).or_insert_with(|| Router::new().explaining(MEMBERS_EXPLAINED_MAX))
+    }
+
+    /// The caller waits in a queue from now on.
+    pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
+        entry.in_queue = true;
+        self.waiting += 1;
+        let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
+        let position = u32::try_from(before + 1).ok();
+        self.report(now, id, entry, Change::Queued { queue, position });
+    }
+
+    /// The caller waits in their queue no more, without an agent. To be told before the router is, which knows the place.
+    pub(super) fn note_left_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: LeaveReason) {
+        let Some(queue) = entry.waits_in() else { return };
+        let router = self.routers.get(&entry.company);
+        let position = router.and_then(|router| router.call(now, id)).map(|(_, call)| call.position);
+        let key = (reason == LeaveReason::Key).then(|| entry.flow().and_then(|run| run.key)).flatten();
+        let key = key.map(|(key, ..)| key);
+        self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key });
     }
 
     pub(super) fn routers_due(&mut self, now: Instant) {
@@ -204,7 +228,10 @@ impl Edge {
             while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
                 any = true;
                 match command {
-                    router::Command::Offer { call, agent, ring, .. } => self.offer_from_queue(now, call, agent, ring),
+                    router::Command::Offer { call, queue, agent, ring, why, candidates } => {
+                        let decision = Decision::of(queue, agent, &why, &candidates, now);
+                        self.offer_from_queue(now, call, agent, ring, decision);
+                    }
                     router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
                     // The call itself stops whoever else rings as soon as one has answered.
                     router::Command::Rescind { .. } => {}
@@ -219,16 +246,26 @@ impl Edge {
         any
     }
 
-    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
+    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Decision) {
         let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
         // A call that has left the queue since is rung for by nobody; the router has been told.
         let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
         let company = entry.company;
         let key = entry.key(Some(agent));
+        let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
+        let decision = Box::new(Decision { by, ..decision });
         match offer {
-            Some(offer) => self.feed(now, call, Input::Ring(Offer { key, ..offer })),
+            Some(offer) => {
+                entry.decided = Some((key, decision));
+                self.feed(now, call, Input::Ring(Offer { key, ..offer }));
+            }
             None => {
                 let reason = dialplane_core::call::OfferFailure::Unreachable;
+                let Some(mut entry) = self.calls.remove(&call) else { return };
+                let offered = Change::Offered { agent, decision: Some(decision) };
+                self.report(now, call, &mut entry, offered);
+                self.report(now, call, &mut entry, Change::OfferFailed { agent, reason });
+                self.calls.insert(call, entry);
                 self.tell_router(now, company, router::Input::OfferFailed { call, agent, reason });
             }
         }
@@ -240,8 +277,17 @@ impl Edge {
             OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
             _ => HangupCause::NoAnswer,
         };
-        let Some(entry) = self.calls.get_mut(&call) else { return };
-        if !std::mem::take(&mut entry.in_queue) {
+        let left = match reason {
+            OverflowReason::MaxWait => LeaveReason::TimedOut,
+            OverflowReason::NoAgents => LeaveReason::NoAgents,
+            OverflowReason::Full => LeaveReason::Full,
+            _ => LeaveReason::NoQueue,
+        };
+        let Some(mut entry) = self.calls.remove(&call) else { return };
+        self.note_left_queue(now, call, &mut entry, left);
+        let waited = std::mem::take(&mut entry.in_queue);
+        self.calls.insert(call, entry);
+        if !waited {
             return;
         }
         self.waiting -= 1;

@@ -45,6 +45,16 @@ pub enum AgentState {
     Idle,
 }
 
+impl AgentState {
+    /// Whether it is the same, whenever a rest ends.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Resting(rest, _), Self::Resting(other, _)) => rest == other,
+            _ => self == other,
+        }
+    }
+}
+
 /// What is set about an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentSettings {
@@ -88,6 +98,8 @@ pub(super) struct Agent {
     pub(super) member_of: SmallVec<[u32; 4]>,
     /// Calls that wait for this agent alone, by their turn.
     pub(super) own_line: BTreeSet<(i64, CallIx)>,
+    /// What they were doing when it changed last, and when that was.
+    pub(super) shown: (AgentState, Instant),
 }
 
 impl Agent {
@@ -111,6 +123,7 @@ impl Agent {
             seats: Vec::new(),
             member_of: SmallVec::new(),
             own_line: BTreeSet::new(),
+            shown: (AgentState::Offline, now),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dialplane_core::call::Change;
+use dialplane_core::call::{Change, LeaveReason};
 use dialplane_core::id::{CallId, CompanyId, UserId};
 use dialplane_core::phone::E164;
 use dialplane_core::queue::router::{self, OverflowReason};
@@ -35,9 +35,7 @@ impl Edge {
         if let Some(run) = entry.flow() {
             run.phase = Phase::Queue(queue);
         }
-        entry.in_queue = true;
-        self.waiting += 1;
-        self.report(now, id, entry, Change::Queued { queue });
+        self.note_queued(now, id, entry, queue);
         // What the call needs is not told: nobody can have it as long as agents are not given skills.
         let arrival = router::Arrival { priority: wait.priority, ..router::Arrival::new(id, queue) };
         self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
@@ -45,6 +43,8 @@ impl Edge {
     }
 
     pub(super) fn leave_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        let reason = entry.flow().map_or(LeaveReason::Flow, |run| run.why_it_leaves());
+        self.note_left_queue(now, id, entry, reason);
         if std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
             self.tell_router(now, entry.company, router::Input::CallGone { call: id });
