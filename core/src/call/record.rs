@@ -134,6 +134,16 @@ pub struct CallEvent {
     pub data: serde_json::Value,
 }
 
+impl CallEvent {
+    /// The change that it is the entry of; `None` where a later release knows it no more.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        let mut data = self.data.clone();
+        data.as_object_mut()?.insert("type".to_owned(), self.kind.clone().into());
+        serde_json::from_value(data).ok()
+    }
+}
+
 /// What a call is known by when it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCall {
@@ -460,6 +470,7 @@ pub(crate) mod tests {
         assert_eq!(call.status, CallStatus::Completed);
         assert_eq!((call.agent, call.wait_seconds(), call.talk_seconds()), (Some(agent), 7, 60));
         assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+        assert_eq!(events[2].change(), Some(Change::Offered { agent, decision: None }));
         assert!(call.legs.iter().all(|leg| leg.state == LegState::Ended));
     }
 

@@ -210,6 +210,19 @@ impl Verdict {
         (verdict, None)
     }
 
+    /// The same of somebody as they stand now.
+    #[must_use]
+    pub fn says_now(self) -> String {
+        let says = self.says();
+        let now = [("was ", "is "), ("had ", "has ")];
+        let told = now.iter().find_map(|(past, now)| Some([*now, says.strip_prefix(past)?].concat()));
+        match self {
+            Self::Chosen => "is being rung for this call".to_owned(),
+            Self::Free => "is free".to_owned(),
+            _ => told.unwrap_or_else(|| says.to_owned()),
+        }
+    }
+
     /// Whether the agent could have been offered the call.
     #[must_use]
     pub const fn is_included(self) -> bool {
@@ -218,6 +231,15 @@ impl Verdict {
 }
 
 impl Considered {
+    /// In a sentence: how they stand now.
+    #[must_use]
+    pub fn says_now(&self) -> String {
+        match self.left {
+            Some(left) => format!("{}, for {left} s more", self.verdict.says_now()),
+            None => self.verdict.says_now(),
+        }
+    }
+
     /// A candidate as it is kept.
     #[must_use]
     pub fn of(candidate: &Candidate, now: Instant) -> Self {

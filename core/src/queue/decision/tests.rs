@@ -104,6 +104,9 @@ fn a_rest_tells_how_long_it_lasts_and_a_second_choice_why_it_is_one() {
     let other = desk.router.standing(desk.now, call, agents[0]).unwrap();
     let own = Considered::of(&other, desk.now);
     assert_eq!(second.reason_of(&own), "had declined a call a moment before, for 10 s more");
+    assert_eq!(own.says_now(), "has declined a call a moment before, for 10 s more");
+    assert_eq!(Verdict::OnBreak.says_now(), "is on a break");
+    assert_eq!(Verdict::LaterTier.says_now(), Verdict::LaterTier.says());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod control;
 mod entry;
 mod list;
 mod recording;
+mod routing;
 mod view;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(control::initiate_call))
         .routes(routes!(list::get_call, entry::change_call, entry::delete_call))
         .routes(routes!(control::hang_up))
+        .routes(routes!(routing::get_routing))
         .routes(routes!(callback::status_changed))
         .routes(routes!(callback::recorded))
         .routes(routes!(recording::get_recording))
