@@ -24,6 +24,7 @@ mod phone_numbers;
 mod queues;
 mod reports;
 mod setup;
+mod states;
 mod trunks;
 mod users;
 mod voicemails;
@@ -63,6 +64,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(trunks::routes())
         .merge(inbound_routes::routes())
         .merge(queues::routes())
+        .merge(states::routes())
         .merge(ivr::routes())
         .merge(voicemails::routes())
         .merge(calls::routes())

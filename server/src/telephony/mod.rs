@@ -9,6 +9,7 @@ mod node;
 mod programs;
 mod recorder;
 mod sounds;
+mod states;
 mod takes;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,6 +38,7 @@ use crate::state::{App, Shared};
 pub(crate) use carrier::{Carrier, External, Place, carrier_for, carrier_of};
 pub(crate) use directory::DirectoryWatch;
 pub(crate) use error::ControlError;
+pub(crate) use states::{States, Taken, edge_of};
 
 /// Calls at once. Each takes four sockets for its audio.
 const CALLS_MAX: usize = 20_000;

@@ -46,6 +46,33 @@ pub enum AgentState {
 }
 
 impl AgentState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::OnBreak => "on_break",
+            Self::Unreachable => "unreachable",
+            Self::OnCall => "on_call",
+            Self::Offered => "offered",
+            Self::Resting(Rest::WrapUp, _) => "wrap_up",
+            Self::Resting(Rest::Busy, _) => "busy",
+            Self::Resting(Rest::Declined, _) => "declined",
+            Self::Resting(Rest::NoAnswer, _) => "no_answer",
+            Self::Resting(Rest::Unreachable, _) => "not_rung",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// When it ends by itself, where it does.
+    #[must_use]
+    pub const fn until(self) -> Option<Instant> {
+        match self {
+            Self::Resting(_, until) => Some(until),
+            _ => None,
+        }
+    }
+
     /// Whether it is the same, whenever a rest ends.
     pub(super) fn is_like(self, other: Self) -> bool {
         match (self, other) {
