@@ -22,6 +22,7 @@ use crate::id::{CallId, CompanyId, LeadId, NodeId, UserId};
 use crate::lead::LeadStatus;
 use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
+use crate::queue::router::Occasion;
 use crate::scope::Permission;
 use crate::store::Repo;
 
@@ -228,6 +229,11 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
+            report
+                .changes
+                .iter()
+                .filter_map(|(_, change)| assigned(&call, change))
+                .for_each(|event| cx.emit(call.company, event));
             left.extend(report.left.iter().map(|left| (call.id, call.company, left)));
             if is_new {
                 begun.push(call);
@@ -325,6 +331,13 @@ fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
         let (status, talk_seconds) = (call.status, call.talk_seconds());
         cx.emit(call.company, Event::CallEnded { call: call.id, agent, status, talk_seconds, rung, queue });
     }
+}
+
+/// Tells of a call that was given to an agent by hand.
+fn assigned(call: &Call, change: &Change) -> Option<Event> {
+    let Change::Offered { agent, decision: Some(decision) } = change else { return None };
+    let by_hand = decision.occasion == Occasion::Assigned;
+    by_hand.then(|| Event::CallAssigned { call: call.id, agent: *agent, queue: decision.queue, by: decision.by })
 }
 
 /// Closes the calls that a process left open when it died. They end when they were last heard of: what was said after that

@@ -72,6 +72,9 @@ impl Event {
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),
             Self::QueueUpdated { queue } => Audience { queue: Some(*queue), ..Audience::default() },
+            Self::CallAssigned { agent, queue, by, .. } => {
+                Audience { users: [Some(*agent), *by], queue: Some(*queue), ..Audience::default() }
+            }
             Self::CallStarted { agent, rung, queue, .. }
             | Self::CallStatusChanged { agent, rung, queue, .. }
             | Self::CallAnswered { agent, rung, queue, .. }
@@ -177,6 +180,7 @@ mod tests {
             Event::ClientDeleted { client: id(9) },
             Event::CallStarted { call, status: CallStatus::Queued, agent, rung, queue },
             Event::CallStatusChanged { call, status: CallStatus::Ringing, agent: None, rung: agent, queue },
+            Event::CallAssigned { call, agent: user, queue: id(QUEUE), by: None },
             Event::CallAnswered { call, agent, rung, queue },
             Event::CallEnded { call, agent, status: CallStatus::Completed, talk_seconds: 1, rung, queue },
             Event::CallEntered { call, agent },
@@ -226,7 +230,7 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 28] = [
+    const OWN: [&str; 29] = [
         "user.created",
         "user.updated",
         "user.role_changed",
@@ -242,6 +246,7 @@ mod tests {
         "allowance.consumed",
         "call.started",
         "call.status_changed",
+        "call.assigned",
         "call.answered",
         "call.ended",
         "call.entered",
@@ -256,8 +261,8 @@ mod tests {
         "report.created",
         "report.updated",
     ];
-    const OF_A_QUEUE: [&str; 5] =
-        ["queue.updated", "call.started", "call.status_changed", "call.answered", "call.ended"];
+    const OF_A_QUEUE: [&str; 6] =
+        ["queue.updated", "call.started", "call.status_changed", "call.assigned", "call.answered", "call.ended"];
     const OF_CLIENTS: [&str; 3] = ["client.created", "client.updated", "client.deleted"];
 
     /// The same without what everybody sees.

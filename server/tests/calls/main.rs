@@ -5,6 +5,7 @@
 mod allowance;
 mod crash;
 mod crowd;
+mod explained;
 mod flows;
 mod hostile;
 mod inbound;

@@ -7,6 +7,7 @@ mod list;
 mod recording;
 mod routing;
 mod view;
+mod waiting;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -24,6 +25,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(list::get_call, entry::change_call, entry::delete_call))
         .routes(routes!(control::hang_up))
         .routes(routes!(routing::get_routing))
+        .routes(routes!(waiting::next_call))
+        .routes(routes!(waiting::assign_call))
         .routes(routes!(callback::status_changed))
         .routes(routes!(callback::recorded))
         .routes(routes!(recording::get_recording))
