@@ -24,7 +24,7 @@ use crate::integrations::meta::Meta;
 use crate::integrations::twilio::Twilio;
 use crate::live::Hub;
 use crate::settings::Settings;
-use crate::telephony::{DirectoryWatch, Telephony};
+use crate::telephony::{DirectoryWatch, States, Telephony};
 
 /// Events that a slow listener may lag behind before it misses some.
 const BUS_CAPACITY: usize = 4_096;
@@ -47,6 +47,8 @@ pub(crate) struct App {
     pub(crate) setup: SetupLink,
     /// What carries calls, once it has started.
     pub(crate) calls: OnceLock<Arc<Telephony>>,
+    /// How queues and agents stood lately.
+    pub(crate) states: States,
     /// Twilio as a carrier, where there is an address that it can report to.
     pub(crate) twilio: OnceLock<Twilio>,
     /// The audio of recorded calls and of voicemails.
@@ -126,6 +128,7 @@ impl App {
             exports: Exports::new(&settings.data_dir, signing.expose().as_bytes(), settings.export_life),
             setup: SetupLink::default(),
             calls: OnceLock::new(),
+            states: States::default(),
             twilio: OnceLock::new(),
             recordings: AudioFiles::below(&settings.data_dir, "recordings"),
             prompts: AudioFiles::below(&settings.data_dir, "prompts"),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hangup, LegKind};
 use crate::id::{FlowId, QueueId, UserId};
+use crate::queue::Decision;
 
 /// Why an offer of a call to an agent came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -42,6 +43,29 @@ pub enum TransferTarget {
         /// Which.
         number: String,
     },
+}
+
+/// Why a caller waits in a queue no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LeaveReason {
+    /// The caller hung up.
+    Abandoned,
+    /// They waited as long as the queue allows.
+    TimedOut,
+    /// No member was there.
+    NoAgents,
+    /// As many callers waited as the queue allows.
+    Full,
+    /// The queue was removed.
+    NoQueue,
+    /// They pressed the key for it.
+    Key,
+    /// The caller's flow had something else in mind.
+    Flow,
+    /// The system ended the call.
+    Ended,
 }
 
 /// One step in the life of a call. `leg` numbers the legs of a call from 0, which is the leg of whoever placed it.
@@ -93,11 +117,30 @@ pub enum Change {
     Queued {
         /// The queue.
         queue: QueueId,
+        /// One more than the callers who waited there already.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+    },
+    /// The caller waits in the queue no more, and no agent of it has the call.
+    LeftQueue {
+        /// The queue.
+        queue: QueueId,
+        /// Why.
+        reason: LeaveReason,
+        /// The place in the queue at that time, from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+        /// The key that the caller pressed, where that was why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<char>,
     },
     /// The call is offered to an agent.
     Offered {
         /// The agent.
         agent: UserId,
+        /// Why to them, where the queue's router chose.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decision: Option<Box<Decision>>,
     },
     /// An offer came to nothing.
     OfferFailed {
@@ -174,6 +217,7 @@ impl Change {
             Self::Tagged { .. } => "tagged",
             Self::CallbackRequested { .. } => "callback_requested",
             Self::Queued { .. } => "queued",
+            Self::LeftQueue { .. } => "left_queue",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",
             Self::Ringing { .. } => "ringing",

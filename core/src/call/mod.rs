@@ -11,7 +11,7 @@ mod record;
 pub mod recording;
 pub mod stats;
 
-pub use change::{Change, OfferFailure, TransferTarget};
+pub use change::{Change, LeaveReason, OfferFailure, TransferTarget};
 pub use entry::{CallEntry, EntryRefused};
 pub use hangup::{Hangup, HangupCause, ResultBucket, Side};
 pub use lifecycle::{CallStatus, IllegalTransition};

@@ -134,6 +134,16 @@ pub struct CallEvent {
     pub data: serde_json::Value,
 }
 
+impl CallEvent {
+    /// The change that it is the entry of; `None` where a later release knows it no more.
+    #[must_use]
+    pub fn change(&self) -> Option<Change> {
+        let mut data = self.data.clone();
+        data.as_object_mut()?.insert("type".to_owned(), self.kind.clone().into());
+        serde_json::from_value(data).ok()
+    }
+}
+
 /// What a call is known by when it begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewCall {
@@ -313,7 +323,7 @@ impl Call {
 
     fn apply_status(&mut self, at: DateTime<Utc>, change: &Change) -> Result<(), IllegalTransition> {
         match change {
-            Change::Queued { queue } => {
+            Change::Queued { queue, .. } => {
                 self.status = self.status.advance(CallStatus::Queued)?;
                 self.queue = Some(*queue);
             }
@@ -448,8 +458,8 @@ pub(crate) mod tests {
             &mut call,
             &[
                 (0, Change::LegAdded { leg: 0, kind: LegKind::Carrier, party: "+1415".into(), agent: None }),
-                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH) }),
-                (0, Change::Offered { agent }),
+                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH), position: None }),
+                (0, Change::Offered { agent, decision: None }),
                 (0, Change::LegAdded { leg: 1, kind: LegKind::Sip, party: "1001".into(), agent: Some(agent) }),
                 (1, Change::Ringing { leg: 1 }),
                 (7, Change::Answered { leg: 1, codec: Some("PCMU".into()) }),
@@ -460,6 +470,7 @@ pub(crate) mod tests {
         assert_eq!(call.status, CallStatus::Completed);
         assert_eq!((call.agent, call.wait_seconds(), call.talk_seconds()), (Some(agent), 7, 60));
         assert_eq!(events.iter().map(|e| e.seq).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+        assert_eq!(events[2].change(), Some(Change::Offered { agent, decision: None }));
         assert!(call.legs.iter().all(|leg| leg.state == LegState::Ended));
     }
 
@@ -472,7 +483,7 @@ pub(crate) mod tests {
         let noted = Change::Tagged { tags: vec!["vip".into()], outcome: Some("booked".into()) };
         let steps = [
             (0, Change::InFlow { flow, version: 3 }),
-            (5, Change::Queued { queue }),
+            (5, Change::Queued { queue, position: None }),
             (9, Change::InFlow { flow, version: 3 }),
             (10, noted),
             (12, ended(Side::System, HangupCause::NormalClearing)),
@@ -494,7 +505,7 @@ pub(crate) mod tests {
         play(
             &mut queued,
             &[
-                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH) }),
+                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH), position: None }),
                 (1, Change::Ringing { leg: 1 }),
                 (9, Change::OfferFailed { agent, reason: OfferFailure::NoAnswer }),
                 (12, ended(Side::Caller, HangupCause::Cancelled)),

@@ -24,6 +24,7 @@ use crate::lead::LeadStatus;
 use crate::phone::{E164, Rotation, Trunk};
 use crate::pii::Pii;
 use crate::queue::claim::{ClaimAnswer, OfferStep};
+use crate::queue::router::Occasion;
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -294,6 +295,11 @@ impl Command for RecordCalls {
                 }
             }
             announce(cx, &call, is_new, before);
+            report
+                .changes
+                .iter()
+                .filter_map(|(_, change)| assigned(&call, change))
+                .for_each(|event| cx.emit(call.company, event));
             left.extend(report.left.iter().map(|left| (call.id, call.company, left)));
             if !report.offers.is_empty() || call.ended_at.is_some() {
                 offers.add(cx, &call, &report.offers);
@@ -399,7 +405,15 @@ fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
     }
 }
 
-/// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end when they were last heard of: what was said after that
+/// Tells of a call that was given to an agent by hand.
+fn assigned(call: &Call, change: &Change) -> Option<Event> {
+    let Change::Offered { agent, decision: Some(decision) } = change else { return None };
+    let by_hand = decision.occasion == Occasion::Assigned;
+    by_hand.then(|| Event::CallAssigned { call: call.id, agent: *agent, queue: decision.queue, by: decision.by })
+}
+
+/// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end
+/// when they were last heard of: what was said after that
 /// is not known.
 #[derive(Debug, Clone, Copy)]
 pub struct CloseLostCalls {

@@ -73,6 +73,9 @@ impl Event {
             | Self::NumberUnassigned { agent, .. }
             | Self::AllowanceConsumed { agent, .. } => of(*agent),
             Self::QueueUpdated { queue } => Audience { queue: Some(*queue), ..Audience::default() },
+            Self::CallAssigned { agent, queue, by, .. } => {
+                Audience { users: [Some(*agent), *by], queue: Some(*queue), ..Audience::default() }
+            }
             Self::CallStarted { agent, rung, queue, .. }
             | Self::CallStatusChanged { agent, rung, queue, .. }
             | Self::CallAnswered { agent, rung, queue, .. }
@@ -189,6 +192,7 @@ mod tests {
             Event::ClientDeleted { client: id(9) },
             Event::CallStarted { call, status: CallStatus::Queued, agent, rung, queue },
             Event::CallStatusChanged { call, status: CallStatus::Ringing, agent: None, rung: agent, queue },
+            Event::CallAssigned { call, agent: user, queue: id(QUEUE), by: None },
             Event::CallAnswered { call, agent, rung, queue },
             Event::CallEnded { call, agent, status: CallStatus::Completed, talk_seconds: 1, rung, queue },
             Event::CallEntered { call, agent },
@@ -238,7 +242,7 @@ mod tests {
         visible.map(|envelope| envelope.event.name()).collect()
     }
 
-    const OWN: [&str; 30] = [
+    const OWN: [&str; 31] = [
         "user.created",
         "user.updated",
         "user.role_changed",
@@ -256,6 +260,7 @@ mod tests {
         "callback.updated",
         "call.started",
         "call.status_changed",
+        "call.assigned",
         "call.answered",
         "call.ended",
         "call.entered",
@@ -270,8 +275,15 @@ mod tests {
         "report.created",
         "report.updated",
     ];
-    const OF_A_QUEUE: [&str; 6] =
-        ["queue.updated", "callback.updated", "call.started", "call.status_changed", "call.answered", "call.ended"];
+    const OF_A_QUEUE: [&str; 7] = [
+        "queue.updated",
+        "callback.updated",
+        "call.started",
+        "call.status_changed",
+        "call.assigned",
+        "call.answered",
+        "call.ended",
+    ];
     const OF_CLIENTS: [&str; 3] = ["client.created", "client.updated", "client.deleted"];
 
     /// The same without what everybody sees.

@@ -297,6 +297,18 @@ pub enum Event {
         /// The queue it came through.
         queue: Option<QueueId>,
     },
+    /// Somebody gave a waiting call to an agent by hand.
+    #[serde(rename = "call.assigned")]
+    CallAssigned {
+        /// Which.
+        call: CallId,
+        /// To whom.
+        agent: UserId,
+        /// The queue it waited in.
+        queue: QueueId,
+        /// Who did.
+        by: Option<UserId>,
+    },
     /// Two people began to talk.
     #[serde(rename = "call.answered")]
     CallAnswered {
@@ -509,7 +521,7 @@ impl Event {
     pub const VERSION: u16 = 1;
 
     /// The names of all events: what a listener may choose from.
-    pub const NAMES: [&str; 55] = [
+    pub const NAMES: [&str; 56] = [
         "company.created",
         "company.updated",
         "user.created",
@@ -546,6 +558,7 @@ impl Event {
         "client.deleted",
         "call.started",
         "call.status_changed",
+        "call.assigned",
         "call.answered",
         "call.ended",
         "call.entered",
@@ -607,6 +620,7 @@ impl Event {
             Self::ClientDeleted { .. } => "client.deleted",
             Self::CallStarted { .. } => "call.started",
             Self::CallStatusChanged { .. } => "call.status_changed",
+            Self::CallAssigned { .. } => "call.assigned",
             Self::CallAnswered { .. } => "call.answered",
             Self::CallEnded { .. } => "call.ended",
             Self::CallEntered { .. } => "call.entered",

@@ -5,6 +5,7 @@ mod callback;
 pub(crate) mod chance;
 pub mod claim;
 mod config;
+pub mod decision;
 pub mod estimate;
 pub mod router;
 #[cfg(feature = "sim")]
@@ -15,4 +16,5 @@ pub mod staffing;
 pub use agent::{AgentProfile, AgentRefused, AgentSettings, CAPACITY_MAX, WRAP_UP_MAX};
 pub use callback::{ATTEMPTS_MAX, Attempt, Callback, CallbackRefused, CallbackRequest, CallbackState, DELAY_MAX};
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
+pub use decision::Decision;
 pub use skill::{AgentSkill, LEVEL_MAX, Mode, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};

@@ -25,6 +25,7 @@ mod phone_numbers;
 mod queues;
 mod reports;
 mod setup;
+mod states;
 mod trunks;
 mod users;
 mod voicemails;
@@ -64,6 +65,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(trunks::routes())
         .merge(inbound_routes::routes())
         .merge(queues::routes())
+        .merge(states::routes())
         .merge(ivr::routes())
         .merge(voicemails::routes())
         .merge(callbacks::routes())

@@ -38,3 +38,9 @@ impl From<EdgeError> for ControlError {
         }
     }
 }
+
+impl From<EdgeError> for Problem {
+    fn from(error: EdgeError) -> Self {
+        ControlError::from(error).into()
+    }
+}

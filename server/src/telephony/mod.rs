@@ -9,6 +9,7 @@ mod node;
 mod programs;
 mod recorder;
 mod sounds;
+mod states;
 mod takes;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,11 +33,12 @@ use tokio::task::JoinHandle;
 use crate::problem::Reply;
 use crate::settings::{Database, Settings};
 use crate::speech;
-use crate::state::Shared;
+use crate::state::{App, Shared};
 
 pub(crate) use carrier::{Carrier, External, Place, carrier_for, carrier_of};
 pub(crate) use directory::DirectoryWatch;
 pub(crate) use error::ControlError;
+pub(crate) use states::{States, Taken, edge_of};
 
 /// Calls at once. Each takes four sockets for its audio.
 const CALLS_MAX: usize = 20_000;
@@ -126,6 +128,11 @@ impl Telephony {
     pub(crate) const fn edge(&self) -> &EdgeHandle {
         &self.edge
     }
+}
+
+/// Our own call control, once it has started.
+pub(crate) fn own_edge(app: &App) -> Option<&EdgeHandle> {
+    app.calls.get().map(|calls| calls.edge())
 }
 
 /// Starts the edge on a thread of its own. It is one task that waits for sockets all the time: with nobody else to share a

@@ -7,6 +7,7 @@ mod allowance;
 mod callbacks;
 mod crash;
 mod crowd;
+mod explained;
 mod flows;
 mod hostile;
 mod inbound;

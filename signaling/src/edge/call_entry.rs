@@ -6,10 +6,11 @@ use std::sync::Arc;
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
+use dialplane_core::queue::Decision;
 
 use super::claims::Asked;
 use super::directory::TrunkEntry;
-use super::flow::FlowRun;
+use super::flow::{FlowRun, Phase};
 use super::transfer::Transfer;
 use crate::call::{Call, LegId, Offer, Side};
 use crate::media::relay::SessionId;
@@ -134,6 +135,10 @@ pub(super) struct CallEntry {
     pub(super) asked: Vec<Asked>,
     /// Agents who are claimed.
     pub(super) claimed: Vec<UserId>,
+    /// Why the offer with this key was made, until the offer is noted.
+    pub(super) decided: Option<(u64, Box<Decision>)>,
+    /// Who gave the call to an agent by hand just now.
+    pub(super) given_by: Option<UserId>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
     /// Whether the call waits in a queue: from its routing to its answer.
@@ -178,6 +183,23 @@ impl CallEntry {
         self.next_key += 1;
         self.offered.extend(agent.map(|agent| (self.next_key, agent)));
         self.next_key
+    }
+
+    /// The queue that the call waits in.
+    pub(super) fn waits_in(&self) -> Option<QueueId> {
+        match &self.plan {
+            Plan::Queue(queue) => Some(*queue).filter(|_| self.in_queue),
+            Plan::Flow(run) => match run.phase {
+                Phase::Queue(queue) => Some(queue).filter(|_| self.in_queue),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Why the offer with this key was made.
+    pub(super) fn decision(&mut self, key: u64) -> Option<Box<Decision>> {
+        self.decided.take_if(|(own, _)| *own == key).map(|(_, decision)| decision)
     }
 
     pub(super) fn agent_of(&self, key: u64) -> Option<UserId> {

@@ -6,9 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::{Change, OfferFailure};
+use dialplane_core::call::OfferFailure;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::E164;
+use dialplane_core::queue::Decision;
 use dialplane_core::queue::router;
 
 use super::call_entry::CallEntry;
@@ -32,6 +33,18 @@ pub(super) enum Standing {
     Present,
     /// Left alone until then.
     Settling(Instant),
+}
+
+/// A callback whose call is being made.
+#[derive(Debug)]
+pub(super) struct CallbackCall {
+    /// As the router calls it.
+    callback: CallId,
+    queue: QueueId,
+    /// How long the agent's phones ring.
+    pub(super) ring: Duration,
+    /// Why this agent.
+    decision: Box<Decision>,
 }
 
 impl Edge {
@@ -64,7 +77,7 @@ impl Edge {
     }
 
     /// The router wants an agent rung for a callback.
-    pub(super) fn offer_callback(&mut self, callback: CallId, agent: UserId, ring: Duration) {
+    pub(super) fn offer_callback(&mut self, callback: CallId, agent: UserId, ring: Duration, decision: Box<Decision>) {
         let Some((company, standing)) = self.callbacks.get_mut(&callback) else { return };
         *standing = Standing::Asked;
         let company = *company;
@@ -73,7 +86,7 @@ impl Edge {
         tokio::spawn(async move {
             let id = CallbackId::from_uuid(callback.as_uuid());
             let grant = host.call_back(company, id, call, agent).await;
-            orders.send(Order::CallBack { callback, call, agent, ring, grant }).await.ok();
+            orders.send(Order::CallBack { callback, call, agent, ring, grant, decision }).await.ok();
         });
     }
 
@@ -89,6 +102,7 @@ impl Edge {
         callback: CallId,
         (call, agent, ring): (CallId, UserId, Duration),
         grant: Option<CallbackGrant>,
+        decision: Box<Decision>,
     ) {
         let Some((company, standing)) = self.callbacks.get_mut(&callback) else { return };
         let company = *company;
@@ -105,7 +119,7 @@ impl Edge {
             trunk: Some(grant.trunk),
         };
         let origination = Origination { call, company, agent, grant: outbound };
-        let begun = self.originate_for(now, origination, Some((callback, queue, ring)));
+        let begun = self.originate_for(now, origination, Some(CallbackCall { callback, queue, ring, decision }));
         let lives = self.calls.get(&call).is_some_and(|entry| entry.callback.is_some());
         if begun.is_err() || (!lives && self.is_callback(callback)) {
             self.callback_lost(now, company, callback, agent, OfferFailure::Unreachable);
@@ -164,19 +178,19 @@ impl Edge {
         }
     }
 
-    /// Notes that a call is a callback: it counts for the queue.
+    /// Notes that a call is a callback: it counts for the queue. `key` is that of the agent's offer.
     pub(super) fn note_callback(
         &mut self,
         now: Instant,
         id: CallId,
         entry: &mut CallEntry,
-        (callback, queue, agent): (CallId, QueueId, UserId),
+        (agent, key): (UserId, u64),
+        made: CallbackCall,
     ) {
         // The host claimed them as it began the callback.
         entry.claimed.push(agent);
-        entry.callback = Some(callback);
-        entry.in_queue = true;
-        self.waiting += 1;
-        self.report(now, id, entry, Change::Queued { queue });
+        entry.callback = Some(made.callback);
+        entry.decided = Some((key, made.decision));
+        self.note_queued(now, id, entry, made.queue);
     }
 }

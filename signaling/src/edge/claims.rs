@@ -9,8 +9,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::OfferFailure;
+use dialplane_core::call::{Change, OfferFailure};
 use dialplane_core::id::{CallId, UserId};
+use dialplane_core::queue::Decision;
 use dialplane_core::queue::claim::{ClaimAnswer, OfferStep};
 use dialplane_core::queue::router;
 
@@ -27,6 +28,8 @@ pub(super) struct Asked {
     agent: UserId,
     /// How long to ring.
     ring: Duration,
+    /// Why they are asked.
+    decision: Box<Decision>,
     /// When it is given up.
     until: Instant,
 }
@@ -62,10 +65,10 @@ impl CallEntry {
 
 impl Edge {
     /// Asks for an agent whom the router offers a call.
-    pub(super) fn claim(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
+    pub(super) fn claim(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Box<Decision>) {
         let Some(mut entry) = self.calls.remove(&call) else { return };
         let capacity = self.routers.get(&entry.company).map_or(1, |router| router.capacity(agent));
-        entry.asked.push(Asked { agent, ring, until: now + PATIENCE });
+        entry.asked.push(Asked { agent, ring, decision, until: now + PATIENCE });
         entry.report.offers.push(OfferStep::Claim { agent, capacity });
         self.drive(now, call, entry);
         // The caller waits for it: it is not gathered with others.
@@ -78,14 +81,14 @@ impl Edge {
             // What ended a call has released its claims.
             let Some(mut entry) = self.calls.remove(&call) else { continue };
             if let Some(place) = entry.asked.iter().position(|asked| asked.agent == agent) {
-                let Asked { ring, .. } = entry.asked.swap_remove(place);
+                let Asked { ring, decision, .. } = entry.asked.swap_remove(place);
                 match result {
-                    Ok(()) => self.ring_claimed(now, call, &mut entry, agent, ring),
+                    Ok(()) => self.ring_claimed(now, call, &mut entry, (agent, ring), decision),
                     Err(refused) => {
                         // One router routes a company's calls. Where the log has this, there are two.
                         tracing::warn!(%call, %agent, %refused, "an agent could not be claimed");
                         self.gauges.claims_refused_total.fetch_add(1, Ordering::Relaxed);
-                        self.offer_in_vain(now, &entry, call, agent, OfferFailure::Unclaimed);
+                        self.offer_in_vain(now, &mut entry, call, agent, OfferFailure::Unclaimed, decision);
                     }
                 }
             }
@@ -93,32 +96,50 @@ impl Edge {
         }
     }
 
-    fn ring_claimed(&mut self, now: Instant, call: CallId, entry: &mut CallEntry, agent: UserId, ring: Duration) {
+    fn ring_claimed(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        entry: &mut CallEntry,
+        (agent, ring): (UserId, Duration),
+        decision: Box<Decision>,
+    ) {
         entry.claimed.push(agent);
         match self.offer_to_agent(agent) {
             Some(offer) => {
                 let key = entry.key(Some(agent));
+                entry.decided = Some((key, decision));
                 Self::tell(entry, now, Input::Ring(Offer { key, ring, ..offer }));
             }
             None => {
                 entry.release(agent);
-                self.offer_in_vain(now, entry, call, agent, OfferFailure::Unreachable);
+                self.offer_in_vain(now, entry, call, agent, OfferFailure::Unreachable, decision);
             }
         }
     }
 
     /// Gives up claims that were not answered in time.
     pub(super) fn claims_late(&mut self, now: Instant, call: CallId, entry: &mut CallEntry) {
-        let late = entry.asked.extract_if(.., |asked| asked.until <= now).map(|asked| asked.agent);
-        for agent in late.collect::<Vec<_>>() {
+        let late = entry.asked.extract_if(.., |asked| asked.until <= now);
+        for Asked { agent, decision, .. } in late.collect::<Vec<_>>() {
             entry.report.offers.push(OfferStep::Release { agent });
             tracing::error!(%call, %agent, "the store did not say whether an agent may be rung");
-            self.offer_in_vain(now, entry, call, agent, OfferFailure::Unclaimed);
+            self.offer_in_vain(now, entry, call, agent, OfferFailure::Unclaimed, decision);
         }
     }
 
-    /// Nothing rang: only the router is told.
-    fn offer_in_vain(&mut self, now: Instant, entry: &CallEntry, call: CallId, agent: UserId, reason: OfferFailure) {
+    /// Nothing rang: it is noted, and the router told.
+    pub(super) fn offer_in_vain(
+        &mut self,
+        now: Instant,
+        entry: &mut CallEntry,
+        call: CallId,
+        agent: UserId,
+        reason: OfferFailure,
+        decision: Box<Decision>,
+    ) {
+        self.report(now, call, entry, Change::Offered { agent, decision: Some(decision) });
+        self.report(now, call, entry, Change::OfferFailed { agent, reason });
         self.tell_router(now, entry.company, router::Input::OfferFailed { call, agent, reason });
     }
 }

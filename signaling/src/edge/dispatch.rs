@@ -124,13 +124,14 @@ impl Edge {
             Order::Registrations(reply) => {
                 reply.send(self.registrations(now)).ok();
             }
+            Order::Queues(company, order) => self.obey_queues(now, company, order),
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::TransferAdmitted(call, result) => self.transfer_admitted(now, call, result),
             Order::Claimed(answers) => self.claims_answered(now, answers),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
-            Order::CallBack { callback, call, agent, ring, grant } => {
-                self.callback_begun(now, callback, (call, agent, ring), grant);
+            Order::CallBack { callback, call, agent, ring, grant, decision } => {
+                self.callback_begun(now, callback, (call, agent, ring), grant, decision);
             }
             Order::Stop(grace) => {
                 self.stopping = Some(now + grace);

@@ -225,6 +225,8 @@ impl Edge {
             offered: Vec::new(),
             asked: Vec::new(),
             claimed: Vec::new(),
+            decided: None,
+            given_by: None,
             engaged: Vec::new(),
             in_queue: false,
             callback: None,
@@ -284,12 +286,12 @@ impl Edge {
         self.originate_for(now, origination, None)
     }
 
-    /// The same, for a callback of a queue when one is given, with how long the agent's phones ring.
+    /// The same, for a callback when one is given.
     pub(super) fn originate_for(
         &mut self,
         now: Instant,
         origination: Origination,
-        callback: Option<(CallId, QueueId, Duration)>,
+        callback: Option<CallbackCall>,
     ) -> Result<(), EdgeError> {
         if self.stopping.is_some() {
             return Err(EdgeError::Stopped);
@@ -322,9 +324,9 @@ impl Edge {
         first.key = entry.key(Some(agent));
         match callback {
             // The router knows that they are on it.
-            Some((callback, queue, ring)) => {
-                first.ring = ring;
-                self.note_callback(now, call, &mut entry, (callback, queue, agent));
+            Some(made) => {
+                first.ring = made.ring;
+                self.note_callback(now, call, &mut entry, (agent, first.key), made);
             }
             None => self.engage(now, &mut entry, agent),
         }

@@ -21,6 +21,7 @@ mod hold;
 mod in_dialog;
 mod inbound;
 mod legs;
+mod live;
 mod register;
 mod reports;
 mod responses;
@@ -58,6 +59,7 @@ pub use accounts::TrunkRegistration;
 pub use directory::{
     AgentEntry, CallbackEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
+pub use live::{CompanyState, Explained, NextOf, Waiting};
 pub use run::Edge;
 
 /// How the edge runs.
@@ -263,6 +265,8 @@ enum Order {
     Replace(Arc<Directory>, oneshot::Sender<()>),
     IsOnline(UserId, oneshot::Sender<bool>),
     Registrations(oneshot::Sender<Vec<(TrunkId, TrunkRegistration)>>),
+    /// Something about the queues of a company.
+    Queues(CompanyId, live::QueueOrder),
     Admitted(CallId, Result<OutboundGrant, HangupCause>),
     TransferAdmitted(CallId, Result<OutboundGrant, HangupCause>),
     Claimed(Vec<ClaimAnswer>),
@@ -282,6 +286,7 @@ enum Order {
         agent: UserId,
         ring: Duration,
         grant: Option<CallbackGrant>,
+        decision: Box<Decision>,
     },
     Stop(Duration),
 }

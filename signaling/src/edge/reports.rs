@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dialplane_core::call::{Change, Hangup, HangupCause, Side};
+use dialplane_core::call::{Change, Hangup, HangupCause, LeaveReason, Side};
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::CallId;
 use dialplane_core::queue::router;
@@ -59,7 +59,8 @@ impl Edge {
         match event {
             CallEvent::Offered { key, .. } => {
                 if let Some(agent) = entry.agent_of(key) {
-                    self.report(now, id, entry, Change::Offered { agent });
+                    let decision = entry.decision(key);
+                    self.report(now, id, entry, Change::Offered { agent, decision });
                 }
             }
             CallEvent::OfferFailed { key, reason } => self.tell_offer_failed(now, id, entry, key, reason),
@@ -136,6 +137,8 @@ impl Edge {
         self.end_transfer(now, entry);
         let unknown = Hangup { side: Side::System, cause, sip_status: None };
         let hangup = entry.hangup.unwrap_or(unknown);
+        let reason = if hangup.side == Side::Caller { LeaveReason::Abandoned } else { LeaveReason::Ended };
+        self.note_left_queue(now, id, entry, reason);
         self.report(now, id, entry, Change::Ended { hangup });
         if std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;

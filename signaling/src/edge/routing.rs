@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::{Change, HangupCause};
-use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
+use dialplane_core::call::{Change, HangupCause, LeaveReason};
+use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
-use dialplane_core::queue::AgentSettings;
-use dialplane_core::queue::router::{self, OverflowReason, Router};
+use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
+use dialplane_core::queue::router::{self, Occasion, OverflowReason, Router};
+use dialplane_core::queue::{AgentSettings, Decision};
 
 use super::OutboundGrant;
 use super::call_entry::{CallEntry, CarrierTarget, PhoneTarget, Plan, Target};
@@ -97,9 +98,7 @@ impl Edge {
             Plan::Offers(_) => self.next_offer(now, entry, HangupCause::SubscriberAbsent),
             Plan::Queue(queue) => {
                 let queue = *queue;
-                entry.in_queue = true;
-                self.waiting += 1;
-                self.report(now, id, entry, Change::Queued { queue });
+                self.note_queued(now, id, entry, queue);
                 let arrival = self.arrival(now, id, entry, queue);
                 self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
             }
@@ -188,7 +187,7 @@ impl Edge {
     }
 
     pub(super) fn tell_router(&mut self, now: Instant, company: CompanyId, input: router::Input) {
-        self.routers.entry(company).or_default().handle(now, input);
+        self.router_of(company).handle(now, input);
         self.stirred.push_back(company);
     }
 
@@ -209,6 +208,30 @@ impl Edge {
         }
     }
 
+    /// The router of a company.
+    pub(super) fn router_of(&mut self, company: CompanyId) -> &mut Router {
+        self.routers.entry(company).or_insert_with(|| Router::new().explaining(MEMBERS_EXPLAINED_MAX))
+    }
+
+    /// The caller waits in a queue from now on.
+    pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
+        entry.in_queue = true;
+        self.waiting += 1;
+        let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
+        let position = u32::try_from(before + 1).ok();
+        self.report(now, id, entry, Change::Queued { queue, position });
+    }
+
+    /// The caller waits in their queue no more, without an agent. To be told before the router is, which knows the place.
+    pub(super) fn note_left_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: LeaveReason) {
+        let Some(queue) = entry.waits_in() else { return };
+        let router = self.routers.get(&entry.company);
+        let position = router.and_then(|router| router.call(now, id)).map(|(_, call)| call.position);
+        let key = (reason == LeaveReason::Key).then(|| entry.flow().and_then(|run| run.key)).flatten();
+        let key = key.map(|(key, ..)| key);
+        self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key });
+    }
+
     pub(super) fn routers_due(&mut self, now: Instant) {
         self.days_due(now);
         for (company, router) in &mut self.routers {
@@ -226,13 +249,17 @@ impl Edge {
             while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
                 any = true;
                 match command {
-                    router::Command::Offer { call, agent, ring, .. } if self.is_callback(call) => {
-                        self.offer_callback(call, agent, ring);
+                    router::Command::Offer { call, queue, agent, ring, why, candidates } => {
+                        let decision = Box::new(Decision::of(queue, agent, &why, &candidates, now));
+                        if self.is_callback(call) {
+                            self.offer_callback(call, agent, ring, decision);
+                        } else {
+                            self.offer_from_queue(now, call, agent, ring, decision);
+                        }
                     }
                     router::Command::Overflow { call, .. } if self.is_callback(call) => {
                         self.callback_overflowed(call);
                     }
-                    router::Command::Offer { call, agent, ring, .. } => self.offer_from_queue(now, call, agent, ring),
                     router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
                     // The call itself stops whoever else rings as soon as one has answered.
                     router::Command::Rescind { .. } => {}
@@ -247,16 +274,17 @@ impl Edge {
         any
     }
 
-    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
+    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Box<Decision>) {
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(company) = self.calls.get(&call).filter(|entry| entry.in_queue).map(|entry| entry.company) else {
-            return;
-        };
+        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
+        let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
+        let decision = Box::new(Decision { by, ..*decision });
         if self.is_online(now, agent) {
-            return self.claim(now, call, agent, ring);
+            return self.claim(now, call, agent, ring, decision);
         }
-        let reason = dialplane_core::call::OfferFailure::Unreachable;
-        self.tell_router(now, company, router::Input::OfferFailed { call, agent, reason });
+        let Some(mut entry) = self.calls.remove(&call) else { return };
+        self.offer_in_vain(now, &mut entry, call, agent, OfferFailure::Unreachable, decision);
+        self.calls.insert(call, entry);
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
@@ -265,8 +293,17 @@ impl Edge {
             OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
             _ => HangupCause::NoAnswer,
         };
-        let Some(entry) = self.calls.get_mut(&call) else { return };
-        if !std::mem::take(&mut entry.in_queue) {
+        let left = match reason {
+            OverflowReason::MaxWait => LeaveReason::TimedOut,
+            OverflowReason::NoAgents => LeaveReason::NoAgents,
+            OverflowReason::Full => LeaveReason::Full,
+            _ => LeaveReason::NoQueue,
+        };
+        let Some(mut entry) = self.calls.remove(&call) else { return };
+        self.note_left_queue(now, call, &mut entry, left);
+        let waited = std::mem::take(&mut entry.in_queue);
+        self.calls.insert(call, entry);
+        if !waited {
             return;
         }
         self.waiting -= 1;

@@ -47,6 +47,43 @@ pub enum AgentState {
     Idle,
 }
 
+impl AgentState {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::OnBreak => "on_break",
+            Self::Unreachable => "unreachable",
+            Self::OnCall => "on_call",
+            Self::Offered => "offered",
+            Self::Resting(Rest::WrapUp, _) => "wrap_up",
+            Self::Resting(Rest::Busy, _) => "busy",
+            Self::Resting(Rest::Declined, _) => "declined",
+            Self::Resting(Rest::NoAnswer, _) => "no_answer",
+            Self::Resting(Rest::Unreachable, _) => "not_rung",
+            Self::Idle => "idle",
+        }
+    }
+
+    /// When it ends by itself, where it does.
+    #[must_use]
+    pub const fn until(self) -> Option<Instant> {
+        match self {
+            Self::Resting(_, until) => Some(until),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the same, whenever a rest ends.
+    pub(super) fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Resting(rest, _), Self::Resting(other, _)) => rest == other,
+            _ => self == other,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) id: UserId,
@@ -71,6 +108,8 @@ pub(super) struct Agent {
     pub(super) member_of: SmallVec<[u32; 4]>,
     /// Calls that wait for this agent alone, by their turn.
     pub(super) own_line: BTreeSet<(i64, CallIx)>,
+    /// What they were doing when it changed last, and when that was.
+    pub(super) shown: (AgentState, Instant),
 }
 
 impl Agent {
@@ -94,6 +133,7 @@ impl Agent {
             seats: Vec::new(),
             member_of: SmallVec::new(),
             own_line: BTreeSet::new(),
+            shown: (AgentState::Offline, now),
         }
     }
 

@@ -6,8 +6,8 @@ use smallvec::SmallVec;
 
 use super::agent::{AgentState, Rest};
 use super::call::{Call, CallState, Wish};
-use super::io::{Arrival, Command, Occasion, OverflowReason, PauseReason, Why};
-use super::pool::{AgentIx, CallIx, tier};
+use super::io::{Arrival, Command, Occasion, OverflowReason, PauseReason, TieBreak, Why};
+use super::pool::{AgentIx, CallIx, fit, tier};
 use super::queue::numbered;
 use super::setup::{number, order};
 use super::{BUSY_DELAY, DECLINED_DELAY, Due, NO_ANSWER_DELAY, Router, UNCLAIMED_DELAY, UNREACHABLE_DELAY, retime};
@@ -34,6 +34,19 @@ pub enum AssignRefused {
     /// No phone of the agent can be reached.
     #[error("no phone of the agent can be reached")]
     Unreachable,
+}
+
+/// What decided between two keys of one pool.
+const fn tie_break(chosen: u64, next: u64) -> TieBreak {
+    if tier(chosen) != tier(next) {
+        TieBreak::Tier
+    } else if fit(chosen) != fit(next) {
+        TieBreak::Skills
+    } else if chosen != next {
+        TieBreak::Order
+    } else {
+        TieBreak::Position
+    }
 }
 
 impl Router {
@@ -216,9 +229,14 @@ impl Router {
         if more {
             pool.ringing.insert((call.turn, at));
         }
-        let next = pool.first(&mut self.chance).and_then(|(next, key)| {
-            let random = matches!(settings.strategy, Strategy::Random | Strategy::WeightedRandom);
-            (!random).then(|| (self.agents[next as usize].id, super::pool::order(key)))
+        let random = matches!(settings.strategy, Strategy::Random | Strategy::WeightedRandom);
+        let next = if random { None } else { pool.first(&mut self.chance) };
+        let chosen_among_others = matches!(occasion, Occasion::CallSought | Occasion::Joined);
+        let tie_break = chosen_among_others.then(|| match (next, seat) {
+            _ if pool.free == 0 => TieBreak::Alone,
+            (Some((next, _)), _) if call.tried.contains(&next) => TieBreak::Untried,
+            (Some((_, key)), Some(seat)) => tie_break(seat.key(order), key),
+            _ => TieBreak::Chance,
         });
         let why = Why {
             occasion,
@@ -228,20 +246,36 @@ impl Router {
             free: pool.free + 1,
             tier: seat.map_or(0, |seat| seat.tier),
             order,
-            next,
+            next: next.map(|(next, key)| (self.agents[next as usize].id, super::pool::order(key))),
             tried: call.tried.len() as u8,
+            tie_break,
+            strategy: settings.strategy,
             version: queue.version,
         };
         let ring = Duration::from_secs(settings.ring_seconds.into());
         let progressive = Duration::from_secs(settings.progressive_seconds.into());
         let another = (settings.strategy == Strategy::RingProgressively).then(|| now + progressive);
+        // Who joins others was explained with the first of them.
+        let explains = occasion != Occasion::Joined && queue.places.len() <= self.explained_max;
         let (call, queue, agent) = (call.id, queue.id, self.agents[agent_at as usize].id);
-        self.commands.push_back(Command::Offer { call, queue, agent, ring, why });
+        let candidates = if explains { self.candidates(now, call) } else { Vec::new() };
+        self.commands.push_back(Command::Offer { call, queue, agent, ring, why, candidates });
+        self.note_state(now, agent_at);
         self.set_call_timer(at, another);
+    }
+
+    /// Notes since when an agent has been doing what they do.
+    fn note_state(&mut self, now: Instant, at: AgentIx) {
+        let agent = &mut self.agents[at as usize];
+        let state = agent.state(now);
+        if !state.is_like(agent.shown.0) {
+            agent.shown = (state, now);
+        }
     }
 
     /// What an agent is free for, now that they are: a call that waits for them, or their places in the pools.
     pub(super) fn review(&mut self, now: Instant, at: AgentIx) {
+        self.note_state(now, at);
         let agent = &self.agents[at as usize];
         let idle = agent.state(now) == AgentState::Idle;
         match (idle, agent.free) {

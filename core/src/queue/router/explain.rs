@@ -6,7 +6,7 @@ use super::agent::AgentState;
 use super::call::{Call, CallState};
 use super::pool::{CallIx, Requirement};
 use super::queue::{Place, Queue};
-use super::setup::{admits, order};
+use super::setup::{admits, fit, order};
 use super::{AgentIx, Router};
 use crate::id::{CallId, UserId};
 
@@ -19,6 +19,9 @@ pub struct Candidate {
     pub tier: u16,
     /// How the agent stands to the call.
     pub standing: Standing,
+    /// How well they fit, before anything else is compared: with the strategy `best_skill` the sum of their levels of what the call needs,
+    /// else how much of what it prefers they have.
+    pub fit: u16,
     /// What the queue's strategy compares of them: lower goes first. Milliseconds since the router began, turns, calls or seconds by the
     /// strategy.
     pub order: u64,
@@ -89,7 +92,8 @@ impl Router {
         };
         let strategy = view.queue.map(|queue| queue.settings.strategy).unwrap_or_default();
         let order = order(strategy, agent, place, self.epoch);
-        Candidate { agent: agent.id, tier: place.map_or(0, |place| place.tier), standing, order }
+        let fit = fit(strategy, &view.requirement, &agent.skills);
+        Candidate { agent: agent.id, tier: place.map_or(0, |place| place.tier), standing, fit, order }
     }
 }
 

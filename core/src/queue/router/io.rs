@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
+use super::explain::Candidate;
 use crate::call::OfferFailure;
 use crate::id::{CallId, QueueId, UserId};
 use crate::people::Availability;
-use crate::queue::{AgentSettings, QueueSettings, SkillNeed};
+use crate::queue::{AgentSettings, QueueSettings, SkillNeed, Strategy};
 
 /// What the router is told.
 #[derive(Debug, Clone)]
@@ -130,7 +133,7 @@ impl Arrival {
 }
 
 /// What the router wants done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Command {
     /// Ring the agent's phones for the call.
@@ -145,6 +148,9 @@ pub enum Command {
         ring: Duration,
         /// Why this agent and this call.
         why: Why,
+        /// How the members of the queue stood to the call at that moment, where the router [explains](super::Router::explaining) and
+        /// there are not too many of them.
+        candidates: Vec<Candidate>,
     },
     /// Ring the agent no more: somebody else has the call.
     Rescind {
@@ -214,12 +220,38 @@ pub struct Why {
     pub next: Option<(UserId, u64)>,
     /// Agents who had been asked in vain.
     pub tried: u8,
+    /// What decided between this agent and the next one; nothing did where the agent was not chosen among others.
+    pub tie_break: Option<TieBreak>,
+    /// The queue's strategy.
+    pub strategy: Strategy,
     /// The version of the queue's settings.
     pub version: u32,
 }
 
+/// What decided between the agent who is offered a call and the one who would have been next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TieBreak {
+    /// Nobody else was free.
+    Alone,
+    /// The other one had been asked in vain.
+    Untried,
+    /// A lower tier.
+    Tier,
+    /// Better skills for the call.
+    Skills,
+    /// What the strategy compares.
+    Order,
+    /// All of that was equal: the place among the members.
+    Position,
+    /// Chance.
+    Chance,
+}
+
 /// What brought a call and an agent together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Occasion {
     /// The call looked for an agent, and this was the first by the queue's strategy.

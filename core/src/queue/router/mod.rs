@@ -25,6 +25,7 @@ mod pool;
 mod preview;
 mod queue;
 mod setup;
+mod snapshot;
 mod tournament;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -37,9 +38,10 @@ pub use super::AgentSettings;
 pub use agent::{AgentState, Rest};
 pub use assign::{AssignRefused, RINGING_MAX};
 pub use explain::{Candidate, Standing};
-pub use io::{Arrival, Command, Input, Occasion, OverflowReason, PauseReason, Why};
+pub use io::{Arrival, Command, Input, Occasion, OverflowReason, PauseReason, TieBreak, Why};
 pub use preview::{PreviewStep, preview};
 pub use queue::POINT_SECONDS;
+pub use snapshot::{AgentNow, CallNow, LISTED_MAX, QueueStand, Snapshot};
 
 use crate::id::{CallId, QueueId, UserId};
 use crate::queue::chance::Chance;
@@ -109,6 +111,8 @@ pub struct Router {
     epoch: Option<Instant>,
     /// Counts offers and uses of pools.
     count: u64,
+    /// The most members of a queue whose standing is told with its offers.
+    explained_max: usize,
 }
 
 impl Default for Router {
@@ -140,7 +144,15 @@ impl Router {
             chance: Chance(seed),
             epoch: None,
             count: 0,
+            explained_max: 0,
         }
+    }
+
+    /// The same, telling with each offer how every member of the queue stood to the call, where it has `members` at most: that costs
+    /// O(members) an offer.
+    #[must_use]
+    pub fn explaining(self, members: usize) -> Self {
+        Self { explained_max: members, ..self }
     }
 
     /// Takes note of what happened. Inputs about calls and queues it does not know are passed over: they are late.

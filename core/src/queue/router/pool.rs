@@ -82,6 +82,11 @@ pub(super) const fn order(key: u64) -> u64 {
     key & ((1 << ORDER_BITS) - 1)
 }
 
+/// How well the agent of a key fits.
+pub(super) const fn fit(key: u64) -> u16 {
+    FIT_MAX - (((key >> ORDER_BITS) as u16) & FIT_MAX)
+}
+
 /// The tier in a key.
 pub(super) const fn tier(key: u64) -> u16 {
     (key >> (ORDER_BITS + 12)) as u16

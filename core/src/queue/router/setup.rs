@@ -383,7 +383,7 @@ pub(super) fn admits(requirement: &Requirement, rules: &[NumberedRule], skills: 
 
 /// How well somebody fits: with [`Strategy::BestSkill`] the sum of their levels of what is named, else how much of what is preferred
 /// they have.
-fn fit(strategy: Strategy, requirement: &Requirement, skills: &[(SkillIx, u8)]) -> u16 {
+pub(super) fn fit(strategy: Strategy, requirement: &Requirement, skills: &[(SkillIx, u8)]) -> u16 {
     let sum = match strategy {
         Strategy::BestSkill => {
             let mut named: Vec<SkillIx> =

@@ -484,6 +484,8 @@ fn every_decision_says_why_and_every_member_how_they_stand() {
             order: 0,
             next: Some((agents[1], 0)),
             tried: 0,
+            tie_break: Some(TieBreak::Position),
+            strategy: Strategy::LongestIdle,
             version: 1
         }
     );

@@ -5,7 +5,9 @@ mod control;
 mod entry;
 mod list;
 mod recording;
+mod routing;
 mod view;
+mod waiting;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -22,6 +24,9 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(control::initiate_call))
         .routes(routes!(list::get_call, entry::change_call, entry::delete_call))
         .routes(routes!(control::hang_up))
+        .routes(routes!(routing::get_routing))
+        .routes(routes!(waiting::next_call))
+        .routes(routes!(waiting::assign_call))
         .routes(routes!(callback::status_changed))
         .routes(routes!(callback::recorded))
         .routes(routes!(recording::get_recording))

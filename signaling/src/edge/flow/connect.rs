@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dialplane_core::call::Change;
+use dialplane_core::call::{Change, LeaveReason};
 use dialplane_core::id::{CallId, CompanyId, UserId};
 use dialplane_core::phone::E164;
 use dialplane_core::queue::SkillNeed;
@@ -36,9 +36,7 @@ impl Edge {
         if let Some(run) = entry.flow() {
             run.phase = Phase::Queue(queue);
         }
-        entry.in_queue = true;
-        self.waiting += 1;
-        self.report(now, id, entry, Change::Queued { queue });
+        self.note_queued(now, id, entry, queue);
         let skills = wait.skills.iter().map(need).collect();
         let arrival = router::Arrival { priority: wait.priority, skills, ..self.arrival(now, id, entry, queue) };
         self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
@@ -46,6 +44,8 @@ impl Edge {
     }
 
     pub(super) fn leave_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
+        let reason = entry.flow().map_or(LeaveReason::Flow, |run| run.why_it_leaves());
+        self.note_left_queue(now, id, entry, reason);
         if std::mem::take(&mut entry.in_queue) {
             self.waiting -= 1;
             self.tell_router(now, entry.company, router::Input::CallGone { call: id });

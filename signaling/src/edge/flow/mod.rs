@@ -11,6 +11,7 @@ mod voice;
 
 use std::time::{Duration, Instant};
 
+use dialplane_core::call::LeaveReason;
 use dialplane_core::id::{FlowId, QueueId};
 use dialplane_ivr::machine::{Machine, Token};
 
@@ -62,6 +63,16 @@ impl FlowRun {
     /// The time of the flow.
     fn elapsed(&self, now: Instant) -> Duration {
         self.began.map_or(Duration::ZERO, |began| now.saturating_duration_since(began))
+    }
+
+    /// Why it takes its caller out of a queue: what it noted last.
+    fn why_it_leaves(&self) -> LeaveReason {
+        let trace = self.machine.trace();
+        match trace.last().filter(|_| self.machine.omitted() == 0).map(|step| step.event.as_str()) {
+            Some("key") => LeaveReason::Key,
+            Some("timeout") => LeaveReason::TimedOut,
+            _ => LeaveReason::Flow,
+        }
     }
 
     /// When the machine wants to be woken.

@@ -1,0 +1,219 @@
+//! What others ask of the routers: how queues and agents stand, why a call waits, giving a call to somebody by hand.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
+use dialplane_core::pii::Pii;
+use dialplane_core::queue::decision::{Considered, MEMBERS_EXPLAINED_MAX};
+use dialplane_core::queue::router::{AgentNow, AssignRefused, CallNow, Input, Router, Snapshot};
+use tokio::sync::oneshot;
+
+use super::run::Edge;
+use super::{EdgeError, EdgeHandle, Order};
+
+/// How the queues and agents of a company stood at a moment.
+#[derive(Debug, Clone)]
+pub struct CompanyState {
+    /// When.
+    pub taken: Instant,
+    /// How they stood.
+    pub snapshot: Snapshot,
+    /// Who calls, of the calls that are told.
+    pub callers: BTreeMap<CallId, Pii<String>>,
+}
+
+/// A call that has no agent yet, and how members of its queue stand to it.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// The queue.
+    pub queue: QueueId,
+    /// The call.
+    pub call: CallNow,
+    /// The members in the order of tier and position; none of a large queue.
+    pub candidates: Vec<Considered>,
+    /// The agent who was asked about, member or not.
+    pub asked: Option<Considered>,
+}
+
+/// A call that waits.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    /// The queue.
+    pub queue: QueueId,
+    /// The call.
+    pub call: CallNow,
+    /// Who calls.
+    pub caller: Pii<String>,
+}
+
+/// Which call would be next.
+#[derive(Debug, Clone, Copy)]
+pub enum NextOf {
+    /// The one that an agent would be offered.
+    Agent(UserId),
+    /// The first of a queue.
+    Queue(QueueId),
+    /// The first of the company.
+    Company,
+}
+
+#[derive(Debug)]
+pub(super) enum QueueOrder {
+    State(oneshot::Sender<CompanyState>),
+    Agent(UserId, oneshot::Sender<Option<AgentNow>>),
+    Explain { call: CallId, agent: Option<UserId>, reply: oneshot::Sender<Option<Explained>> },
+    Next(NextOf, oneshot::Sender<Option<Waiting>>),
+    Assign { call: CallId, agent: UserId, by: Option<UserId>, reply: oneshot::Sender<Result<(), AssignRefused>> },
+    WrapUp { agent: UserId, left: Duration, reply: oneshot::Sender<Option<AgentNow>> },
+}
+
+impl EdgeHandle {
+    /// How the queues and agents of a company stand. Costs O(agents + calls).
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn state(&self, company: CompanyId) -> Result<CompanyState, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::State(reply))).await
+    }
+
+    /// What an agent is doing; `None` for somebody the company's router was not told of.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn agent(&self, company: CompanyId, agent: UserId) -> Result<Option<AgentNow>, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::Agent(agent, reply))).await
+    }
+
+    /// How agents stand to a call that has none yet; `None` for a call that waits in no queue.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn explain(
+        &self,
+        company: CompanyId,
+        call: CallId,
+        agent: Option<UserId>,
+    ) -> Result<Option<Explained>, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::Explain { call, agent, reply })).await
+    }
+
+    /// The call that would be next, which stays where it is.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn next_call(&self, company: CompanyId, of: NextOf) -> Result<Option<Waiting>, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::Next(of, reply))).await
+    }
+
+    /// Gives a waiting call to an agent by hand: their phones ring.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`], and within it why the call cannot be given.
+    pub async fn assign(
+        &self,
+        company: CompanyId,
+        call: CallId,
+        agent: UserId,
+        by: Option<UserId>,
+    ) -> Result<Result<(), AssignRefused>, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::Assign { call, agent, by, reply })).await
+    }
+
+    /// Lets an agent's wrap-up last so much longer from now on; zero ends it. Gives what the agent is doing then, and `None` when they were
+    /// in no wrap-up.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn wrap_up(
+        &self,
+        company: CompanyId,
+        agent: UserId,
+        left: Duration,
+    ) -> Result<Option<AgentNow>, EdgeError> {
+        self.ask(|reply| Order::Queues(company, QueueOrder::WrapUp { agent, left, reply })).await
+    }
+}
+
+impl Edge {
+    pub(super) fn obey_queues(&mut self, now: Instant, company: CompanyId, order: QueueOrder) {
+        // Whoever asked may have gone; then nobody wants the answer.
+        match order {
+            QueueOrder::State(reply) => drop(reply.send(self.company_state(now, company))),
+            QueueOrder::Agent(agent, reply) => {
+                reply.send(self.routers.get(&company).and_then(|router| router.agent(now, agent))).ok();
+            }
+            QueueOrder::Explain { call, agent, reply } => {
+                reply.send(self.routers.get(&company).and_then(|router| explained(router, now, call, agent))).ok();
+            }
+            QueueOrder::Next(of, reply) => drop(reply.send(self.next_waiting(now, company, of))),
+            QueueOrder::Assign { call, agent, by, reply } => {
+                reply.send(self.assign(now, company, call, agent, by)).ok();
+            }
+            QueueOrder::WrapUp { agent, left, reply } => {
+                drop(reply.send(self.change_wrap_up(now, company, agent, left)))
+            }
+        }
+    }
+
+    fn company_state(&self, now: Instant, company: CompanyId) -> CompanyState {
+        let snapshot = self.routers.get(&company).map(|router| router.snapshot(now)).unwrap_or_default();
+        let calls = snapshot.queues.iter().flat_map(|queue| &queue.calls).map(|call| call.call);
+        let callers = calls.filter_map(|call| Some((call, self.caller_of(call)?))).collect();
+        CompanyState { taken: now, snapshot, callers }
+    }
+
+    fn caller_of(&self, call: CallId) -> Option<Pii<String>> {
+        self.calls.get(&call).map(|entry| Pii::new(entry.caller.clone()))
+    }
+
+    fn next_waiting(&self, now: Instant, company: CompanyId, of: NextOf) -> Option<Waiting> {
+        let router = self.routers.get(&company)?;
+        let call = match of {
+            NextOf::Agent(agent) => router.next_for(agent),
+            NextOf::Queue(queue) => router.first_waiting(Some(queue)),
+            NextOf::Company => router.first_waiting(None),
+        }?;
+        let (queue, call) = router.call(now, call)?;
+        let caller = self.caller_of(call.call)?;
+        Some(Waiting { queue, call, caller })
+    }
+
+    fn assign(
+        &mut self,
+        now: Instant,
+        company: CompanyId,
+        call: CallId,
+        agent: UserId,
+        by: Option<UserId>,
+    ) -> Result<(), AssignRefused> {
+        self.router_of(company).assign(now, call, agent)?;
+        if let Some(entry) = self.calls.get_mut(&call) {
+            entry.given_by = by;
+        }
+        self.stirred.push_back(company);
+        Ok(())
+    }
+
+    fn change_wrap_up(&mut self, now: Instant, company: CompanyId, agent: UserId, left: Duration) -> Option<AgentNow> {
+        let wraps = self.routers.get(&company)?.agent(now, agent)?.wraps_up();
+        if !wraps {
+            return None;
+        }
+        self.tell_router(now, company, Input::WrapUpChanged { agent, left });
+        self.routers.get(&company)?.agent(now, agent)
+    }
+}
+
+fn explained(router: &Router, now: Instant, call: CallId, agent: Option<UserId>) -> Option<Explained> {
+    let (queue, found) = router.call(now, call)?;
+    let is_small = router.members(queue) <= MEMBERS_EXPLAINED_MAX;
+    let candidates = if is_small { router.candidates(now, call) } else { Vec::new() };
+    let asked = agent.and_then(|agent| router.standing(now, call, agent));
+    Some(Explained {
+        queue,
+        call: found,
+        candidates: candidates.iter().map(|candidate| Considered::of(candidate, now)).collect(),
+        asked: asked.map(|candidate| Considered::of(&candidate, now)),
+    })
+}
