@@ -20,10 +20,15 @@ impl Clip {
     /// Encodes `audio`. Takes some milliseconds for a second of audio: not for a thread that serves others.
     pub fn new(audio: &Audio) -> Self {
         let frames = audio.samples.len().div_ceil(SAMPLE_RATE as usize / 50);
+        let at = |rate: u32| {
+            let mut samples = resample::resample(&audio.samples, SAMPLE_RATE, rate);
+            samples.resize(frames * rate as usize / 50, 0);
+            samples
+        };
+        let (narrow, wide) = (at(SAMPLE_RATE / 2), at(SAMPLE_RATE));
         let encoded = VoiceCodec::ALL.map(|codec| {
-            let mut samples = resample::resample(&audio.samples, SAMPLE_RATE, codec.sample_rate());
-            samples.resize(frames * codec.sample_rate() as usize / 50, 0);
-            codec.encode(&samples).into_boxed_slice()
+            let samples = if codec.sample_rate() == SAMPLE_RATE { &wide } else { &narrow };
+            codec.encode(samples).into_boxed_slice()
         });
         Self { encoded, length: audio.length() }
     }

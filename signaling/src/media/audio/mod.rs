@@ -7,6 +7,7 @@
 mod clip;
 mod codec;
 mod import;
+mod music;
 mod resample;
 mod tone;
 pub(crate) mod wav;
@@ -17,6 +18,7 @@ pub use clip::Clip;
 pub(crate) use codec::VoiceDecoder;
 pub use codec::{FRAME, FRAME_BYTES, FRAME_TICKS, VoiceCodec};
 pub use import::MAX_FILE;
+pub use music::MUSIC_LENGTH;
 pub use tone::Tone;
 
 /// Samples a second of [`Audio`].
