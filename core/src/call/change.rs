@@ -71,6 +71,15 @@ pub enum Change {
         /// The queue.
         queue: QueueId,
     },
+    /// The caller left the queue without an agent of it, and goes elsewhere.
+    Overflowed {
+        /// The queue.
+        queue: QueueId,
+        /// Why, in the router's word, or `key` for a key that was pressed.
+        reason: String,
+        /// The kind of place where to, such as `queue` or `voicemail`.
+        to: String,
+    },
     /// The call is offered to an agent.
     Offered {
         /// The agent.
@@ -142,6 +151,7 @@ impl Change {
             Self::Tagged { .. } => "tagged",
             Self::CallbackRequested { .. } => "callback_requested",
             Self::Queued { .. } => "queued",
+            Self::Overflowed { .. } => "overflowed",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",
             Self::Ringing { .. } => "ringing",

@@ -13,6 +13,7 @@ pub mod lead;
 pub mod meta;
 pub mod number;
 pub mod people;
+mod queue;
 pub mod report;
 pub mod session;
 pub mod setup;
