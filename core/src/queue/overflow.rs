@@ -114,6 +114,12 @@ impl Journey {
         self.visited.last().copied()
     }
 
+    /// The queue it came to at first.
+    #[must_use]
+    pub fn first_queue(&self) -> Option<QueueId> {
+        self.visited.first().copied()
+    }
+
     /// Whether the call may go there: not into a queue that it has been in, nor into more than [`HOPS_MAX`].
     #[must_use]
     pub fn may_go(&self, target: &OverflowTarget) -> bool {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 
+use super::desk::Desk;
 use super::directory::TrunkEntry;
 use super::flow::FlowRun;
+use super::stay::Stay;
+use super::voice::Hearing;
 use crate::call::{Call, LegId, Offer};
 use crate::media::relay::SessionId;
 use crate::sip::dialog::Dialog;
@@ -50,7 +53,7 @@ pub(super) enum Plan {
     /// These, one after another.
     Offers(VecDeque<Offer<Target>>),
     /// The router of the company says.
-    Queue(QueueId),
+    Queue(Box<Desk>),
     /// The host has been asked and will say.
     Admission,
     /// A flow says.
@@ -126,8 +129,10 @@ pub(super) struct CallEntry {
     pub(super) offered: Vec<(u64, UserId)>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
-    /// Whether the call waits in a queue: from its routing to its answer.
-    pub(super) in_queue: bool,
+    /// The stay in a queue: from its routing to its answer.
+    pub(super) stay: Option<Stay>,
+    /// What the caller hears from us.
+    pub(super) hearing: Hearing,
     pub(super) next_key: u64,
     pub(super) hangup: Option<Hangup>,
     /// The final status of whoever was rung in vain last.

@@ -11,7 +11,7 @@ use dialplane_core::id::{CompanyId, ExtensionId, FlowId, NumberId, QueueId, Trun
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAuth};
 use dialplane_core::queue::QueueSettings;
-use dialplane_ivr::Program;
+use dialplane_ivr::{Calendar, Program};
 
 use crate::sip::digest::Ha1;
 use crate::sip::flow::Protocol;
@@ -87,6 +87,8 @@ pub struct QueueEntry {
     pub settings: QueueSettings,
     /// Their version.
     pub version: u32,
+    /// When it is open; `None` means always.
+    pub calendar: Option<Arc<Calendar>>,
 }
 
 /// A flow that calls run through.

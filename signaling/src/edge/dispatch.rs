@@ -112,6 +112,11 @@ impl Edge {
             Order::Admitted(call, result) => self.admitted(now, call, result),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
+            Order::Comfort(call, segments) => self.comfort_ready(call, segments),
+            Order::Preferred { call, question, agent } => self.preferred(now, call, question, agent),
+            Order::Calibration(company, reply) => {
+                reply.send(self.calibration(company)).ok();
+            }
             Order::Stop(grace) => self.stopping = Some(now + grace),
         }
     }

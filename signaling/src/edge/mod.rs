@@ -11,6 +11,7 @@
 
 mod auth;
 mod call_entry;
+mod desk;
 mod directory;
 mod dispatch;
 mod flow;
@@ -23,6 +24,8 @@ mod responses;
 mod routing;
 mod run;
 mod sip_text;
+mod stay;
+mod voice;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -37,11 +40,13 @@ use dialplane_core::call::HangupCause;
 use dialplane_core::clock::Clock;
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{
-    CallId, CompanyId, FlowId, IdSource, NodeId, NumberId, RecordingId, TrunkId, UserId, VoicemailId,
+    CallId, CompanyId, FlowId, IdSource, NodeId, NumberId, QueueId, RecordingId, TrunkId, UserId, VoicemailId,
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
+use dialplane_core::queue::estimate::Calibration;
 use dialplane_core::queue::router::PauseReason;
+use dialplane_core::queue::waiting::PreferredAgent;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
@@ -141,6 +146,9 @@ pub trait Host: Send + Sync + 'static {
     /// Notes that an agent is on a break because the router says so: they missed too many offers, or had the one call they asked for.
     async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason);
 
+    /// The agent who is to get a call of this number first, if there is one.
+    async fn preferred_agent(&self, company: CompanyId, caller: E164, which: PreferredAgent) -> Option<UserId>;
+
     /// A new file for a message. Asked on the thread that carries calls: it opens a file and notes whose it is, and does nothing else.
     ///
     /// # Errors
@@ -163,8 +171,8 @@ pub struct Message {
     pub company: CompanyId,
     /// The call.
     pub call: CallId,
-    /// The flow that takes it.
-    pub flow: FlowId,
+    /// The flow that takes it; a queue's overflow has none.
+    pub flow: Option<FlowId>,
     /// The mailbox.
     pub mailbox: String,
     /// The caller's number.
@@ -231,6 +239,15 @@ enum Order {
         segments: Result<Vec<Segment>, PlayFailure>,
         repeat: bool,
     },
+    /// The company's own music for a caller who waits; an error when it cannot be had.
+    Comfort(CallId, Result<Vec<Segment>, PlayFailure>),
+    /// Who is to get a call first: the answer to a question.
+    Preferred {
+        call: CallId,
+        question: u64,
+        agent: Option<UserId>,
+    },
+    Calibration(CompanyId, oneshot::Sender<Vec<(QueueId, Calibration)>>),
     Stop(Duration),
 }
 
@@ -265,6 +282,14 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn is_online(&self, user: UserId) -> Result<bool, EdgeError> {
         self.ask(|reply| Order::IsOnline(user, reply)).await
+    }
+
+    /// How often the waits that callers could be told were right, for the queues of a company that have experience.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn calibration(&self, company: CompanyId) -> Result<Vec<(QueueId, Calibration)>, EdgeError> {
+        self.ask(|reply| Order::Calibration(company, reply)).await
     }
 
     /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.

@@ -70,6 +70,7 @@ impl Edge {
             CallEvent::Answered { leg, key: Some(key) } => self.tell_answered(now, id, entry, leg, key),
             CallEvent::Bridged { a, b } => {
                 self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
+                self.desk_bridged(entry);
                 self.flow_bridged(now, entry);
             }
             CallEvent::PartyLeft { .. } => self.flow_parted(now, id, entry),
@@ -92,7 +93,7 @@ impl Edge {
                 entry.hangup.get_or_insert(Hangup { side: logged_side(side), cause, sip_status: status });
             }
             CallEvent::Ended { cause, .. } => self.tell_ended(now, id, entry, cause),
-            CallEvent::Digit { leg, digit } => self.info_key(now, entry, leg, digit),
+            CallEvent::Digit { leg, digit } => self.info_key(now, id, entry, leg, digit),
             CallEvent::Created { .. } => {}
         }
     }
@@ -107,9 +108,10 @@ impl Edge {
         let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
         self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
         if let Some(agent) = entry.agent_of(key)
-            && std::mem::take(&mut entry.in_queue)
+            && entry.stay.is_some()
         {
-            self.waiting -= 1;
+            self.stay_answered(now, entry);
+            self.leave_line(entry);
             self.tell_router(now, entry.company, router::Input::OfferAccepted { call: id, agent });
         }
     }
@@ -118,9 +120,7 @@ impl Edge {
         let unknown = Hangup { side: Side::System, cause, sip_status: None };
         let hangup = entry.hangup.unwrap_or(unknown);
         self.report(now, id, entry, Change::Ended { hangup });
-        if std::mem::take(&mut entry.in_queue) {
-            self.waiting -= 1;
-        }
+        self.stay_ended(now, id, entry);
         // The router forgets calls it does not know without a word.
         self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
         for agent in std::mem::take(&mut entry.engaged) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::{Change, HangupCause};
+use dialplane_core::call::HangupCause;
 use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
@@ -30,7 +30,7 @@ pub(super) const fn failure(reason: OfferFailure) -> dialplane_core::call::Offer
 }
 
 /// Why a call ends when the last offer failed for `reason`.
-const fn cause(reason: OfferFailure) -> HangupCause {
+pub(super) const fn cause(reason: OfferFailure) -> HangupCause {
     match reason {
         OfferFailure::Unreachable => HangupCause::SubscriberAbsent,
         OfferFailure::NoAnswer => HangupCause::NoAnswer,
@@ -94,14 +94,7 @@ impl Edge {
     pub(super) fn route(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
         match &mut entry.plan {
             Plan::Offers(_) => self.next_offer(now, entry, HangupCause::SubscriberAbsent),
-            Plan::Queue(queue) => {
-                let queue = *queue;
-                entry.in_queue = true;
-                self.waiting += 1;
-                self.report(now, id, entry, Change::Queued { queue });
-                let arrival = router::Arrival::new(id, queue);
-                self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
-            }
+            Plan::Queue(_) => self.enter_desk(now, id, entry),
             Plan::Flow(_) => {
                 Self::tell(entry, now, Input::KeepCaller(true));
                 Self::tell(entry, now, Input::AnswerCaller);
@@ -149,6 +142,7 @@ impl Edge {
         status: Option<u16>,
     ) {
         let waits = match &entry.plan {
+            Plan::Queue(desk) if !desk.is_waiting() => return self.target_failed(now, id, entry, reason),
             Plan::Queue(_) => true,
             Plan::Flow(run) => matches!(run.phase, Phase::Queue(_)),
             _ => false,
@@ -222,7 +216,7 @@ impl Edge {
     fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration) {
         let offer = self.offer_to_agent(agent).map(|offer| Offer { ring, ..offer });
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
+        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.stay.is_some()) else { return };
         let company = entry.company;
         let key = entry.key(Some(agent));
         match offer {
@@ -235,20 +229,14 @@ impl Edge {
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
-        let cause = match reason {
-            OverflowReason::NoQueue => HangupCause::NoRoute,
-            OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
-            _ => HangupCause::NoAnswer,
-        };
-        let Some(entry) = self.calls.get_mut(&call) else { return };
-        if !std::mem::take(&mut entry.in_queue) {
-            return;
+        let Some(mut entry) = self.calls.remove(&call) else { return };
+        if self.leave_line(&mut entry) {
+            match entry.plan {
+                Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
+                _ => self.overflow_desk(now, call, &mut entry, reason),
+            }
         }
-        self.waiting -= 1;
-        if self.calls.get(&call).is_some_and(|entry| matches!(entry.plan, Plan::Flow(_))) {
-            return self.overflow_to_flow(now, call, reason);
-        }
-        self.feed(now, call, Input::NoRoute { cause });
+        self.drive(now, call, entry);
     }
 
     pub(super) fn is_online(&self, now: Instant, user: UserId) -> bool {
@@ -267,6 +255,7 @@ impl Edge {
         let old = std::mem::replace(&mut self.directory, directory.clone());
         for (id, entry) in old.queues().filter(|(id, _)| directory.queue(*id).is_none()) {
             self.tell_router(now, entry.company, router::Input::QueueRemoved { queue: id });
+            self.experiences.remove(&id);
         }
         for (id, entry) in directory.queues() {
             if old.queue(id).is_none_or(|before| before.settings != entry.settings) {
