@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod phone_numbers;
+mod queue_waiting;
 mod queues;
 mod reports;
 mod setup;

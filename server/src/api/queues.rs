@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateQueue, DeleteQueue, UpdateQueue};
-use dialplane_core::id::{QueueKind, UserId};
+use dialplane_core::id::{CalendarId, QueueKind, UserId};
 use dialplane_core::queue::{Member, Queue, QueueRefused, QueueSettings, Strategy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -14,6 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::queue_waiting::{AnnounceView, ExitKeyView, OverflowStepView, PreferredView, WaitingView};
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::{Draft, Faults};
@@ -91,6 +92,8 @@ pub(crate) struct QueueView {
     /// Calls answered within so many seconds are in time.
     service_level_seconds: u32,
     members: Vec<MemberView>,
+    #[serde(flatten)]
+    waiting: WaitingView,
     version: u32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -113,6 +116,7 @@ impl QueueView {
             tier_wait_seconds: settings.tier_wait_seconds,
             service_level_seconds: settings.service_level_seconds,
             members: settings.members.iter().map(MemberView::of).collect(),
+            waiting: WaitingView::of(&settings.waiting),
             version: queue.version,
             created_at: queue.created_at,
             updated_at: queue.updated_at,
@@ -160,10 +164,41 @@ pub(crate) struct QueueInput {
     service_level_seconds: Option<u32>,
     /// Who takes its calls.
     members: Option<Vec<MemberView>>,
+    /// Whether callers are answered at once; null means where there is something to hear or a key to press.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) answer: Option<Option<bool>>,
+    /// default, ringing, none, or a prompt by its name or id; null means ringing, or music where callers are answered.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) music: Option<Option<String>>,
+    /// What callers are told from time to time.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) announce: Option<Option<AnnounceView>>,
+    /// The language callers are spoken to in, such as en or pt-BR.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) language: Option<Option<String>>,
+    /// Where callers go whom no agent takes, in the order of the times.
+    pub(super) overflow: Option<Vec<OverflowStepView>>,
+    /// Keys by which callers leave.
+    #[serde(alias = "exit_keys")]
+    pub(super) exit_keys: Option<Vec<ExitKeyView>>,
+    /// The calendar of its opening hours; null means always open.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Uuid>)]
+    pub(super) calendar: Option<Option<CalendarId>>,
+    /// Whether those who wait at closing time overflow.
+    #[serde(alias = "close_waiting")]
+    pub(super) close_waiting: Option<bool>,
+    /// Seconds within which a caller who hung up may call again and takes their old place, 0 to 3,600; 0 means never.
+    #[serde(alias = "resume_seconds")]
+    pub(super) resume_seconds: Option<u32>,
+    /// A member who gets a call first.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) preferred: Option<Option<PreferredView>>,
 }
 
 impl QueueInput {
-    fn settings(self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
+    fn settings(mut self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
+        let waiting = self.waiting(old.map(|old| old.waiting.clone()).unwrap_or_default(), faults);
         let strategy = self.strategy.map(|text| text.parse()).transpose();
         let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
         let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
@@ -181,6 +216,7 @@ impl QueueInput {
             tier_wait_seconds: self.tier_wait_seconds.unwrap_or(old.tier_wait_seconds),
             service_level_seconds: self.service_level_seconds.unwrap_or(old.service_level_seconds),
             members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
+            waiting,
             ..old
         };
         faults.rules(settings.faults());
