@@ -246,7 +246,7 @@ pub enum QueueRefused {
     #[error("every member is a different active user of the company")]
     BadMembers,
     /// A target of overflow or of a key that is not there, or the queue itself.
-    #[error("there is no such {1} in this company that callers can be led to")]
+    #[error("callers cannot be led to this {1}: it is not there, or it is the queue itself")]
     NoSuchTarget(&'static str, &'static str),
     /// A recording that is not there.
     #[error("there is no prompt {1:?}")]

@@ -7,5 +7,6 @@ mod flows;
 mod leads;
 mod memory_store;
 mod people;
+mod queues;
 mod reports;
 mod world;

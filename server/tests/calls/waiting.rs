@@ -78,6 +78,12 @@ fn jingle() -> Vec<i16> {
     speech(4.0, 150.0)
 }
 
+/// Whether the last it heard is the beep before a message.
+fn is_beep(samples: &[i16]) -> bool {
+    let last = &samples[samples.len().saturating_sub(2_400)..];
+    last.len() == 2_400 && share_of(last, 1_000.0) > 0.8
+}
+
 /// Whether the last half second has sound in it.
 fn sounds(samples: &[i16]) -> bool {
     let last = &samples[samples.len().saturating_sub(4_000)..];
@@ -152,10 +158,7 @@ fn the_chain_leads_to_another_queue_and_then_to_a_mailbox() {
     let mut caller = shop.call();
     caller.talk(0.0);
     caller.audio.await_tone(425.0);
-    caller.audio.await_heard(PATIENCE, "the beep", |samples| {
-        let last = &samples[samples.len().saturating_sub(2_400)..];
-        last.len() == 2_400 && share_of(last, 1_000.0) > 0.8
-    });
+    caller.audio.await_heard(PATIENCE, "the beep", is_beep);
     caller.audio.say(&vec![0; 8_000]);
     caller.audio.say(&speech(2.0, 180.0));
     caller.hung_up_within(&mut shop.carrier, PATIENCE);
@@ -281,6 +284,34 @@ fn a_caller_is_told_their_place_and_the_music_goes_on() {
     server.await_idle();
 }
 
+#[test]
+fn a_wait_is_told_once_the_queue_has_experience_and_not_before() {
+    let server = Server::start();
+    let mut shop = shop(&server, &["ann"]);
+    shop.set(&json!({"music": "none", "announce": {"everySeconds": 600, "wait": true}}));
+    // As many waits as it takes to have an experience.
+    let mut callers: Vec<Call> = (0..8).map(|_| shop.call()).collect();
+    callers[0].talk(0.0);
+    let mut phone = shop.phone(0);
+    for caller in &mut callers {
+        let mut ringing = phone.incoming();
+        ringing.answer(&mut phone);
+        ringing.hang_up(&mut phone);
+        caller.hung_up(&mut shop.carrier);
+    }
+    let heard = callers[0].audio.heard();
+    assert!(!heard.chunks(800).any(is_voice), "something was told in {} samples", heard.len());
+    shop.company.ended_calls(8);
+    shop.company.choose(&shop.agents[0], "break");
+    let mut caller = shop.call();
+    caller.talk(0.0);
+    caller
+        .audio
+        .await_heard(PATIENCE, "a voice", |samples| samples.chunks(800).filter(|part| is_voice(part)).count() >= 6);
+    caller.hang_up(&mut shop.carrier);
+    server.await_idle();
+}
+
 /// Sound that is no ringing.
 fn is_voice(part: &[i16]) -> bool {
     part.iter().any(|sample| sample.unsigned_abs() > 1_500) && share_of(part, 425.0) < 0.6
@@ -346,6 +377,42 @@ fn a_closed_queue_overflows_at_once_and_without_a_way_out_says_so_and_hangs_up()
 }
 
 #[test]
+fn those_who_wait_at_closing_time_stay_unless_the_queue_says_otherwise() {
+    let server = Server::start();
+    let mut shop = shop(&server, &["ann"]);
+    let days = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let all_day = json!([{"from": "00:00", "to": "24:00"}]);
+    let weekly: serde_json::Map<String, Value> =
+        days.map(|day| (day.to_owned(), all_day.clone())).into_iter().collect();
+    let hours = json!({"name": "always", "timezone": "Europe/Berlin", "weekly": weekly});
+    let calendar = text(&shop.company.post("/api/ivr/calendars", &hours).expect(201)["calendar"]["id"]);
+    let mailbox = json!([{"afterSeconds": 600, "target": {"type": "voicemail", "id": "Sales"}}]);
+    shop.set(&json!({"music": "default", "calendar": calendar, "closeWaiting": true, "overflow": mailbox}));
+    let stays = shop.other_queue("stays", &json!({"music": "default", "calendar": calendar}));
+    shop.company.route("+12025550101", "queue", &stays);
+    let mut caller = shop.call();
+    caller.talk(0.0);
+    let mut elsewhere = Peer::new(server.sip, "+12025550188");
+    let mut other = elsewhere.invite("+12025550101");
+    other.expect(&mut elsewhere, 200);
+    other.talk(0.0);
+    for call in [&caller, &other] {
+        call.audio.await_heard(PATIENCE, "music", sounds);
+    }
+    shop.company.put(&format!("/api/ivr/calendars/{calendar}"), &json!({"weekly": {}})).expect(200);
+    caller.audio.await_heard(PATIENCE, "the beep", is_beep);
+    caller.hang_up(&mut shop.carrier);
+    let record = shop.company.ended_call_of(CUSTOMER);
+    assert_eq!(record["status"], "completed", "{record}");
+    // The other one waits on.
+    let heard = other.audio.heard().len();
+    other.audio.await_heard(PATIENCE, "more music", |samples| samples.len() > heard + 8_000 && sounds(samples));
+    other.hang_up(&mut elsewhere);
+    assert_eq!(shop.company.ended_call_of("+12025550188")["status"], "abandoned");
+    server.await_idle();
+}
+
+#[test]
 fn the_agent_who_talked_with_a_caller_last_gets_their_next_call() {
     let server = Server::start();
     let mut shop = shop(&server, &["ann", "bob"]);
@@ -397,10 +464,7 @@ fn callers_of_a_queue_that_is_deleted_are_led_on() {
     for path in [format!("/api/inbound-routes/{route}"), format!("/api/queues/{}", shop.queue)] {
         shop.company.send("DELETE", &path, None).expect("an answer").expect(200);
     }
-    caller.audio.await_heard(PATIENCE, "the beep", |samples| {
-        let last = &samples[samples.len().saturating_sub(2_400)..];
-        last.len() == 2_400 && share_of(last, 1_000.0) > 0.8
-    });
+    caller.audio.await_heard(PATIENCE, "the beep", is_beep);
     caller.hang_up(&mut shop.carrier);
     let (record, ways) = shop.overflowed();
     assert_eq!((ways, &record["status"]), (vec!["no_queue voicemail".to_owned()], &json!("completed")), "{record}");

@@ -230,7 +230,9 @@ impl Edge {
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
         let Some(mut entry) = self.calls.remove(&call) else { return };
-        if self.leave_line(&mut entry) {
+        // The word about a queue that the call has left for another one since.
+        let late = self.routers.get(&entry.company).is_some_and(|router| router.since(call).is_some());
+        if !late && self.leave_line(&mut entry) {
             match entry.plan {
                 Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
                 _ => self.overflow_desk(now, call, &mut entry, reason),
@@ -266,6 +268,12 @@ impl Edge {
                     router::Input::QueueConfigured { queue: id, settings, version: entry.version },
                 );
             }
+        }
+        let hours = |(id, entry): (_, &super::QueueEntry)| {
+            old.queue(id).is_some_and(|before| before.calendar != entry.calendar)
+        };
+        if directory.queues().any(hours) {
+            self.hours_changed(now);
         }
         for (agent, entry) in old.agents().filter(|(id, _)| directory.agent(*id).is_none()) {
             self.tell_router(

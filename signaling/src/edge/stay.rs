@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use dialplane_core::call::{Change, Side};
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::E164;
+use dialplane_core::queue::Waiting;
 use dialplane_core::queue::estimate::{Calibration, Estimate};
 use dialplane_core::queue::router::{Arrival, Input};
 use dialplane_ivr::calendar::Opening;
@@ -46,7 +47,8 @@ impl Edge {
         self.report(now, id, entry, Change::Queued { queue });
         let directory = self.directory.clone();
         let settings = directory.queue(queue).map(|queue| &queue.settings);
-        let caller = settings.and_then(|_| self.number_of(entry));
+        let looks = |waiting: &Waiting| waiting.resume_seconds > 0 || waiting.preferred.is_some();
+        let caller = settings.filter(|settings| looks(&settings.waiting)).and_then(|_| self.number_of(entry));
         if let (Some(settings), Some(caller)) = (settings, &caller) {
             let patience = Duration::from_secs(settings.waiting.resume_seconds.into());
             let old = (!patience.is_zero()).then(|| self.old_places.resume(now, queue, caller.as_str(), patience));

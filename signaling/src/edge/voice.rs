@@ -88,8 +88,10 @@ impl Edge {
 
     /// The caller may have changed what it understands.
     pub(super) fn renew_voice(&mut self, entry: &mut CallEntry) {
-        if !matches!(entry.plan, Plan::Flow(_) | Plan::Queue(_)) {
-            return;
+        match &entry.plan {
+            Plan::Flow(_) => {}
+            Plan::Queue(desk) if desk.is_voiced() => {}
+            _ => return,
         }
         let speaks = entry.speaks();
         if speaks {

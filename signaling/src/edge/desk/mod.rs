@@ -8,6 +8,7 @@
 mod ours;
 mod target;
 
+use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
 use dialplane_core::call::{Change, HangupCause};
@@ -69,6 +70,11 @@ impl Desk {
             close_at: None,
             announcements: 0,
         }
+    }
+
+    /// Whether the caller can hear us, or could until somebody else was there.
+    pub(super) const fn is_voiced(&self) -> bool {
+        self.voiced
     }
 
     /// Whether we talk with the caller.
@@ -157,6 +163,17 @@ impl Edge {
     pub(super) fn begin_announcements(&mut self, now: Instant, entry: &mut CallEntry) {
         if let Some(desk) = entry.desk() {
             desk.announce_at = desk.waiting.announce.as_ref().map(|_| now);
+        }
+    }
+
+    /// Opening hours have changed: callers who would leave at closing time see the new ones at once.
+    pub(super) fn hours_changed(&mut self, now: Instant) {
+        for (id, entry) in &mut self.calls {
+            if let Some(desk) = entry.desk().filter(|desk| desk.close_at.is_some()) {
+                desk.close_at = Some(now);
+                entry.due = Some(now);
+                self.deadlines.push(Reverse((now, *id)));
+            }
         }
     }
 
