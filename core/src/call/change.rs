@@ -58,6 +58,8 @@ pub enum LeaveReason {
     NoAgents,
     /// As many callers waited as the queue allows.
     Full,
+    /// The queue was closed.
+    Closed,
     /// The queue was removed.
     NoQueue,
     /// They pressed the key for it.
@@ -133,6 +135,15 @@ pub enum Change {
         /// The key that the caller pressed, where that was why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<char>,
+    },
+    /// The caller left the queue without an agent of it, and goes elsewhere.
+    Overflowed {
+        /// The queue.
+        queue: QueueId,
+        /// Why, in the router's word, or `key` for a key that was pressed.
+        reason: String,
+        /// The kind of place where to, such as `queue` or `voicemail`.
+        to: String,
     },
     /// The call is offered to an agent.
     Offered {
@@ -218,6 +229,7 @@ impl Change {
             Self::CallbackRequested { .. } => "callback_requested",
             Self::Queued { .. } => "queued",
             Self::LeftQueue { .. } => "left_queue",
+            Self::Overflowed { .. } => "overflowed",
             Self::Offered { .. } => "offered",
             Self::OfferFailed { .. } => "offer_failed",
             Self::Ringing { .. } => "ringing",

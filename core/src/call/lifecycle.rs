@@ -81,14 +81,14 @@ impl CallStatus {
     }
 
     /// Moves on to `to`. A phone that stops ringing puts its caller back into the queue, or the call back to where it began;
-    /// a flow may let its caller wait in a queue; a final status is never left, and only a call in progress is completed.
+    /// a flow may let its caller wait in a queue, and a queue may lead to another; a final status is never left, and only a call in progress is completed.
     ///
     /// # Errors
     /// [`IllegalTransition`] names both.
     pub const fn advance(self, to: Self) -> Result<Self, IllegalTransition> {
         let legal = match (self, to) {
             (Self::Initiated, Self::Queued | Self::Ringing | Self::InProgress)
-            | (Self::Queued, Self::Ringing | Self::InProgress | Self::Initiated)
+            | (Self::Queued, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
             | (Self::Ringing, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
             | (Self::InProgress, Self::Completed | Self::InProgress | Self::Queued) => true,
             (Self::Initiated | Self::Queued | Self::Ringing, end) => end.is_final() && !matches!(end, Self::Completed),

@@ -327,6 +327,10 @@ impl Call {
                 self.status = self.status.advance(CallStatus::Queued)?;
                 self.queue = Some(*queue);
             }
+            // We talk with the caller from now on: whoever leaves a message has not given up.
+            Change::Overflowed { to, .. } if matches!(to.as_str(), "voicemail" | "callback") => {
+                self.status = self.status.advance(CallStatus::InProgress)?;
+            }
             Change::InFlow { .. } => self.status = self.status.advance(CallStatus::InProgress)?,
             Change::Tagged { outcome: Some(outcome), .. } if !self.status.is_final() => {
                 self.outcome = Some(outcome.clone());

@@ -15,6 +15,7 @@ pub mod meta;
 pub mod number;
 pub mod offer;
 pub mod people;
+mod queue;
 pub mod report;
 pub mod session;
 pub mod setup;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::flow::active_user;
+use super::queue::{queue_user, settle};
 use super::{company_of, fresh, on_duplicate, own_company};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -21,7 +22,7 @@ fn changed<K>(cx: &mut Context<'_>, company: crate::id::CompanyId, what: Telepho
     cx.emit(company, Event::TelephonyUpdated { what, id: Some(id.as_uuid()) });
 }
 
-fn takes_calls(user: &User) -> bool {
+pub(super) fn takes_calls(user: &User) -> bool {
     user.is_active && Permission::TakeCalls.held_by(user.role.kind())
 }
 
@@ -428,8 +429,9 @@ impl Command for CreateQueue {
 
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Queue, Failure<QueueRefused>> {
         let company = company_of(cx)?;
-        let settings = self.settings.clone().checked()?;
+        let mut settings = self.settings.clone().checked()?;
         check_members(repo, &settings).await?;
+        settle(cx, repo, None, &mut settings).await?;
         let queue = Queue { id: cx.id(), company, settings, version: 1, created_at: cx.now(), updated_at: cx.now() };
         on_duplicate(repo.insert_queue(&queue).await, "name", QueueRefused::NameTaken)?;
         cx.emit(company, Event::QueueUpdated { queue: queue.id });
@@ -469,6 +471,7 @@ impl Command for UpdateQueue {
             check_flows(repo, |word| word == old.name).await?;
         }
         check_members(repo, &queue.settings).await?;
+        settle(cx, repo, Some(queue.id), &mut queue.settings).await?;
         queue.version += 1;
         queue.updated_at = cx.now();
         on_duplicate(repo.update_queue(&queue).await, "name", QueueRefused::NameTaken)?;
@@ -477,7 +480,7 @@ impl Command for UpdateQueue {
     }
 }
 
-/// Removes a queue that no inbound route leads to.
+/// Removes a queue that no inbound route, flow or other queue leads to.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteQueue {
     /// Which.
@@ -502,6 +505,9 @@ impl Command for DeleteQueue {
         let queue = repo.queue(self.queue).await?.ok_or(QueueRefused::NotFound)?;
         let id = queue.id.to_string();
         check_flows(repo, |word| word == queue.settings.name || word == id).await?;
+        if let Some(user) = queue_user(repo, queue.company, |other| other.waiting.leads_to_queue(queue.id)).await? {
+            return Err(QueueRefused::InQueue(user).into());
+        }
         super::callback::drop_queue(cx, repo, self.queue).await?;
         if !repo.delete_queue(self.queue).await? {
             return Err(QueueRefused::NotFound.into());

@@ -57,6 +57,9 @@ pub enum CalendarRefused {
     /// An active flow uses it.
     #[error("the active flow {0:?} uses this calendar: change the flow first")]
     InUse(String),
+    /// A queue goes by it.
+    #[error("the queue {0:?} goes by this calendar: change the queue first")]
+    InQueue(String),
     /// No such calendar.
     #[error("there is no such calendar")]
     NotFound,
@@ -71,6 +74,7 @@ refusal!(CalendarRefused {
     Self::BadHours(_) => Invalid, "invalid_input", "hours";
     Self::TooMany => Refused, "too_many";
     Self::InUse(_) => Conflict, "in_use";
+    Self::InQueue(_) => Conflict, "in_use";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";
 });

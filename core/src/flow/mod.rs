@@ -162,6 +162,9 @@ pub enum FlowRefused {
     /// An active flow goes through it.
     #[error("the active flow {0:?} goes through this one: change that flow first")]
     InUse(String),
+    /// A queue leads callers to it.
+    #[error("the queue {0:?} leads callers to this flow: change the queue first")]
+    InQueue(String),
     /// No such flow.
     #[error("there is no such flow")]
     NotFound,
@@ -182,6 +185,7 @@ refusal!(FlowRefused {
     Self::TooMany => Refused, "too_many";
     Self::Routed => Conflict, "in_use";
     Self::InUse(_) => Conflict, "in_use";
+    Self::InQueue(_) => Conflict, "in_use";
     Self::NotFound => NotFound, "not_found";
     Self::Stale => Conflict, "stale_version";
 });

@@ -135,6 +135,9 @@ pub enum PromptRefused {
     /// An active flow uses it.
     #[error("the active flow {0:?} uses this prompt: change the flow first")]
     InUse(String),
+    /// A queue plays it.
+    #[error("the queue {0:?} plays this prompt: change the queue first")]
+    InQueue(String),
     /// No such prompt.
     #[error("there is no such prompt")]
     NotFound,
@@ -146,6 +149,7 @@ refusal!(PromptRefused {
     Self::NameTaken => Conflict, "name_taken", "name";
     Self::TooMany => Refused, "too_many";
     Self::InUse(_) => Conflict, "in_use";
+    Self::InQueue(_) => Conflict, "in_use";
     Self::NotFound => NotFound, "not_found";
 });
 

@@ -7,6 +7,7 @@ use dialplane_ivr::expr::ExprError;
 use serde::{Deserialize, Serialize};
 
 use super::skill::{Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
+use super::waiting::Waiting;
 use crate::error::{Kind, Refusal};
 use crate::id::{CompanyId, QueueId, UserId};
 
@@ -78,6 +79,9 @@ pub struct QueueSettings {
     /// Who takes its calls.
     #[serde(default)]
     pub members: Vec<Member>,
+    /// What callers meet while they wait.
+    #[serde(flatten)]
+    pub waiting: Waiting,
 }
 
 impl QueueSettings {
@@ -100,6 +104,7 @@ impl QueueSettings {
             rule: None,
             relax: Vec::new(),
             members,
+            waiting: Waiting::default(),
         }
     }
 }
@@ -240,6 +245,18 @@ pub enum QueueRefused {
     /// A member twice, too many, or one that is no agent of the company.
     #[error("every member is a different active user of the company")]
     BadMembers,
+    /// A target of overflow or of a key that is not there, or the queue itself.
+    #[error("callers cannot be led to this {1}: it is not there, or it is the queue itself")]
+    NoSuchTarget(&'static str, &'static str),
+    /// A recording that is not there.
+    #[error("there is no prompt {1:?}")]
+    NoSuchPrompt(&'static str, String),
+    /// A calendar that is not there.
+    #[error("there is no such calendar")]
+    NoSuchCalendar,
+    /// Another queue leads callers to it.
+    #[error("the queue {0:?} leads callers to this queue: change that queue first")]
+    InQueue(String),
     /// An inbound route leads to it.
     #[error("an inbound route leads to this queue: change the route first")]
     InUse,
@@ -257,7 +274,7 @@ pub enum QueueRefused {
 impl Refusal for QueueRefused {
     fn kind(&self) -> Kind {
         match self {
-            Self::NameTaken | Self::InUse | Self::InFlow(_) | Self::Stale => Kind::Conflict,
+            Self::NameTaken | Self::InUse | Self::InFlow(_) | Self::InQueue(_) | Self::Stale => Kind::Conflict,
             Self::NotFound => Kind::NotFound,
             _ => Kind::Invalid,
         }
@@ -267,7 +284,7 @@ impl Refusal for QueueRefused {
         match self {
             Self::NameTaken => "name_taken",
             Self::UnsupportedStrategy => "unsupported",
-            Self::InUse | Self::InFlow(_) => "in_use",
+            Self::InUse | Self::InFlow(_) | Self::InQueue(_) => "in_use",
             Self::NotFound => "not_found",
             Self::Stale => "stale_version",
             _ => "invalid_input",
@@ -284,7 +301,9 @@ impl Refusal for QueueRefused {
             Self::OutOfRange(field, _) | Self::BadSkills(field) | Self::BadRule(field, _) => Some(field),
             Self::BadRelax => Some("relax"),
             Self::BadMembers => Some("members"),
-            Self::InUse | Self::InFlow(_) | Self::NotFound | Self::Stale => None,
+            Self::NoSuchTarget(field, _) | Self::NoSuchPrompt(field, _) => Some(field),
+            Self::NoSuchCalendar => Some("calendar"),
+            Self::InUse | Self::InFlow(_) | Self::InQueue(_) | Self::NotFound | Self::Stale => None,
         }
     }
 }
@@ -344,7 +363,12 @@ impl QueueSettings {
         let texts = texts.chain(self.relax.iter().filter_map(|step| Some(("relax", step.rule.as_ref()?))));
         let unread = texts.filter_map(|(field, rule)| Some(QueueRefused::BadRule(field, Rule::compile(rule).err()?)));
         let unread: Vec<QueueRefused> = unread.collect();
-        rules.into_iter().filter(|(holds, _)| !holds).map(|(_, refused)| refused).chain(unread)
+        rules
+            .into_iter()
+            .filter(|(holds, _)| !holds)
+            .map(|(_, refused)| refused)
+            .chain(unread)
+            .chain(self.waiting.faults())
     }
 }
 

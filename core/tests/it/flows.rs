@@ -20,7 +20,7 @@ use dialplane_core::phone::InboundTarget;
 use dialplane_core::phone::inbound::InboundRefused;
 use dialplane_core::queue::{QueueRefused, QueueSettings};
 use dialplane_core::store::{Access, Page};
-use dialplane_core::{Actor, Command, Failure};
+use dialplane_core::{Actor, Failure};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -38,24 +38,6 @@ fn goes_through(flow: &str) -> Value {
 }
 
 impl World {
-    async fn run<C: Command>(&self, command: C) -> C::Output
-    where
-        C::Refused: std::fmt::Debug + std::fmt::Display,
-    {
-        self.engine.execute(&self.admin, &command).await.unwrap()
-    }
-
-    async fn refused<C: Command>(&self, command: C) -> C::Refused
-    where
-        C::Refused: std::fmt::Debug + std::fmt::Display,
-    {
-        match self.engine.execute(&self.admin, &command).await {
-            Err(Failure::Refused(refused)) => refused,
-            Err(other) => panic!("expected a refusal, got {other}"),
-            Ok(_) => panic!("expected a refusal"),
-        }
-    }
-
     async fn flow(&self, name: &str, document: &Value) -> Flow {
         self.run(CreateFlow { name: name.to_owned(), document: Some(document.to_string()) }).await
     }

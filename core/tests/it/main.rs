@@ -8,5 +8,6 @@ mod leads;
 mod memory_store;
 mod offers;
 mod people;
+mod queues;
 mod reports;
 mod world;

@@ -12,7 +12,7 @@ use dialplane_core::id::{NumberId, SeededIds, UserId};
 use dialplane_core::people::{NewUser, PasswordHash, Role, User};
 use dialplane_core::phone::inventory::NewNumber;
 use dialplane_core::store::memory::MemoryStore;
-use dialplane_core::{Actor, Engine};
+use dialplane_core::{Actor, Command, Engine, Failure};
 
 pub(crate) struct World {
     pub(crate) engine: Engine,
@@ -58,6 +58,26 @@ impl World {
         let assign = AssignNumber { number: number.id, agent: agent.id, daily_limit, countries: Vec::new() };
         self.engine.execute(&self.admin, &assign).await.unwrap();
         (agent.id, number.id)
+    }
+
+    /// Executes a command of the administrator.
+    pub(crate) async fn run<C: Command>(&self, command: C) -> C::Output
+    where
+        C::Refused: std::fmt::Debug + std::fmt::Display,
+    {
+        self.engine.execute(&self.admin, &command).await.unwrap()
+    }
+
+    /// Why a command of the administrator is refused.
+    pub(crate) async fn refused<C: Command>(&self, command: C) -> C::Refused
+    where
+        C::Refused: std::fmt::Debug + std::fmt::Display,
+    {
+        match self.engine.execute(&self.admin, &command).await {
+            Err(Failure::Refused(refused)) => refused,
+            Err(other) => panic!("expected a refusal, got {other}"),
+            Ok(_) => panic!("expected a refusal"),
+        }
     }
 
     pub(crate) fn pass(&self, seconds: i64) {

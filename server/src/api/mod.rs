@@ -22,6 +22,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod phone_numbers;
+mod queue_waiting;
 mod queues;
 mod reports;
 mod setup;

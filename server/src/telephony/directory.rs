@@ -1,7 +1,7 @@
 //! The edge's directory: read from the store at the start, read again when something in it has changed.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
@@ -117,7 +117,7 @@ pub(super) async fn keep_current(app: Shared, edge: EdgeHandle) {
         let count = *wanted.borrow_and_update();
         match load(&app).await {
             Ok(directory) => {
-                if edge.replace(std::sync::Arc::new(directory)).await.is_err() {
+                if edge.replace(Arc::new(directory)).await.is_err() {
                     return;
                 }
                 app.directory.loaded.send_replace(count);
@@ -184,11 +184,7 @@ async fn read(app: &App, worked: &HashMap<UserId, (u32, Duration)>) -> Result<Di
             sha256,
         });
     }
-    for queue in tx.queues().await? {
-        let name = queue.settings.name.clone();
-        let Queue { id, company, settings, version, .. } = queue;
-        directory.add_queue(id, QueueEntry { company, name, settings, version });
-    }
+    add_queues(&mut *tx, &mut directory).await?;
     for callback in tx.due_callbacks(SystemClock.now(), CALLBACKS_MAX).await? {
         let Callback { company, queue, number, since, .. } = callback;
         directory.add_callback(callback.id, CallbackEntry { company, queue, number, since });
@@ -270,6 +266,27 @@ async fn add_agents(
         }
     }
     Ok(users)
+}
+
+/// Adds the queues, each with its opening hours.
+async fn add_queues(tx: &mut dyn Tx, directory: &mut Directory) -> Result<(), StoreError> {
+    let queues = tx.queues().await?;
+    let mut hours = HashMap::new();
+    if queues.iter().any(|queue| queue.settings.waiting.calendar.is_some()) {
+        for calendar in tx.calendars().await? {
+            match serde_json::from_value(calendar.hours) {
+                Ok(read) => drop(hours.insert(calendar.id, Arc::new(read))),
+                Err(error) => {
+                    tracing::error!(%error, calendar = %calendar.id, "the hours of a calendar cannot be read")
+                }
+            }
+        }
+    }
+    for Queue { id, company, settings, version, .. } in queues {
+        let calendar = settings.waiting.calendar.and_then(|calendar| hours.get(&calendar).cloned());
+        directory.add_queue(id, QueueEntry { company, name: settings.name.clone(), settings, version, calendar });
+    }
+    Ok(())
 }
 
 /// Adds the routes, each with its number in the inventory.

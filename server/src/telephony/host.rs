@@ -7,14 +7,16 @@ use async_trait::async_trait;
 use dialplane_core::Actor;
 use dialplane_core::Engine;
 use dialplane_core::Failure;
-use dialplane_core::call::{CallRefused, HangupCause};
+use dialplane_core::call::{Call, CallRefused, CallStatus, HangupCause};
 use dialplane_core::command::call::{AdmitTransfer, AdmittedTransfer, InitiateCall, Via};
 use dialplane_core::command::callback::StartCallback;
 use dialplane_core::command::people::SetAvailability;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, NodeId, RecordingId, UserId};
 use dialplane_core::people::Availability;
-use dialplane_core::phone::Rotation;
+use dialplane_core::phone::{E164, Rotation};
 use dialplane_core::queue::router::PauseReason;
+use dialplane_core::queue::waiting::PreferredAgent;
+use dialplane_core::store::{CallFilter, Page, StoreError};
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound};
 use dialplane_signaling::edge::{CallbackGrant, Host, Message, OutboundGrant, OutboundRequest};
 use dialplane_signaling::media::relay::Segment;
@@ -26,6 +28,9 @@ use crate::outgoing::{Outgoing, SigningKey};
 use crate::settings::Secret;
 use crate::speech::Speaker;
 use crate::state::App;
+
+/// Calls of a number that are looked at for whoever talked with it last.
+const LATEST: u32 = 20;
 
 /// Answers by the engine's rules, and does for flows what takes files, other programs and other machines.
 #[derive(Debug)]
@@ -166,6 +171,13 @@ impl Host for EngineHost {
         }
     }
 
+    async fn preferred_agent(&self, company: CompanyId, caller: E164, which: PreferredAgent) -> Option<UserId> {
+        let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
+        let found = self.away(async move { preferred(&engine, &actor, &caller, which).await }).await?;
+        // A caller who does not get the agent they know is no reason to lose the call.
+        found.inspect_err(|error| tracing::warn!(%error, "the agent of a caller was not looked up")).ok().flatten()
+    }
+
     fn message_file(&self, message: &Message) -> std::io::Result<(File, PathBuf)> {
         self.takes.begin(message)
     }
@@ -173,6 +185,29 @@ impl Host for EngineHost {
     fn recording_file(&self, company: CompanyId, recording: RecordingId) -> std::io::Result<(File, PathBuf)> {
         self.takes.open(company, recording)
     }
+}
+
+/// The agent who is to get a call of this number first.
+async fn preferred(
+    engine: &Engine,
+    actor: &Actor,
+    caller: &E164,
+    which: PreferredAgent,
+) -> Result<Option<UserId>, StoreError> {
+    let mut tx = engine.read(actor).await?;
+    Ok(match which {
+        PreferredAgent::Owner => {
+            // Of several leads with the number, the one that was given to somebody last.
+            let leads = tx.leads_by_contact(Some(caller), None).await?;
+            leads.into_iter().max_by_key(|lead| (lead.assigned_at, lead.id)).and_then(|lead| lead.assigned_to)
+        }
+        PreferredAgent::Last => {
+            let party = Some(caller.clone());
+            let filter = CallFilter { party, status: Some(CallStatus::Completed), ..CallFilter::default() };
+            let latest = tx.calls(&filter, Page::number(1, LATEST)).await?.items;
+            latest.into_iter().filter(Call::was_connected).find_map(|call| call.agent)
+        }
+    })
 }
 
 fn cause(failure: Failure<CallRefused>) -> HangupCause {

@@ -33,7 +33,7 @@ pub(super) struct Takes {
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     call: CallId,
-    flow: FlowId,
+    flow: Option<FlowId>,
     mailbox: String,
     from: String,
     at: DateTime<Utc>,
@@ -134,6 +134,6 @@ fn recovered(note: &Path) -> io::Result<Option<CallReport>> {
         return Ok(None);
     }
     let from = Pii::new(from);
-    let left = Left::Voicemail { id, flow: Some(flow), mailbox, from, length_ms, bytes, at };
+    let left = Left::Voicemail { id, flow, mailbox, from, length_ms, bytes, at };
     Ok(Some(CallReport { left: vec![left], ..CallReport::nothing(call) }))
 }

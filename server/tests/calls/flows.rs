@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::audio::{likeness, share_of, speech};
+use crate::support::audio::{likeness, share_of, speech, wav};
 use crate::support::company::{Agent, Company, events, text};
 use crate::support::peer::{Call, Peer};
 use crate::support::phone::Phone;
@@ -12,20 +12,6 @@ use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
-
-/// A WAV file of 16 bits, mono.
-fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
-    let bytes = samples.len() as u32 * 2;
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + bytes).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(rate.to_le_bytes());
-    file.extend((2 * rate).to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(bytes.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    file
-}
 
 /// A company whose number leads to a flow, and its carrier.
 fn with_flow(server: &Server, flow: &Value, prompts: &[(&str, &[i16])]) -> (Company, Peer, String) {

@@ -23,6 +23,7 @@ mod ring_all;
 mod support;
 mod sync;
 mod unanswered;
+mod waiting;
 
 /// The company's number in these tests.
 const NUMBER: &str = "+12025550100";

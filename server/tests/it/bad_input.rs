@@ -64,6 +64,13 @@ async fn one_answer_names_every_wrong_field_of_form_and_rules() {
             &["members[0].agentId", "members[0].tier", "name", "ringSeconds", "strategy", "wrapUpSeconds"],
         ),
         (
+            "/api/queues",
+            json!({"name": "Q", "music": 5, "announce": {"everySeconds": 5, "wait": true}, "language": "english!", "calendar": "week",
+                "overflow": [{"afterSeconds": 1, "target": {"type": "moon", "id": "x"}}], "resumeSeconds": 9_999,
+                "exitKeys": [{"key": "ab", "target": {"type": "callback"}}], "preferred": {"agent": "best"}}),
+            &["announce", "calendar", "exitKeys", "language", "music", "overflow", "preferred.agent", "resumeSeconds"],
+        ),
+        (
             "/api/trunks",
             json!({"transport": "smoke", "host": "a b", "port": 0, "auth": {"kind": "address", "addresses": ["here", "1.2.3.4"]}}),
             &["auth.addresses[0]", "host", "name", "port", "transport"],

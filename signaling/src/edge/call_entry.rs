@@ -9,9 +9,12 @@ use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 use dialplane_core::queue::Decision;
 
 use super::claims::Asked;
+use super::desk::Desk;
 use super::directory::TrunkEntry;
-use super::flow::{FlowRun, Phase};
+use super::flow::FlowRun;
+use super::stay::Stay;
 use super::transfer::Transfer;
+use super::voice::Hearing;
 use crate::call::{Call, LegId, Offer, Side};
 use crate::media::relay::SessionId;
 use crate::sip::dialog::Dialog;
@@ -53,7 +56,7 @@ pub(super) enum Plan {
     /// These, one after another.
     Offers(VecDeque<Offer<Target>>),
     /// The router of the company says.
-    Queue(QueueId),
+    Queue(Box<Desk>),
     /// The host has been asked and will say.
     Admission,
     /// A flow says.
@@ -141,8 +144,10 @@ pub(super) struct CallEntry {
     pub(super) given_by: Option<UserId>,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
-    /// Whether the call waits in a queue: from its routing to its answer.
-    pub(super) in_queue: bool,
+    /// The stay in a queue: from its routing to its answer.
+    pub(super) stay: Option<Stay>,
+    /// What the caller hears from us.
+    pub(super) hearing: Hearing,
     /// The callback that is made by it, as the router calls it.
     pub(super) callback: Option<CallId>,
     /// The callback whose place its caller has.
@@ -187,14 +192,7 @@ impl CallEntry {
 
     /// The queue that the call waits in.
     pub(super) fn waits_in(&self) -> Option<QueueId> {
-        match &self.plan {
-            Plan::Queue(queue) => Some(*queue).filter(|_| self.in_queue),
-            Plan::Flow(run) => match run.phase {
-                Phase::Queue(queue) => Some(queue).filter(|_| self.in_queue),
-                _ => None,
-            },
-            _ => None,
-        }
+        self.stay.as_ref().map(Stay::queue)
     }
 
     /// Why the offer with this key was made.

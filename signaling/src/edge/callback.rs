@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use dialplane_core::call::OfferFailure;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, QueueId, UserId};
-use dialplane_core::phone::E164;
 use dialplane_core::queue::Decision;
 use dialplane_core::queue::router;
 
@@ -62,7 +61,8 @@ impl Edge {
         }
         self.callbacks.retain(|_, (_, standing)| !matches!(standing, Standing::Settling(until) if *until <= now));
         for (call, entry) in directory.callbacks() {
-            if !self.callbacks.contains_key(&call) {
+            // Nobody is called back by a queue that is closed.
+            if !self.callbacks.contains_key(&call) && !self.is_closed(entry.queue) {
                 self.callbacks.insert(call, (entry.company, Standing::Queued));
                 let since = self.waiting_since(now, entry);
                 let arrival = router::Arrival { since, ..router::Arrival::new(call, entry.queue) };
@@ -140,28 +140,23 @@ impl Edge {
         self.tell_router(now, company, router::Input::CallGone { call: callback });
     }
 
-    /// How a call comes into a queue. A caller who is to be called back has the place of the callback, which waits for what becomes of
-    /// the call.
-    pub(super) fn arrival(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        entry: &mut CallEntry,
-        queue: QueueId,
-    ) -> router::Arrival {
-        let plain = router::Arrival::new(id, queue);
+    /// Since when a caller waits who is to be called back in the queue: they have the place of the callback, which waits for what becomes
+    /// of their call.
+    pub(super) fn place_of_callback(&mut self, now: Instant, entry: &mut CallEntry, queue: QueueId) -> Option<Instant> {
         let directory = self.directory.clone();
-        let home = directory.company(entry.company).map(|company| company.default_country);
-        let number = home.and_then(|home| E164::parse(&entry.caller, home).ok());
-        let found = number.and_then(|number| directory.callback_to(entry.company, queue, &number));
-        let Some((callback, waiting)) = found else { return plain };
-        match self.callbacks.get_mut(&callback) {
-            Some((_, standing @ Standing::Queued)) => *standing = Standing::Present,
-            _ => return plain,
+        if !directory.has_callbacks() {
+            return None;
         }
+        let number = self.number_of(entry)?;
+        let (callback, waiting) = directory.callback_to(entry.company, queue, &number)?;
+        let (_, standing) = self.callbacks.get_mut(&callback)?;
+        if !matches!(standing, Standing::Queued) {
+            return None;
+        }
+        *standing = Standing::Present;
         entry.returned = Some(callback);
         self.tell_router(now, entry.company, router::Input::CallGone { call: callback });
-        router::Arrival { since: self.waiting_since(now, waiting), ..plain }
+        self.waiting_since(now, waiting)
     }
 
     fn waiting_since(&self, now: Instant, callback: &CallbackEntry) -> Option<Instant> {

@@ -13,7 +13,7 @@ use dialplane_core::id::{CallId, CallbackId, CompanyId, ExtensionId, FlowId, Num
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAccount, TrunkAuth};
 use dialplane_core::queue::{AgentSettings, QueueSettings};
-use dialplane_ivr::Program;
+use dialplane_ivr::{Calendar, Program};
 
 use crate::sip::digest::Ha1;
 use crate::sip::flow::Protocol;
@@ -119,6 +119,8 @@ pub struct QueueEntry {
     pub settings: QueueSettings,
     /// Their version.
     pub version: u32,
+    /// When it is open; `None` means always.
+    pub calendar: Option<Arc<Calendar>>,
 }
 
 /// A flow that calls run through.
@@ -356,6 +358,11 @@ impl Directory {
         self.callbacks.get(&id)
     }
 
+    /// Whether there are callbacks whose time has come.
+    pub(super) fn has_callbacks(&self) -> bool {
+        !self.callbacks.is_empty()
+    }
+
     /// The callback to a number that waits in a queue.
     pub(super) fn callback_to(
         &self,
@@ -363,9 +370,6 @@ impl Directory {
         queue: QueueId,
         number: &E164,
     ) -> Option<(CallId, &CallbackEntry)> {
-        if self.callbacks.is_empty() {
-            return None;
-        }
         let id = self.callback_numbers.get(&(company, queue, number.clone()))?;
         Some((*id, self.callbacks.get(id)?))
     }

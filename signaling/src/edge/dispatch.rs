@@ -133,6 +133,11 @@ impl Edge {
             Order::CallBack { callback, call, agent, ring, grant, decision } => {
                 self.callback_begun(now, callback, (call, agent, ring), grant, decision);
             }
+            Order::Comfort(call, segments) => self.comfort_ready(call, segments),
+            Order::Preferred { call, question, agent } => self.preferred(now, call, question, agent),
+            Order::Calibration(company, reply) => {
+                reply.send(self.calibration(company)).ok();
+            }
             Order::Stop(grace) => {
                 self.stopping = Some(now + grace);
                 self.end_accounts(now);

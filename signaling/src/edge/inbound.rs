@@ -10,14 +10,16 @@ use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::pii::Pii;
-use dialplane_ivr::{CallInfo, Machine};
+use dialplane_ivr::{CallInfo, Machine, Program};
 
 use super::auth::Verdict;
 use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Plan, Purpose};
+use super::desk::Desk;
 use super::directory::{ExtensionEntry, RouteEntry, TrunkEntry};
 use super::flow::FlowRun;
 use super::run::Edge;
 use super::sip_text::uri_user;
+use super::voice::Hearing;
 use super::{EdgeError, Order, Origination, OutboundGrant, OutboundRequest};
 use crate::call::{CALLER, Call, Input, Settings};
 use crate::sip::dialog::Dialog;
@@ -71,7 +73,7 @@ impl Edge {
         let Some((called, (trunk, route))) = found else { return self.refuse(&incoming, 404) };
         let from = caller_of(&incoming.message);
         let id = self.new_id();
-        let Some((beginning, plan)) = self.inbound_beginning(id, trunk, route, from, called) else {
+        let Some((beginning, plan)) = self.inbound_beginning(now, id, trunk, route, from, called) else {
             return self.refuse(&incoming, 404);
         };
         self.begin(now, id, incoming, beginning, plan);
@@ -84,6 +86,7 @@ impl Edge {
     /// How a call that a route takes begins; `None` when nobody here can take it.
     fn inbound_beginning(
         &self,
+        now: Instant,
         id: CallId,
         trunk: &Arc<TrunkEntry>,
         route: RouteEntry,
@@ -95,14 +98,15 @@ impl Edge {
             InboundTarget::Queue(queue) => {
                 // How long a caller waits is the queue's rule; this bound only catches a router that lost the call.
                 settings.setup = std::time::Duration::from_secs(2 * 7_200);
-                Plan::Queue(queue)
+                let steps = self.directory.queue(queue).map(|queue| queue.settings.waiting.overflow.as_slice());
+                Plan::Queue(Box::new(Desk::new(now, queue, steps.unwrap_or_default())))
             }
             InboundTarget::Agent(agent) => Plan::Offers(self.offer_to_agent(agent).into_iter().collect()),
             InboundTarget::Extension(id) => {
                 let line = self.directory.by_id(id);
                 Plan::Offers(line.and_then(|line| self.offer_to_line(line)).into_iter().collect())
             }
-            InboundTarget::Flow(flow) => self.flow_plan(id, trunk.company, flow, &from, called)?,
+            InboundTarget::Flow(flow) => Plan::Flow(Box::new(self.flow_run(id, trunk.company, flow, &from, called)?)),
         };
         let beginning = Beginning {
             company: trunk.company,
@@ -120,8 +124,28 @@ impl Edge {
     }
 
     /// A run of a call through a flow; `None` when the flow is not active.
-    fn flow_plan(&self, id: CallId, company: CompanyId, flow: FlowId, from: &str, called: &str) -> Option<Plan> {
+    pub(super) fn flow_run(
+        &self,
+        id: CallId,
+        company: CompanyId,
+        flow: FlowId,
+        from: &str,
+        called: &str,
+    ) -> Option<FlowRun> {
         let entry = self.directory.flow(flow).filter(|entry| entry.company == company)?;
+        let machine = self.run_of(id, company, Arc::clone(&entry.program), from, called)?;
+        Some(FlowRun::new(Some((flow, entry.version)), machine))
+    }
+
+    /// A run through a program, which begins now.
+    pub(super) fn run_of(
+        &self,
+        id: CallId,
+        company: CompanyId,
+        program: Arc<Program>,
+        from: &str,
+        called: &str,
+    ) -> Option<Machine> {
         let mut seed = [0; 8];
         self.surroundings.ids.fill(&mut seed);
         let began = self.surroundings.clock.now();
@@ -133,8 +157,7 @@ impl Edge {
             began,
             timezone: self.directory.company(company)?.timezone,
         };
-        let machine = Machine::new(Arc::clone(&entry.program), call, u64::from_be_bytes(seed));
-        Some(Plan::Flow(Box::new(FlowRun::new(flow, entry.version, machine))))
+        Some(Machine::new(program, call, u64::from_be_bytes(seed)))
     }
 
     fn phone_call(&mut self, now: Instant, incoming: Incoming, line: &Arc<ExtensionEntry>) {
@@ -228,7 +251,8 @@ impl Edge {
             decided: None,
             given_by: None,
             engaged: Vec::new(),
-            in_queue: false,
+            stay: None,
+            hearing: Hearing::default(),
             callback: None,
             returned: None,
             next_key: 0,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use dialplane_core::call::{Change, HangupCause, LegKind};
 use dialplane_core::id::CallId;
 
-use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Purpose, Target};
+use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Plan, Purpose, Target};
 use super::dispatch::RETRY_AFTER;
 use super::run::Edge;
 use super::sip_text::{ALLOW, SDP, reason, uri_user};
@@ -43,6 +43,7 @@ impl Edge {
             if let Some(run) = entry.flow() {
                 run.wake(now);
             }
+            self.desk_due(now, id, &mut entry);
         }
         self.drive(now, id, entry);
     }
@@ -52,6 +53,7 @@ impl Edge {
             while let Some(command) = entry.machine.poll_command() {
                 self.execute(now, id, &mut entry, command);
             }
+            self.begin_desk_voice(&mut entry);
             if !self.drain_flow(now, id, &mut entry) {
                 break;
             }
@@ -60,7 +62,8 @@ impl Edge {
             return self.finish(now, id, entry);
         }
         let flow = entry.flow().and_then(|run| run.due());
-        let due = entry.machine.poll_timeout().into_iter().chain(flow).chain(entry.claims_due()).min();
+        let desk = entry.desk().and_then(|desk| desk.due());
+        let due = entry.machine.poll_timeout().into_iter().chain(flow).chain(desk).chain(entry.claims_due()).min();
         if due != entry.due {
             entry.due = due;
             self.deadlines.extend(due.map(|at| Reverse((at, id))));
@@ -147,7 +150,10 @@ impl Edge {
     /// somebody is on hold.
     pub(super) fn media_silent(&mut self, now: Instant, session: SessionId) {
         if let Some(call) = self.media.get(&session).copied()
-            && self.calls.get(&call).is_some_and(|entry| entry.machine.is_connected() && !entry.on_hold)
+            && self.calls.get(&call).is_some_and(|entry| {
+                let waits = matches!(&entry.plan, Plan::Queue(desk) if desk.speaks());
+                (waits || entry.machine.is_connected()) && !entry.on_hold
+            })
         {
             self.feed(now, call, Input::EndAll { cause: HangupCause::MediaTimeout });
         }

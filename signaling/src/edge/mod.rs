@@ -14,6 +14,7 @@ mod auth;
 mod call_entry;
 mod callback;
 mod claims;
+mod desk;
 mod directory;
 mod dispatch;
 mod flow;
@@ -28,7 +29,9 @@ mod responses;
 mod routing;
 mod run;
 mod sip_text;
+mod stay;
 mod transfer;
+mod voice;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
@@ -49,7 +52,9 @@ use dialplane_core::id::{
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
 use dialplane_core::queue::claim::ClaimAnswer;
+use dialplane_core::queue::estimate::Calibration;
 use dialplane_core::queue::router::PauseReason;
+use dialplane_core::queue::waiting::PreferredAgent;
 use dialplane_ivr::machine::{Answer, PlayFailure, Request, RequestFailure, Sound, Token};
 use tokio::sync::{mpsc, oneshot};
 
@@ -181,6 +186,8 @@ pub trait Host: Send + Sync + 'static {
         call: CallId,
         agent: UserId,
     ) -> Option<CallbackGrant>;
+    /// The agent who is to get a call of this number first, if there is one.
+    async fn preferred_agent(&self, company: CompanyId, caller: E164, which: PreferredAgent) -> Option<UserId>;
 
     /// A new file for a message. Asked on the thread that carries calls: it opens a file and notes whose it is, and does nothing else.
     ///
@@ -204,8 +211,8 @@ pub struct Message {
     pub company: CompanyId,
     /// The call.
     pub call: CallId,
-    /// The flow that takes it.
-    pub flow: FlowId,
+    /// The flow that takes it; a queue's overflow has none.
+    pub flow: Option<FlowId>,
     /// The mailbox.
     pub mailbox: String,
     /// The caller's number.
@@ -288,6 +295,15 @@ enum Order {
         grant: Option<CallbackGrant>,
         decision: Box<Decision>,
     },
+    /// The company's own music for a caller who waits; an error when it cannot be had.
+    Comfort(CallId, Result<Vec<Segment>, PlayFailure>),
+    /// Who is to get a call first: the answer to a question.
+    Preferred {
+        call: CallId,
+        question: u64,
+        agent: Option<UserId>,
+    },
+    Calibration(CompanyId, oneshot::Sender<Vec<(QueueId, Calibration)>>),
     Stop(Duration),
 }
 
@@ -339,6 +355,12 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn claims_answered(&self, answers: Vec<ClaimAnswer>) -> Result<(), EdgeError> {
         self.orders.send(Order::Claimed(answers)).await.map_err(|_| EdgeError::Stopped)
+    /// How often the waits that callers could be told were right, for the queues of a company that have experience.
+    ///
+    /// # Errors
+    /// [`EdgeError::Stopped`].
+    pub async fn calibration(&self, company: CompanyId) -> Result<Vec<(QueueId, Calibration)>, EdgeError> {
+        self.ask(|reply| Order::Calibration(company, reply)).await
     }
 
     /// Replaces what the edge knows, and returns once it goes by it. Phones of lines that are gone are unregistered; calls go on.

@@ -74,6 +74,7 @@ impl Edge {
                 // One whose phone has hung up before is told nothing more.
                 entry.transfer = None;
                 self.follow_hold(entry);
+                self.desk_bridged(entry);
                 self.flow_bridged(now, entry);
             }
             CallEvent::Transferred { .. } => self.transferred(now, id, entry),
@@ -103,7 +104,7 @@ impl Edge {
                 entry.hangup.get_or_insert(Hangup { side: logged_side(side), cause, sip_status: status });
             }
             CallEvent::Ended { cause, .. } => self.tell_ended(now, id, entry, cause),
-            CallEvent::Digit { leg, digit } => self.info_key(now, entry, leg, digit),
+            CallEvent::Digit { leg, digit } => self.info_key(now, id, entry, leg, digit),
             CallEvent::Created { .. } => {}
         }
     }
@@ -113,9 +114,8 @@ impl Edge {
         self.report(now, id, entry, Change::OfferFailed { agent, reason: failure(reason) });
         self.disengage(now, entry, agent);
         entry.release(agent);
-        if let Some(callback) = entry.callback.filter(|_| entry.in_queue) {
-            entry.in_queue = false;
-            self.waiting -= 1;
+        if let Some(callback) = entry.callback.filter(|_| entry.stay.is_some()) {
+            self.end_stay(entry);
             self.callback_lost(now, entry.company, callback, agent, failure(reason));
         }
     }
@@ -124,9 +124,10 @@ impl Edge {
         let codec = entry.leg(leg).and_then(|leg| leg.codec).map(str::to_owned);
         self.report(now, id, entry, Change::Answered { leg: leg.0, codec });
         if let Some(agent) = entry.agent_of(key)
-            && std::mem::take(&mut entry.in_queue)
+            && entry.stay.is_some()
         {
-            self.waiting -= 1;
+            self.stay_answered(now, entry);
+            self.end_stay(entry);
             entry.accept(agent);
             let call = entry.callback.unwrap_or(id);
             self.tell_router(now, entry.company, router::Input::OfferAccepted { call, agent });
@@ -138,11 +139,8 @@ impl Edge {
         let unknown = Hangup { side: Side::System, cause, sip_status: None };
         let hangup = entry.hangup.unwrap_or(unknown);
         let reason = if hangup.side == Side::Caller { LeaveReason::Abandoned } else { LeaveReason::Ended };
-        self.note_left_queue(now, id, entry, reason);
+        self.stay_ended(now, id, entry, reason);
         self.report(now, id, entry, Change::Ended { hangup });
-        if std::mem::take(&mut entry.in_queue) {
-            self.waiting -= 1;
-        }
         // The end of a call releases whoever was claimed for it.
         entry.asked.clear();
         // The router forgets calls it does not know without a word.

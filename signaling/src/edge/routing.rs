@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::{Change, HangupCause, LeaveReason};
-use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
+use dialplane_core::call::{HangupCause, LeaveReason};
+use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
 use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
@@ -32,7 +32,7 @@ pub(super) const fn failure(reason: OfferFailure) -> dialplane_core::call::Offer
 }
 
 /// Why a call ends when the last offer failed for `reason`.
-const fn cause(reason: OfferFailure) -> HangupCause {
+pub(super) const fn cause(reason: OfferFailure) -> HangupCause {
     match reason {
         OfferFailure::Unreachable => HangupCause::SubscriberAbsent,
         OfferFailure::NoAnswer => HangupCause::NoAnswer,
@@ -96,12 +96,7 @@ impl Edge {
     pub(super) fn route(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
         match &mut entry.plan {
             Plan::Offers(_) => self.next_offer(now, entry, HangupCause::SubscriberAbsent),
-            Plan::Queue(queue) => {
-                let queue = *queue;
-                self.note_queued(now, id, entry, queue);
-                let arrival = self.arrival(now, id, entry, queue);
-                self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
-            }
+            Plan::Queue(_) => self.enter_desk(now, id, entry),
             Plan::Flow(_) => {
                 Self::tell(entry, now, Input::KeepCaller(true));
                 Self::tell(entry, now, Input::AnswerCaller);
@@ -152,6 +147,7 @@ impl Edge {
             return self.transfer_failed(now, id, entry, cause(reason), status);
         }
         let waits = match &entry.plan {
+            Plan::Queue(desk) if !desk.is_waiting() => return self.target_failed(now, id, entry, reason),
             Plan::Queue(_) => true,
             Plan::Flow(run) => matches!(run.phase, Phase::Queue(_)),
             _ => false,
@@ -213,25 +209,6 @@ impl Edge {
         self.routers.entry(company).or_insert_with(|| Router::new().explaining(MEMBERS_EXPLAINED_MAX))
     }
 
-    /// The caller waits in a queue from now on.
-    pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
-        entry.in_queue = true;
-        self.waiting += 1;
-        let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
-        let position = u32::try_from(before + 1).ok();
-        self.report(now, id, entry, Change::Queued { queue, position });
-    }
-
-    /// The caller waits in their queue no more, without an agent. To be told before the router is, which knows the place.
-    pub(super) fn note_left_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: LeaveReason) {
-        let Some(queue) = entry.waits_in() else { return };
-        let router = self.routers.get(&entry.company);
-        let position = router.and_then(|router| router.call(now, id)).map(|(_, call)| call.position);
-        let key = (reason == LeaveReason::Key).then(|| entry.flow().and_then(|run| run.key)).flatten();
-        let key = key.map(|(key, ..)| key);
-        self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key });
-    }
-
     pub(super) fn routers_due(&mut self, now: Instant) {
         self.days_due(now);
         for (company, router) in &mut self.routers {
@@ -276,7 +253,7 @@ impl Edge {
 
     fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Box<Decision>) {
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.in_queue) else { return };
+        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.stay.is_some()) else { return };
         let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
         let decision = Box::new(Decision { by, ..*decision });
         if self.is_online(now, agent) {
@@ -288,29 +265,23 @@ impl Edge {
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
-        let cause = match reason {
-            OverflowReason::NoQueue => HangupCause::NoRoute,
-            OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
-            _ => HangupCause::NoAnswer,
-        };
         let left = match reason {
             OverflowReason::MaxWait => LeaveReason::TimedOut,
             OverflowReason::NoAgents => LeaveReason::NoAgents,
             OverflowReason::Full => LeaveReason::Full,
+            OverflowReason::Closed => LeaveReason::Closed,
             _ => LeaveReason::NoQueue,
         };
         let Some(mut entry) = self.calls.remove(&call) else { return };
-        self.note_left_queue(now, call, &mut entry, left);
-        let waited = std::mem::take(&mut entry.in_queue);
-        self.calls.insert(call, entry);
-        if !waited {
-            return;
+        // The word about a queue that the call has left for another one since.
+        let late = self.routers.get(&entry.company).is_some_and(|router| router.since(call).is_some());
+        if !late && self.leave_line(now, call, &mut entry, left) {
+            match entry.plan {
+                Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
+                _ => self.overflow_desk(now, call, &mut entry, reason),
+            }
         }
-        self.waiting -= 1;
-        if self.calls.get(&call).is_some_and(|entry| matches!(entry.plan, Plan::Flow(_))) {
-            return self.overflow_to_flow(now, call, reason);
-        }
-        self.feed(now, call, Input::NoRoute { cause });
+        self.drive(now, call, entry);
     }
 
     pub(super) fn is_online(&self, now: Instant, user: UserId) -> bool {
@@ -329,6 +300,7 @@ impl Edge {
         let old = std::mem::replace(&mut self.directory, directory.clone());
         for (id, entry) in old.queues().filter(|(id, _)| directory.queue(*id).is_none()) {
             self.tell_router(now, entry.company, router::Input::QueueRemoved { queue: id });
+            self.experiences.remove(&id);
         }
         for (id, entry) in directory.queues() {
             if old.queue(id).is_none_or(|before| before.settings != entry.settings) {
@@ -339,6 +311,12 @@ impl Edge {
                     router::Input::QueueConfigured { queue: id, settings, version: entry.version },
                 );
             }
+        }
+        let hours = |(id, entry): (_, &super::QueueEntry)| {
+            old.queue(id).is_some_and(|before| before.calendar != entry.calendar)
+        };
+        if directory.queues().any(hours) {
+            self.hours_changed(now);
         }
         for (agent, entry) in old.agents().filter(|(id, _)| directory.agent(*id).is_none()) {
             self.tell_router(

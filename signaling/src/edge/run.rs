@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use chrono::NaiveDate;
 use dialplane_core::call::HangupCause;
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId};
+use dialplane_core::id::{CallId, CompanyId, QueueId};
+use dialplane_core::queue::estimate::Experience;
+use dialplane_core::queue::resume::Places;
 use dialplane_core::queue::router::Router;
 use tokio::sync::mpsc;
 
@@ -20,7 +22,8 @@ use super::auth::Authenticator;
 use super::call_entry::{CallEntry, Place};
 use super::callback;
 use super::directory::Directory;
-use super::flow::{Take, ringing};
+use super::flow::Take;
+use super::voice::ringing;
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
 use crate::call::{CALLER, Input, LegId};
 use crate::media::audio::Clip;
@@ -120,6 +123,10 @@ pub struct Edge {
     pub(super) takes: HashMap<(SessionId, u64), Take>,
     /// What a caller hears who waits for somebody.
     pub(super) ringing: Arc<Clip>,
+    /// What queues have learned about their waits.
+    pub(super) experiences: HashMap<QueueId, Experience>,
+    /// Those of callers who hung up while they waited.
+    pub(super) old_places: Places,
 }
 
 impl std::fmt::Debug for Edge {
@@ -213,7 +220,11 @@ impl Edge {
             own_voices,
             takes: HashMap::new(),
             ringing: ringing(),
+            experiences: HashMap::new(),
+            old_places: Places::default(),
         };
+        // Made away from calls, before the first caller waits.
+        drop(tokio::task::spawn_blocking(Clip::music));
         edge.replace(Instant::now(), directory);
         Ok((edge, handle))
     }

@@ -4,12 +4,14 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::active_user;
+use crate::command::queue::queue_user;
 use crate::command::{company_of, fresh, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::flow::{CALENDARS_MAX, Calendar, CalendarRefused};
 use crate::id::CalendarId;
+use crate::queue::QueueSettings;
 use crate::scope::Permission;
 use crate::store::Repo;
 
@@ -107,7 +109,7 @@ impl Command for UpdateCalendar {
     }
 }
 
-/// Removes a calendar that no active flow uses.
+/// Removes a calendar that no active flow and no queue uses.
 #[derive(Debug, Clone, Copy)]
 pub struct DeleteCalendar {
     /// Which.
@@ -127,6 +129,10 @@ impl Command for DeleteCalendar {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<(), Failure<CalendarRefused>> {
         let calendar = repo.calendar(self.calendar).await?.ok_or(CalendarRefused::NotFound)?;
         check_unused(repo, &calendar).await?;
+        let goes_by_it = |queue: &QueueSettings| queue.waiting.calendar == Some(calendar.id);
+        if let Some(queue) = queue_user(repo, calendar.company, goes_by_it).await? {
+            return Err(CalendarRefused::InQueue(queue).into());
+        }
         if !repo.delete_calendar(calendar.id).await? {
             return Err(CalendarRefused::NotFound.into());
         }

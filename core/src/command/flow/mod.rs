@@ -11,6 +11,7 @@ use async_trait::async_trait;
 pub use left::Left;
 
 use self::check::{check_document, check_users};
+use super::queue::queue_user;
 use super::{company_of, fresh, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -18,6 +19,7 @@ use crate::event::Event;
 use crate::flow::{DOCUMENT_BYTES_MAX, FLOWS_MAX, Flow, FlowRefused, FlowUses, FlowVersion, Problem};
 use crate::id::FlowId;
 use crate::phone::InboundTarget;
+use crate::queue::{OverflowTarget, QueueSettings};
 use crate::scope::Permission;
 use crate::store::{Repo, StoreError};
 
@@ -134,6 +136,11 @@ async fn check_unreached(repo: &mut dyn Repo, flow: &Flow) -> Result<(), Failure
     let target = InboundTarget::Flow(flow.id);
     if repo.inbound_routes().await?.iter().any(|route| route.target == target) {
         return Err(FlowRefused::Routed.into());
+    }
+    let target = OverflowTarget::Flow(flow.id);
+    let leads_here = |queue: &QueueSettings| queue.waiting.targets().any(|(_, other)| *other == target);
+    if let Some(queue) = queue_user(repo, flow.company, leads_here).await? {
+        return Err(FlowRefused::InQueue(queue).into());
     }
     check_unused(repo, flow).await
 }

@@ -3,12 +3,14 @@
 use async_trait::async_trait;
 
 use super::active_user;
+use crate::command::queue::queue_user;
 use crate::command::{company_of, on_duplicate};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
 use crate::flow::{NewPrompt, PROMPTS_MAX, Prompt, PromptRefused};
 use crate::id::PromptId;
+use crate::queue::QueueSettings;
 use crate::scope::Permission;
 use crate::store::Repo;
 
@@ -40,7 +42,7 @@ impl Command for AddPrompt {
     }
 }
 
-/// Removes a prompt that no active flow uses. Its file is the caller's to remove, once this has been told to have happened.
+/// Removes a prompt that no active flow and no queue uses. Its file is the caller's to remove, once this has been told to have happened.
 #[derive(Debug, Clone, Copy)]
 pub struct DeletePrompt {
     /// Which.
@@ -61,6 +63,10 @@ impl Command for DeletePrompt {
         let prompt = repo.prompt(self.prompt).await?.ok_or(PromptRefused::NotFound)?;
         if let Some(flow) = active_user(repo, |uses| uses.prompts.contains(&prompt.name)).await? {
             return Err(PromptRefused::InUse(flow).into());
+        }
+        let plays = |queue: &QueueSettings| queue.waiting.prompts().any(|name| name == prompt.name);
+        if let Some(queue) = queue_user(repo, prompt.company, plays).await? {
+            return Err(PromptRefused::InQueue(queue).into());
         }
         if !repo.delete_prompt(prompt.id).await? {
             return Err(PromptRefused::NotFound.into());

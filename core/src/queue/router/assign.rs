@@ -51,7 +51,7 @@ const fn tie_break(chosen: u64, next: u64) -> TieBreak {
 
 impl Router {
     pub(super) fn enqueue(&mut self, now: Instant, arrival: Arrival) {
-        let Arrival { call: id, queue, since, priority, skills, wish } = arrival;
+        let Arrival { call: id, queue, since, priority, skills, wish, overflow_at } = arrival;
         if self.call_ix.contains_key(&id) {
             return;
         }
@@ -60,18 +60,16 @@ impl Router {
             return self.commands.push_back(overflow(OverflowReason::NoQueue));
         };
         let queue = &self.queues[queue_at as usize];
-        let length = queue.settings.max_length;
+        let (length, max_wait) = (queue.settings.max_length, queue.settings.max_wait_seconds);
         if length > 0 && queue.waiting >= length {
             return self.commands.push_back(overflow(OverflowReason::Full));
         }
         let since = since.filter(|since| *since <= now).unwrap_or(now);
         let turn = self.micros(since) - queue.credit(priority);
-        let wait = Duration::from_secs(queue.settings.max_wait_seconds.into());
-        let deadline = (!wait.is_zero()).then(|| now + wait);
         let needs =
             (!skills.is_empty()).then(|| Box::new(numbered(&skills, &mut |name| number(&mut self.skills, name))));
         let wish = wish.map(|(agent, patience)| Wish { agent: self.agent_at(now, agent), until: now + patience });
-        let call = Call {
+        let mut call = Call {
             id,
             queue: queue_at,
             pool: 0,
@@ -84,10 +82,12 @@ impl Router {
             priority,
             wrap_up: 0,
             wish,
-            deadline,
+            deadline: None,
+            overflow_at,
             timer: None,
             needs,
         };
+        call.set_deadline(max_wait);
         let at = self.calls.insert(call) as CallIx;
         self.call_ix.insert(id, at);
         self.seek(now, at);
@@ -365,11 +365,11 @@ impl Router {
             self.stop_ringing(at);
             let call = &mut self.calls[at as usize];
             call.wish = None;
-            let late = call.deadline.is_some_and(|at| at <= now);
-            match self.queues.contains(call.queue as usize) {
-                true if late => self.overflow(at, OverflowReason::MaxWait),
-                true => self.seek(now, at),
-                false => self.overflow(at, OverflowReason::NoQueue),
+            let overdue = call.overdue(now);
+            match (self.queues.contains(call.queue as usize), overdue) {
+                (true, Some(reason)) => self.overflow(at, reason),
+                (true, None) => self.seek(now, at),
+                (false, _) => self.overflow(at, OverflowReason::NoQueue),
             }
         }
         self.rest_after(now, agent_at, reason);
@@ -467,9 +467,12 @@ impl Router {
         call.timer = None;
         match call.state {
             CallState::Waiting => {
-                let late = call.deadline.is_some_and(|at| at <= now);
+                let overdue = call.overdue(now);
                 self.leave_line(at);
-                if late { self.overflow(at, OverflowReason::MaxWait) } else { self.seek(now, at) }
+                match overdue {
+                    Some(reason) => self.overflow(at, reason),
+                    None => self.seek(now, at),
+                }
             }
             CallState::Offered => self.ring_another(now, at),
             CallState::Taken { .. } => {}

@@ -1,9 +1,10 @@
 //! What the router knows of a call.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
+use super::io::OverflowReason;
 use super::pool::{AgentIx, SkillIx};
 use crate::id::CallId;
 
@@ -47,6 +48,8 @@ pub(super) struct Call {
     pub(super) wish: Option<Wish>,
     /// When it leaves the queue, unless it rings.
     pub(super) deadline: Option<Instant>,
+    /// The part of that which the call brought with it.
+    pub(super) overflow_at: Option<Instant>,
     /// The timer that is set for it.
     pub(super) timer: Option<Instant>,
     /// What it needs besides the queue.
@@ -64,6 +67,20 @@ pub(super) struct Needs {
 const TRIED_MAX: usize = 16;
 
 impl Call {
+    /// Sets when the call leaves the queue: after the queue's longest wait in seconds, 0 for none, or before by its own time.
+    pub(super) fn set_deadline(&mut self, max_wait_seconds: u32) {
+        let wait = Duration::from_secs(max_wait_seconds.into());
+        let longest = (!wait.is_zero()).then(|| self.entered + wait);
+        self.deadline = longest.into_iter().chain(self.overflow_at).min();
+    }
+
+    /// Why the call leaves the queue, when it is time.
+    pub(super) fn overdue(&self, now: Instant) -> Option<OverflowReason> {
+        let passed = |at: &Instant| *at <= now;
+        self.deadline.filter(passed)?;
+        Some(self.overflow_at.filter(passed).map_or(OverflowReason::MaxWait, |_| OverflowReason::Chain))
+    }
+
     pub(super) fn note_tried(&mut self, agent: AgentIx) {
         self.tried.retain(|tried| *tried != agent);
         if self.tried.len() == TRIED_MAX {

@@ -122,13 +122,15 @@ pub struct Arrival {
     pub skills: Vec<SkillNeed>,
     /// Whom it should go to, and how long to wait for them.
     pub wish: Option<(UserId, Duration)>,
+    /// When it leaves for where the overflow chain leads, unless it rings.
+    pub overflow_at: Option<Instant>,
 }
 
 impl Arrival {
     /// A call without wishes.
     #[must_use]
     pub const fn new(call: CallId, queue: QueueId) -> Self {
-        Self { call, queue, since: None, priority: 0, skills: Vec::new(), wish: None }
+        Self { call, queue, since: None, priority: 0, skills: Vec::new(), wish: None, overflow_at: None }
     }
 }
 
@@ -187,6 +189,25 @@ pub enum OverflowReason {
     Full,
     /// No member is there.
     NoAgents,
+    /// The time of the next step of its overflow chain has come.
+    Chain,
+    /// The queue is closed. The router does not know the time of day: whoever leads calls to it says so.
+    Closed,
+}
+
+impl OverflowReason {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxWait => "max_wait",
+            Self::NoQueue => "no_queue",
+            Self::Full => "full",
+            Self::NoAgents => "no_agents",
+            Self::Chain => "chain",
+            Self::Closed => "closed",
+        }
+    }
 }
 
 /// Why the router puts an agent on a break.

@@ -255,6 +255,25 @@ impl Router {
         })
     }
 
+    /// The place of a call that waits, among those of its queue: 1 is next. Calls of other queues with the same agents are not seen, as
+    /// their callers are told nothing of this queue either. Counting costs time for each place, so it ends at `most`. `None` for a call
+    /// that does not wait, or rings.
+    #[must_use]
+    pub fn position(&self, call: CallId, most: u32) -> Option<u32> {
+        let at = *self.call_ix.get(&call)?;
+        let found = &self.calls[at as usize];
+        let queue = self.queues.get(found.queue as usize).filter(|_| found.state == CallState::Waiting)?;
+        let lines = queue.pools.iter().map(|(_, pool)| &pool.line);
+        let before = lines.flat_map(|line| line.range(..(found.turn, at)));
+        Some(before.take(most as usize).count() as u32 + 1)
+    }
+
+    /// Since when a call waits, as its place goes; `None` for one that is not known.
+    #[must_use]
+    pub fn since(&self, call: CallId) -> Option<Instant> {
+        self.call_ix.get(&call).map(|at| self.calls[*at as usize].since)
+    }
+
     /// How many calls the router knows, in any state.
     #[must_use]
     pub fn calls(&self) -> usize {

@@ -101,10 +101,10 @@ impl Router {
         }
         (queue.timer, queue.empty_since) = (old.timer, old.empty_since);
         self.join_members(at);
-        let wait = Duration::from_secs(self.queues[at as usize].settings.max_wait_seconds.into());
+        let max_wait = self.queues[at as usize].settings.max_wait_seconds;
         for at in &calls {
             let call = &mut self.calls[*at as usize];
-            call.deadline = (!wait.is_zero()).then(|| call.entered + wait);
+            call.set_deadline(max_wait);
             let (since, priority) = (call.since, call.priority);
             let turn = self.micros(since) - self.queues[self.calls[*at as usize].queue as usize].credit(priority);
             self.calls[*at as usize].turn = turn;

@@ -3,6 +3,7 @@
 mod chance;
 mod skills;
 mod strategies;
+mod waiting;
 
 use super::*;
 use crate::call::OfferFailure;

@@ -1,6 +1,7 @@
 //! Queues are kept.
 
 use super::fixtures::{Rows, UNICODE, assert_duplicate, assert_stale, ends_of_time, founded, hired, long, read, write};
+use crate::id::{CalendarKind, QueueKind};
 use crate::queue::{Member, Mode, Queue, QueueSettings, Relaxation, SkillNeed, Strategy};
 use crate::scope::Scope;
 use crate::store::Store;
@@ -46,6 +47,15 @@ pub async fn a_queue_reads_back_as_it_was_written(store: &dyn Store) {
             rule: Some("english > 0 || german > 0".to_owned()),
         }],
         members,
+        waiting: serde_json::from_value(serde_json::json!({
+            "answer": true, "music": UNICODE, "language": "pt-BR", "closeWaiting": true, "resumeSeconds": 3_600,
+            "announce": {"everySeconds": 10, "position": true, "wait": true, "prompt": "please hold"},
+            "overflow": [{"afterSeconds": 0, "target": {"type": "queue", "id": rows.id::<QueueKind>()}},
+                {"afterSeconds": 7_200, "target": {"type": "number", "id": "+12025550123"}}],
+            "exitKeys": [{"key": "#", "target": {"type": "voicemail", "id": UNICODE}}, {"key": "0", "target": {"type": "callback"}}],
+            "calendar": rows.id::<CalendarKind>(), "preferred": {"agent": "owner", "patienceSeconds": 600},
+        }))
+        .unwrap(),
     };
     let odd = Queue { version: u32::MAX, created_at: first, updated_at: last, settings, ..rows.queue(company.id) };
     let long = named(rows.queue(company.id), &long(100));

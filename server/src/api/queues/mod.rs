@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::command::telephony::{CreateQueue, DeleteQueue, UpdateQueue};
-use dialplane_core::id::{QueueKind, UserId};
+use dialplane_core::id::{CalendarId, QueueKind, UserId};
 use dialplane_core::queue::{
     AgentSkill, LEVEL_MAX, Member, Mode, Queue, QueueRefused, QueueSettings, Relaxation, SkillNeed, Strategy,
 };
@@ -18,6 +18,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::queue_waiting::{AnnounceView, ExitKeyView, OverflowStepView, PreferredView, WaitingView};
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::{Draft, Faults};
@@ -197,6 +198,8 @@ pub(crate) struct QueueView {
     /// What they need once they have waited.
     relax: Vec<RelaxView>,
     members: Vec<MemberView>,
+    #[serde(flatten)]
+    waiting: WaitingView,
     version: u32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -222,6 +225,7 @@ impl QueueView {
             rule: settings.rule.clone(),
             relax: settings.relax.iter().map(RelaxView::of).collect(),
             members: settings.members.iter().map(MemberView::of).collect(),
+            waiting: WaitingView::of(&settings.waiting),
             version: queue.version,
             created_at: queue.created_at,
             updated_at: queue.updated_at,
@@ -277,10 +281,41 @@ pub(crate) struct QueueInput {
     relax: Option<Vec<RelaxView>>,
     /// Who takes its calls.
     members: Option<Vec<MemberView>>,
+    /// Whether callers are answered at once; null means where there is something to hear or a key to press.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) answer: Option<Option<bool>>,
+    /// default, ringing, none, or a prompt by its name or id; null means ringing, or music where callers are answered.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) music: Option<Option<String>>,
+    /// What callers are told from time to time.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) announce: Option<Option<AnnounceView>>,
+    /// The language callers are spoken to in, such as en or pt-BR.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) language: Option<Option<String>>,
+    /// Where callers go whom no agent takes, in the order of the times.
+    pub(super) overflow: Option<Vec<OverflowStepView>>,
+    /// Keys by which callers leave.
+    #[serde(alias = "exit_keys")]
+    pub(super) exit_keys: Option<Vec<ExitKeyView>>,
+    /// The calendar of its opening hours; null means always open.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Uuid>)]
+    pub(super) calendar: Option<Option<CalendarId>>,
+    /// Whether those who wait at closing time overflow.
+    #[serde(alias = "close_waiting")]
+    pub(super) close_waiting: Option<bool>,
+    /// Seconds within which a caller who hung up may call again and takes their old place, 0 to 3,600; 0 means never.
+    #[serde(alias = "resume_seconds")]
+    pub(super) resume_seconds: Option<u32>,
+    /// A member who gets a call first.
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) preferred: Option<Option<PreferredView>>,
 }
 
 impl QueueInput {
-    fn settings(self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
+    fn settings(mut self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
+        let waiting = self.waiting(old.map(|old| old.waiting.clone()).unwrap_or_default(), faults);
         let strategy = self.strategy.map(|text| text.parse()).transpose();
         let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
         let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
@@ -301,6 +336,7 @@ impl QueueInput {
             rule: self.rule.unwrap_or(old.rule),
             relax: self.relax.map_or(old.relax, |steps| steps.into_iter().map(Relaxation::from).collect()),
             members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
+            waiting,
         };
         faults.rules(settings.faults());
         Some(settings)

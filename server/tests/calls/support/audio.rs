@@ -269,6 +269,20 @@ pub(crate) fn speech(seconds: f64, pitch: f64) -> Vec<i16> {
     (0..(seconds * RATE) as usize).map(sample).collect()
 }
 
+/// A WAV file of 16 bits, mono.
+pub(crate) fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
+    let bytes = samples.len() as u32 * 2;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + bytes).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(rate.to_le_bytes());
+    file.extend((2 * rate).to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(bytes.to_le_bytes());
+    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
+}
+
 /// How alike `part` is to the place in `whole` where it is most alike: 1 is the same but for level.
 pub(crate) fn likeness(whole: &[i16], part: &[i16]) -> f64 {
     let dot = |a: &[i16], b: &[i16]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();

@@ -203,6 +203,15 @@ impl Company {
         self.call(&text(&calls[0]["id"]))
     }
 
+    /// Waits until the newest call of this number is over.
+    #[track_caller]
+    pub(crate) fn ended_call_of(&self, number: &str) -> Value {
+        until(Duration::from_secs(20), "the end of a call in the log", || {
+            let newest = self.calls().into_iter().find(|call| call["from"] == number)?;
+            (!newest["endTime"].is_null()).then_some(newest)
+        })
+    }
+
     /// A call with its legs and events.
     pub(crate) fn call(&self, id: &str) -> Value {
         self.get(&format!("/api/calls/{id}")).expect(200)["call"].clone()

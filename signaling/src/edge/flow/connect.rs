@@ -15,7 +15,7 @@ use super::super::call_entry::{CallEntry, Target};
 use super::super::directory::ExtensionEntry;
 use super::super::run::Edge;
 use super::{Partner, Phase};
-use crate::call::{Input as CallInput, Offer, OfferFailure, Side};
+use crate::call::{Input as CallInput, Offer, OfferFailure};
 
 impl Edge {
     pub(super) fn queue_status(&self, now: Instant, company: CompanyId, name: &str) -> Option<QueueStatus> {
@@ -33,39 +33,45 @@ impl Edge {
         let Some(queue) = self.directory.queue_named(entry.company, &wait.queue) else {
             return entry.tell_flow(now, Input::Queue(QueueEvent::Refused));
         };
+        if self.is_closed(queue) {
+            return entry.tell_flow(now, Input::Queue(QueueEvent::Refused));
+        }
         if let Some(run) = entry.flow() {
             run.phase = Phase::Queue(queue);
         }
-        self.note_queued(now, id, entry, queue);
         let skills = wait.skills.iter().map(need).collect();
-        let arrival = router::Arrival { priority: wait.priority, skills, ..self.arrival(now, id, entry, queue) };
-        self.tell_router(now, entry.company, router::Input::CallQueued(arrival));
-        self.comfort(entry);
+        let arrival = router::Arrival { priority: wait.priority, skills, ..router::Arrival::new(id, queue) };
+        self.join_queue(now, id, entry, arrival);
+        let directory = self.directory.clone();
+        let waiting = directory.queue(queue).map(|queue| &queue.settings.waiting);
+        let (music, language) = waiting.map_or((None, ""), |waiting| (waiting.music.as_ref(), waiting.language()));
+        self.set_comfort(id, entry, music, language);
     }
 
     pub(super) fn leave_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
         let reason = entry.flow().map_or(LeaveReason::Flow, |run| run.why_it_leaves());
-        self.note_left_queue(now, id, entry, reason);
-        if std::mem::take(&mut entry.in_queue) {
-            self.waiting -= 1;
+        if self.leave_line(now, id, entry, reason) {
             self.tell_router(now, entry.company, router::Input::CallGone { call: id });
         }
-        entry.ask_no_more();
         Self::tell(entry, now, CallInput::Withdraw);
         self.alone_again(now, id, entry);
         entry.tell_flow(now, Input::Queue(QueueEvent::Left));
     }
 
     /// The router has no agent for the call.
-    pub(in super::super) fn overflow_to_flow(&mut self, now: Instant, id: CallId, reason: OverflowReason) {
-        let Some(mut entry) = self.calls.remove(&id) else { return };
-        self.alone_again(now, id, &mut entry);
+    pub(in super::super) fn overflow_to_flow(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        entry: &mut CallEntry,
+        reason: OverflowReason,
+    ) {
+        self.alone_again(now, id, entry);
         let event = match reason {
             OverflowReason::MaxWait => QueueEvent::TimedOut,
             _ => QueueEvent::Refused,
         };
         entry.tell_flow(now, Input::Queue(event));
-        self.drive(now, id, entry);
     }
 
     /// The flow talks with the caller again.
@@ -77,7 +83,7 @@ impl Edge {
         self.report_in_flow(now, id, entry);
     }
 
-    pub(super) fn dial(&mut self, now: Instant, entry: &mut CallEntry, dial: &Dial) {
+    pub(super) fn dial(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, dial: &Dial) {
         let nobody = DialFailure::Nobody;
         let found = match &dial.to {
             Destination::Agent(agent) => {
@@ -107,7 +113,7 @@ impl Edge {
             run.phase = Phase::Dial;
         }
         Self::tell(entry, now, CallInput::Ring(Offer { key, ring: dial.timeout, ..offer }));
-        self.comfort(entry);
+        self.set_comfort(id, entry, None, "");
     }
 
     /// A number outside, by the trunk that the call came in on. Only numbers of the company's own country are called: what a caller
@@ -172,7 +178,6 @@ impl Edge {
 
     /// Somebody talks with the caller of a flow.
     pub(in super::super) fn flow_bridged(&mut self, now: Instant, entry: &mut CallEntry) {
-        let session = entry.media;
         let Some(run) = entry.flow() else { return };
         let (partner, input) = match run.phase {
             // Whoever talked has handed the caller on: for the flow they talk on.
@@ -181,10 +186,7 @@ impl Edge {
             _ => (Partner::Called, Input::Dial(DialEvent::Connected)),
         };
         run.phase = Phase::Talking(partner);
-        run.playing = None;
-        if let Some(session) = session {
-            self.relay.detach_voice(session, Side::A).ok();
-        }
+        self.detach_voice(entry);
         entry.tell_flow(now, input);
     }
 

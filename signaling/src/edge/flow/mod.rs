@@ -7,32 +7,28 @@
 mod connect;
 mod record;
 mod run;
-mod voice;
 
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::LeaveReason;
+use dialplane_core::call::{HangupCause, LeaveReason};
 use dialplane_core::id::{FlowId, QueueId};
-use dialplane_ivr::machine::{Machine, Token};
+use dialplane_ivr::machine::Machine;
 
 pub(super) use record::Take;
-pub(super) use voice::ringing;
 
 /// A call's run through its flow.
 #[derive(Debug)]
 pub(super) struct FlowRun {
-    pub(super) flow: FlowId,
-    pub(super) version: u32,
+    /// The flow of the company and its version; `None` for one of ours, which nobody wrote.
+    pub(super) flow: Option<(FlowId, u32)>,
     pub(super) machine: Machine,
     /// When the caller entered the flow; `None` before it was answered.
     pub(super) began: Option<Instant>,
     pub(super) phase: Phase,
-    /// What the flow wants to be heard.
-    pub(super) playing: Option<Token>,
-    /// The key that came last, whether by INFO, and when.
-    pub(super) key: Option<(char, bool, Instant)>,
     /// The recording of the call that runs.
     pub(super) recording: Option<u64>,
+    /// Why the call ends after it, in place of the flow's word.
+    pub(super) ends: Option<HangupCause>,
 }
 
 /// Who is to talk with the caller.
@@ -56,8 +52,8 @@ pub(super) enum Partner {
 }
 
 impl FlowRun {
-    pub(super) fn new(flow: FlowId, version: u32, machine: Machine) -> Self {
-        Self { flow, version, machine, began: None, phase: Phase::Alone, playing: None, key: None, recording: None }
+    pub(super) fn new(flow: Option<(FlowId, u32)>, machine: Machine) -> Self {
+        Self { flow, machine, began: None, phase: Phase::Alone, recording: None, ends: None }
     }
 
     /// The time of the flow.

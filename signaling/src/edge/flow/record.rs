@@ -46,7 +46,7 @@ impl Edge {
     ) {
         let session = entry.media;
         let at = self.surroundings.clock.now();
-        let Some(flow) = entry.flow().map(|run| run.flow) else { return };
+        let Some(flow) = entry.flow().map(|run| run.flow.map(|(flow, _)| flow)) else { return };
         let message = Message {
             id: self.surroundings.ids.id(at),
             company: entry.company,
@@ -108,7 +108,7 @@ impl Edge {
     }
 
     /// A recording has ended; its call may be over already.
-    pub(super) fn recorded(
+    pub(in super::super) fn recorded(
         &mut self,
         now: Instant,
         session: SessionId,
@@ -137,7 +137,7 @@ impl Edge {
         let left = match what {
             What::Message(Message { id, flow, mailbox, from, at, .. }) => {
                 let length_ms = length.as_millis() as u64;
-                Left::Voicemail { id, flow: Some(flow), mailbox, from, length_ms, bytes, at }
+                Left::Voicemail { id, flow, mailbox, from, length_ms, bytes, at }
             }
             What::Call(id) => Left::Recording { id, seconds: length.as_secs() as u32, bytes, at },
         };

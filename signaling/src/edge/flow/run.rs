@@ -11,7 +11,6 @@ use super::super::Order;
 use super::super::call_entry::{CallEntry, Plan};
 use super::super::run::Edge;
 use super::{FlowRun, Phase};
-use crate::call::CALLER;
 
 impl CallEntry {
     pub(in super::super) fn flow(&mut self) -> Option<&mut FlowRun> {
@@ -53,8 +52,8 @@ impl Edge {
 
     /// Notes that the flow talks with the caller.
     pub(super) fn report_in_flow(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
-        if let Some(run) = entry.flow() {
-            let change = Change::InFlow { flow: run.flow, version: run.version };
+        if let Some((flow, version)) = entry.flow().and_then(|run| run.flow) {
+            let change = Change::InFlow { flow, version };
             self.report(now, id, entry, change);
         }
     }
@@ -79,7 +78,7 @@ impl Edge {
             }
             Command::Enqueue(wait) => self.enter_queue(now, id, entry, &wait),
             Command::Dequeue => self.leave_queue(now, id, entry),
-            Command::Dial(dial) => self.dial(now, entry, &dial),
+            Command::Dial(dial) => self.dial(now, id, entry, &dial),
             Command::Record(token, record) => self.record_message(now, id, entry, token, &record),
             Command::StopRecord(token) => {
                 if let Some(session) = entry.media {
@@ -113,15 +112,18 @@ impl Edge {
 
     fn finish_flow(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, finish: Finish) {
         let at = self.surroundings.clock.now();
+        entry.hearing.playing = None;
         let Some(run) = entry.flow() else { return };
-        run.playing = None;
         run.phase = Phase::Alone;
         if let Finish::Fault(fault) = finish {
             tracing::warn!(flow = ?run.flow, node = run.machine.node(), %fault, "a flow could not go on");
         }
-        let (flow, version, ended) = (run.flow, run.version, finish.to_string());
-        let steps = serde_json::to_value(run.machine.trace()).unwrap_or_default();
-        entry.report.left.push(Left::Trace { flow, version, steps, ended, at });
+        let ends = run.ends;
+        if let Some((flow, version)) = run.flow {
+            let ended = finish.to_string();
+            let steps = serde_json::to_value(run.machine.trace()).unwrap_or_default();
+            entry.report.left.push(Left::Trace { flow, version, steps, ended, at });
+        }
         self.list_report(now, id, entry);
         let cause = match finish {
             Finish::Caller => return,
@@ -131,19 +133,6 @@ impl Edge {
             Finish::HangUp(Cause::Congestion) => HangupCause::NoCircuit,
             Finish::HangUp(Cause::Failure) | Finish::Fault(_) => HangupCause::TemporaryFailure,
         };
-        Self::tell(entry, now, crate::call::Input::EndAll { cause });
-    }
-
-    /// A key of a party, told by INFO.
-    pub(in super::super) fn info_key(
-        &mut self,
-        now: Instant,
-        entry: &mut CallEntry,
-        leg: crate::call::LegId,
-        key: char,
-    ) {
-        if leg == CALLER {
-            Self::key(now, entry, key, true);
-        }
+        Self::tell(entry, now, crate::call::Input::EndAll { cause: ends.unwrap_or(cause) });
     }
 }
