@@ -160,6 +160,8 @@ verdicts! {
     NoAnswer = "no_answer", "had not answered a call a moment before";
     /// Their phone could not be rung just before.
     NotRung = "not_rung", "had a phone that could not be rung a moment before";
+    /// Another process had them in hand, or it was not known whether.
+    Unclaimed = "unclaimed", "was in the hands of another process a moment before";
     /// No phone of theirs was registered.
     Unreachable = "unreachable", "had no phone that could be reached";
     /// Was on a break.
@@ -202,6 +204,7 @@ impl Verdict {
                         Rest::Declined => Self::Declined,
                         Rest::NoAnswer => Self::NoAnswer,
                         Rest::Unreachable => Self::NotRung,
+                        Rest::Unclaimed => Self::Unclaimed,
                     };
                     return (verdict, Some(left));
                 }

@@ -3,17 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use dialplane_core::call::{Change, Direction, HangupCause, LegKind, NewCall};
 use dialplane_core::command::call::CallReport;
-use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, QueueId, TrunkId, UserId};
+use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, TrunkId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::pii::Pii;
 use dialplane_ivr::{CallInfo, Machine, Program};
 
 use super::auth::Verdict;
 use super::call_entry::{CallEntry, LegEntry, LegSip, Place, Plan, Purpose};
+use super::callback::CallbackCall;
 use super::desk::Desk;
 use super::directory::{ExtensionEntry, RouteEntry, TrunkEntry};
 use super::flow::FlowRun;

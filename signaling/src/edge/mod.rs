@@ -51,6 +51,7 @@ use dialplane_core::id::{
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
+use dialplane_core::queue::Decision;
 use dialplane_core::queue::claim::ClaimAnswer;
 use dialplane_core::queue::estimate::Calibration;
 use dialplane_core::queue::router::PauseReason;
@@ -355,6 +356,8 @@ impl EdgeHandle {
     /// [`EdgeError::Stopped`].
     pub async fn claims_answered(&self, answers: Vec<ClaimAnswer>) -> Result<(), EdgeError> {
         self.orders.send(Order::Claimed(answers)).await.map_err(|_| EdgeError::Stopped)
+    }
+
     /// How often the waits that callers could be told were right, for the queues of a company that have experience.
     ///
     /// # Errors

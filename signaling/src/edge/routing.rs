@@ -260,7 +260,8 @@ impl Edge {
             return self.claim(now, call, agent, ring, decision);
         }
         let Some(mut entry) = self.calls.remove(&call) else { return };
-        self.offer_in_vain(now, &mut entry, call, agent, OfferFailure::Unreachable, decision);
+        let reason = failure(OfferFailure::Unreachable);
+        self.offer_in_vain(now, &mut entry, call, agent, reason, decision);
         self.calls.insert(call, entry);
     }
 

@@ -12,6 +12,7 @@ use dialplane_core::phone::InboundTarget;
 use dialplane_core::queue::router;
 
 use super::call_entry::{CallEntry, Plan, Purpose, Target};
+use super::desk::Desk;
 use super::directory::ExtensionEntry;
 use super::inbound::number_of;
 use super::run::Edge;
@@ -227,7 +228,8 @@ impl Edge {
         self.leave_to_others(now, id, entry);
         entry.transfer = None;
         Self::tell(entry, now, Input::Release { leg });
-        entry.plan = Plan::Queue(queue);
+        let steps = self.directory.queue(queue).map(|queue| queue.settings.waiting.overflow.clone());
+        entry.plan = Plan::Queue(Box::new(Desk::of_transferred(now, queue, &steps.unwrap_or_default())));
         self.route(now, id, entry);
         self.follow_hold(entry);
     }
@@ -255,7 +257,7 @@ impl Edge {
         let agent = entry.leg(leg).and_then(|leg| leg.agent);
         let stays = agent.is_some_and(|agent| to == TransferTarget::Agent { agent });
         self.report(now, id, entry, Change::Transferred { leg: leg.0, agent, to });
-        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        self.tell_router(now, entry.company, router::Input::CallEnded { call: entry.callback.unwrap_or(id) });
         if let Some(agent) = agent.filter(|_| !stays) {
             self.disengage(now, entry, agent);
         }

@@ -62,6 +62,7 @@ impl AgentState {
             Self::Resting(Rest::Declined, _) => "declined",
             Self::Resting(Rest::NoAnswer, _) => "no_answer",
             Self::Resting(Rest::Unreachable, _) => "not_rung",
+            Self::Resting(Rest::Unclaimed, _) => "unclaimed",
             Self::Idle => "idle",
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct Desk {
     answered: bool,
     /// Whether the caller can hear us.
     voiced: bool,
+    /// Whether the music of those on hold is heard.
+    is_on_hold: bool,
     announce_at: Option<Instant>,
     close_at: Option<Instant>,
     announcements: u32,
@@ -66,10 +68,16 @@ impl Desk {
             stage: Stage::Waiting,
             answered: false,
             voiced: false,
+            is_on_hold: false,
             announce_at: None,
             close_at: None,
             announcements: 0,
         }
+    }
+
+    /// The same for somebody who is handed on to the queue: they hear the music of those on hold, and nothing else.
+    pub(super) fn of_transferred(now: Instant, queue: QueueId, chain: &[OverflowStep]) -> Self {
+        Self { is_on_hold: true, ..Self::new(now, queue, chain) }
     }
 
     /// Whether the caller can hear us, or could until somebody else was there.
@@ -114,7 +122,7 @@ impl Edge {
         let Some(desk) = entry.desk() else { return };
         let Some(queue) = desk.journey.queue() else { return };
         let waiting = self.directory.queue(queue).map(|queue| queue.settings.waiting.clone()).unwrap_or_default();
-        let answers = waiting.answers() && !desk.answered;
+        let answers = waiting.answers() && !desk.answered && !desk.is_on_hold;
         desk.answered |= answers;
         desk.stage = Stage::Waiting;
         desk.waiting = waiting;
