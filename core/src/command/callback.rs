@@ -166,6 +166,7 @@ impl Command for StartCallback {
             node: Some(self.node),
             at: cx.now(),
         });
+        call.queue = Some(callback.queue);
         super::call::find_parties(repo, std::slice::from_mut(&mut call)).await?;
         repo.insert_calls(std::slice::from_ref(&call)).await?;
         let capacity = repo.agent_profile(self.agent).await?.map_or(1, |profile| profile.settings.capacity);

@@ -101,7 +101,7 @@ impl Host for EngineHost {
         let AdmittedTransfer { allowed, trunk } = executed.ok_or(HangupCause::TemporaryFailure)?.map_err(cause)?;
         Ok(OutboundGrant {
             caller: allowed.number.number,
-            number: allowed.number.id,
+            number: Some(allowed.number.id),
             destination: allowed.destination,
             trunk: trunk.map(|trunk| trunk.id),
         })

@@ -166,10 +166,11 @@ impl Edge {
 
     /// A call has ended by which somebody was called back, or in which they were themselves.
     pub(super) fn callback_call_ended(&mut self, now: Instant, entry: &CallEntry) {
-        for callback in [entry.callback, entry.returned].into_iter().flatten() {
-            if let Some((_, standing)) = self.callbacks.get_mut(&callback) {
-                *standing = Standing::Settling(now + SETTLE);
-            }
+        // The store knows who is dialled, and brings it back by itself.
+        entry.callback.map(|callback| self.callbacks.remove(&callback));
+        let returned = entry.returned.and_then(|callback| self.callbacks.get_mut(&callback));
+        if let Some((_, standing)) = returned {
+            *standing = Standing::Settling(now + SETTLE);
         }
     }
 
