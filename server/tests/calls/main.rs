@@ -7,6 +7,7 @@ mod allowance;
 mod crash;
 mod crowd;
 mod flows;
+mod hold;
 mod hostile;
 mod inbound;
 mod live_sockets;
@@ -20,6 +21,7 @@ mod registration;
 mod ring_all;
 mod support;
 mod sync;
+mod transfers;
 mod unanswered;
 
 /// The company's number in these tests.
