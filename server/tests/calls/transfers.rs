@@ -111,6 +111,41 @@ fn a_caller_is_handed_to_a_colleague_and_hears_music_until_they_answer() {
 }
 
 #[test]
+fn an_agent_who_hands_a_call_on_has_their_time_after_it_from_then_on() {
+    let server = Server::start();
+    let (company, mut carrier, ann, bob) = shop(&server);
+    let members = json!([{ "agentId": ann.id, "position": 1 }, { "agentId": bob.id, "position": 2 }]);
+    let body =
+        json!({ "name": "after", "strategy": "top_down", "wrapUpSeconds": 300, "ringSeconds": 20, "members": members });
+    let queue = text(&company.post("/api/queues", &body).expect(201)["queue"]["id"]);
+    company.route(FRIEND, "queue", &queue);
+    let carl = company.agent("carl");
+    let (mut phone, mut third) = (Peer::registered(server.sip, &ann.line), Peer::registered(server.sip, &carl.line));
+    let mut call = carrier.invite(FRIEND);
+    let mut agent = phone.incoming();
+    agent.answer(&mut phone);
+    call.expect(&mut carrier, 200);
+    let mut other = Peer::registered(server.sip, &bob.line);
+    assert_eq!(agent.refer(&mut phone, &uri(&server, &carl.line.number)), Some(202));
+    let colleague = third.incoming();
+    colleague.answer(&mut third);
+    agent.expect_news(&mut phone, "200");
+    agent.hung_up(&mut phone);
+    // The first by rank is at work after the call, though the call goes on: the next one is rung.
+    let mut next = carrier.invite(FRIEND);
+    let mut ringing = other.incoming();
+    ringing.answer(&mut other);
+    next.expect(&mut carrier, 200);
+    assert!(phone.maybe_incoming(NEVER).is_none(), "{}", phone.story());
+    ringing.hang_up(&mut other);
+    next.hung_up(&mut carrier);
+    call.hang_up(&mut carrier);
+    colleague.hung_up(&mut third);
+    company.ended_calls(2);
+    server.await_idle();
+}
+
+#[test]
 fn a_call_that_nobody_takes_stays_with_the_agent() {
     let server = Server::start();
     let (company, mut carrier, ann, bob) = shop(&server);
@@ -271,6 +306,8 @@ fn what_is_no_transfer_of_an_agent_is_refused_and_the_call_goes_on() {
     assert_eq!(out_of_dialog.status(), Some(403));
     let (mut call, mut agent) = talking(&mut carrier, &mut phone);
     assert_eq!(call.refer(&mut carrier, &uri(&server, &bob.line.number)), Some(403), "a carrier");
+    let mut stranger = Peer::at(server.sip, "stranger", ([127, 0, 0, 2], 0).into());
+    assert_eq!(agent.refer(&mut stranger, &uri(&server, &bob.line.number)), Some(403), "from elsewhere");
     let attended = format!("{}?Replaces=abc%3Bto-tag%3D1%3Bfrom-tag%3D2", uri(&server, &bob.line.number));
     assert_eq!(agent.refer(&mut phone, &attended), Some(501), "attended");
     for headers in

@@ -125,7 +125,7 @@ impl Edge {
             match after.trouble {
                 Some(trouble) => tracing::warn!(trunk = %account.trunk.id, %trouble, "a trunk could not be registered"),
                 None => {
-                    tracing::info!(trunk = %account.trunk.id, state = after.state.as_str(), "a trunk's registration")
+                    tracing::info!(trunk = %account.trunk.id, state = after.state.as_str(), "a trunk's registration");
                 }
             }
         }
