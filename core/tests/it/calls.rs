@@ -6,7 +6,7 @@ use dialplane_core::call::{
     NewCall, OfferFailure, Side,
 };
 use dialplane_core::client::ClientChange;
-use dialplane_core::command::call::{CallReport, CloseLostCalls, InitiateCall, RecordCalls, Via};
+use dialplane_core::command::call::{AdmitTransfer, CallReport, CloseLostCalls, InitiateCall, RecordCalls, Via};
 use dialplane_core::command::call_log::EnterCall;
 use dialplane_core::command::client::CreateClient;
 use dialplane_core::command::lead::CreateLead;
@@ -57,6 +57,24 @@ async fn a_hundred_calls_at_once_against_a_limit_of_37_are_37() {
     assert_eq!(tx.calls(&CallFilter::default(), Page::FIRST).await.unwrap().total, 37);
     let day = "2026-06-01".parse().unwrap();
     assert_eq!(tx.usage(None, day, day).await.unwrap()[0].calls, 37);
+}
+
+#[tokio::test]
+async fn a_transfer_to_the_outside_counts_like_a_call_and_opens_no_record() {
+    let world = World::new().await;
+    let (agent, _) = world.agent_with_number("0101", 2).await;
+    let transfer = AdmitTransfer { agent, to: "(415) 555-0100".to_owned() };
+    let admitted = world.engine.execute(&world.admin, &transfer).await.unwrap();
+    assert_eq!(admitted.allowed.destination.as_str(), "+14155550100");
+    world.engine.execute(&world.admin, &initiate(agent)).await.unwrap();
+    let refused = world.engine.execute(&world.admin, &transfer).await;
+    assert!(
+        matches!(refused, Err(Failure::Refused(CallRefused::Allowance(AllowanceRefused::DailyLimit { .. })))),
+        "{refused:?}"
+    );
+    let mut tx = world.engine.read(&world.admin).await.unwrap();
+    let calls = tx.calls(&CallFilter::default(), Page::number(1, 10)).await.unwrap();
+    assert_eq!(calls.items.len(), 1, "the transferred call has its record already");
 }
 
 #[tokio::test]

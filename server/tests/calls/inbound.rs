@@ -164,19 +164,16 @@ fn a_phone_behind_a_tcp_connection_is_called_and_calls() {
 fn a_call_is_held_and_taken_back() {
     let server = Server::start();
     let (company, mut carrier, ann, _) = shop(&server);
-    let mut phone = Phone::registered(server.sip, &ann.line, 440, Answering::AtOnce);
+    let mut phone = Phone::registered(server.sip, &ann.line, 640, Answering::AtOnce);
     let mut call = carrier.invite(NUMBER);
     call.expect(&mut carrier, 200);
     phone.await_call();
     call.talk(880.0);
-    call.audio.await_tone(440.0);
+    call.audio.await_tone(640.0);
     phone.command("hold", "");
-    let held = call.reinvited(&mut carrier);
-    assert!(held.body.contains("a=sendonly") || held.body.contains("a=inactive"), "{}", held.body);
+    call.audio.await_music(&[640.0, 880.0]);
     phone.command("resume", "");
-    let resumed = call.reinvited(&mut carrier);
-    assert!(!resumed.body.contains("a=sendonly") && !resumed.body.contains("a=inactive"), "{}", resumed.body);
-    call.audio.await_tone_now(440.0);
+    call.audio.await_tone_now(640.0);
     call.hang_up(&mut carrier);
     phone.await_end();
     let told = events(&company.only_call());

@@ -9,6 +9,7 @@ mod crash;
 mod crowd;
 mod explained;
 mod flows;
+mod hold;
 mod hostile;
 mod inbound;
 mod live_sockets;
@@ -22,6 +23,7 @@ mod registration;
 mod ring_all;
 mod support;
 mod sync;
+mod transfers;
 mod unanswered;
 mod waiting;
 

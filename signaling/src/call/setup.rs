@@ -85,7 +85,7 @@ impl<T> Call<T> {
             Stage::Routing => self.ring(now, offer),
             // Others are rung besides whoever is rung for a caller; an agent who is to call out is rung alone.
             Stage::Ringing if (self.a.or(self.b)).is_some() && self.attempts.len() < MAX_OFFERS => {
-                self.ring(now, offer)
+                self.ring(now, offer);
             }
             // The router had not heard yet that the call ended. It gets its offer back.
             Stage::Over => {

@@ -93,12 +93,10 @@ impl Edge {
     }
 
     pub(super) fn accounts_due(&mut self, now: Instant) {
-        self.accounts.iter_mut().for_each(|account| account.machine.handle_timeout(now));
-        self.drain_accounts(now);
-    }
-
-    pub(super) fn next_account(&self) -> Option<Instant> {
-        self.accounts.iter().filter_map(|account| account.machine.poll_timeout()).min()
+        if self.account_due.is_some_and(|at| at <= now) {
+            self.accounts.iter_mut().for_each(|account| account.machine.handle_timeout(now));
+            self.drain_accounts(now);
+        }
     }
 
     /// A response to a REGISTER of ours.
@@ -127,7 +125,7 @@ impl Edge {
             match after.trouble {
                 Some(trouble) => tracing::warn!(trunk = %account.trunk.id, %trouble, "a trunk could not be registered"),
                 None => {
-                    tracing::info!(trunk = %account.trunk.id, state = after.state.as_str(), "a trunk's registration")
+                    tracing::info!(trunk = %account.trunk.id, state = after.state.as_str(), "a trunk's registration");
                 }
             }
         }
@@ -144,6 +142,7 @@ impl Edge {
             }
         }
         self.accounts.retain(|account| !account.machine.is_over());
+        self.account_due = self.accounts.iter().filter_map(|account| account.machine.poll_timeout()).min();
     }
 
     fn send_register(&mut self, now: Instant, at: usize, request: Builder) -> Result<(), Trouble> {

@@ -73,6 +73,7 @@ impl Edge {
                 self.report(now, id, entry, Change::Bridged { a: a.0, b: b.0 });
                 // One whose phone has hung up before is told nothing more.
                 entry.transfer = None;
+                entry.on_hold = entry.machine.is_on_hold();
                 self.follow_hold(entry);
                 self.desk_bridged(entry);
                 self.flow_bridged(now, entry);

@@ -91,6 +91,8 @@ pub struct Edge {
     pub(super) days_due: Option<Instant>,
     /// Registrations at carriers.
     pub(super) accounts: Vec<Account>,
+    /// When the first of them is due.
+    pub(super) account_due: Option<Instant>,
     /// Registrations begun since the start.
     pub(super) accounts_begun: u64,
     /// REGISTERs under way, and of which registration they are.
@@ -200,6 +202,7 @@ impl Edge {
             days: HashMap::new(),
             days_due: None,
             accounts: Vec::new(),
+            account_due: None,
             accounts_begun: 0,
             registers: HashMap::new(),
             stirred: VecDeque::new(),
@@ -342,7 +345,7 @@ impl Edge {
         let all = [
             self.endpoint.poll_timeout(),
             self.registrar.poll_timeout(),
-            self.next_account(),
+            self.account_due,
             calls,
             routers,
             reports,

@@ -11,7 +11,7 @@ use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::queue::router;
 
-use super::call_entry::{CallEntry, Plan, Purpose, Target};
+use super::call_entry::{CallEntry, LegEntry, Plan, Purpose, Target};
 use super::desk::Desk;
 use super::directory::ExtensionEntry;
 use super::inbound::number_of;
@@ -20,7 +20,7 @@ use super::{Order, OutboundGrant};
 use crate::call::{Input, LegId, Offer, Side};
 use crate::sip::endpoint::Incoming;
 use crate::sip::flow::TxId;
-use crate::sip::wire::{Message, Method, Name, Uri, reason_phrase};
+use crate::sip::wire::{Method, Name, Uri, reason_phrase};
 
 /// Seconds that a phone may count on news: longer than anybody is rung.
 const NEWS_SECONDS: u32 = 180;
@@ -53,7 +53,7 @@ impl Edge {
     /// A REFER in the dialog of a leg.
     pub(super) fn refer(&mut self, now: Instant, incoming: Incoming, id: CallId, leg: LegId) {
         let Some(mut entry) = self.calls.remove(&id) else { return self.refuse(&incoming, 481) };
-        match self.destination_of(&entry, leg, &incoming.message) {
+        match self.destination_of(&entry, leg, &incoming) {
             Ok(destination) => self.begin_transfer(now, id, &mut entry, leg, incoming, destination),
             Err(status) => self.answer(now, &incoming, status),
         }
@@ -61,11 +61,13 @@ impl Edge {
     }
 
     /// Whom a REFER names, or the status that refuses it.
-    fn destination_of(&self, entry: &CallEntry, leg: LegId, refer: &Message) -> Result<Destination, u16> {
-        // A carrier has no business with whom its customer talks.
-        if entry.leg(leg).is_none_or(|leg| leg.agent.is_none()) {
+    fn destination_of(&self, entry: &CallEntry, leg: LegId, incoming: &Incoming) -> Result<Destination, u16> {
+        // A carrier has no business with whom its customer talks. Nor has who has only overheard the dialog: a transfer may cost money.
+        let own = |leg: &LegEntry| leg.agent.is_some() && leg.flow.remote.ip() == incoming.flow.remote.ip();
+        if !entry.leg(leg).is_some_and(own) {
             return Err(403);
         }
+        let refer = &incoming.message;
         // Exactly one (RFC 3515 §2.4.1).
         let named =
             refer.addresses(Name::ReferTo).next().and_then(Result::ok).filter(|_| refer.count(Name::ReferTo) == 1);

@@ -159,6 +159,18 @@ impl Audio {
         self.await_tone(frequency);
     }
 
+    /// Waits until a second of something was heard that is no silence and has little of the tones.
+    #[track_caller]
+    pub(crate) fn await_music(&self, tones: &[f64]) {
+        self.heard.samples.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.await_heard(Duration::from_secs(10), "music", |samples| {
+            let last = &samples[samples.len().saturating_sub(8_000)..];
+            let square: f64 = last.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+            let loud = last.len() == 8_000 && (square / 8_000.0).sqrt() > 300.0;
+            loud && tones.iter().all(|tone| share_of(last, *tone) < 0.1)
+        });
+    }
+
     /// Waits until half a second of the tone was heard without a gap.
     #[track_caller]
     pub(crate) fn await_tone(&self, frequency: f64) {

@@ -508,6 +508,27 @@ impl Call {
         });
     }
 
+    /// Sends a request with these headers in the call, and gives its final response.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, peer: &mut Peer, method: &str, headers: &str) -> Message {
+        self.cseq += 1;
+        let request = self.request(peer, method, self.cseq, &format!("z9hG4bK{}", unique()));
+        peer.request(request.replace("Content-Length: 0\r\n", &format!("{headers}Content-Length: 0\r\n")));
+        let wanted = format!("{} {method}", self.cseq);
+        peer.wait("final response", |m| {
+            let ours = m.header("Call-ID") == self.id && m.header("CSeq") == wanted;
+            ours && m.status().is_some_and(|status| status >= 200)
+        })
+    }
+
+    /// Waits for a request of the other side in the call, and says yes.
+    #[track_caller]
+    pub(crate) fn asked(&self, peer: &mut Peer, method: &str) -> Message {
+        let request = peer.wait(method, |m| m.method() == method && m.header("Call-ID") == self.id);
+        self.respond(peer, &request, "200 OK", "Content-Length: 0\r\n\r\n");
+        request
+    }
+
     /// Sends a BYE.
     pub(crate) fn hang_up_only(&mut self, peer: &mut Peer) {
         self.cseq += 1;
@@ -536,23 +557,6 @@ impl Call {
         let answer = peer.wait("200 to its INVITE", |m| m.header("Call-ID") == id && m.status() == Some(200));
         self.remote = answer.header("To").to_owned();
         self.hung_up_within(peer, limit)
-    }
-
-    /// Waits for a new offer in the call and answers it in kind; the offer.
-    #[track_caller]
-    pub(crate) fn reinvited(&mut self, peer: &mut Peer) -> Message {
-        let offer = peer.wait("re-INVITE", |m| m.method() == "INVITE" && m.header("Call-ID") == self.id);
-        let direction = if offer.body.contains("a=sendonly") {
-            "a=recvonly"
-        } else if offer.body.contains("a=inactive") {
-            "a=inactive"
-        } else {
-            "a=sendrecv"
-        };
-        let rest = format!("Contact: {}\r\n{}", peer.contact(), described(&self.audio, direction));
-        self.respond(peer, &offer, "200 OK", &rest);
-        self.await_ack(peer);
-        offer
     }
 
     /// Sends a tone to the other side from now on.
