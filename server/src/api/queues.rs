@@ -198,7 +198,7 @@ pub(crate) struct QueueInput {
 
 impl QueueInput {
     fn settings(mut self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
-        let waiting = self.waiting(old.map(|old| old.waiting.clone()).unwrap_or_default(), faults);
+        let waiting = self.waiting(old.map(|old| (*old.waiting).clone()).unwrap_or_default(), faults);
         let strategy = self.strategy.map(|text| text.parse()).transpose();
         let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
         let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
@@ -216,7 +216,7 @@ impl QueueInput {
             tier_wait_seconds: self.tier_wait_seconds.unwrap_or(old.tier_wait_seconds),
             service_level_seconds: self.service_level_seconds.unwrap_or(old.service_level_seconds),
             members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
-            waiting,
+            waiting: Box::new(waiting),
             ..old
         };
         faults.rules(settings.faults());
