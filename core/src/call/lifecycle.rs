@@ -88,8 +88,7 @@ impl CallStatus {
     pub const fn advance(self, to: Self) -> Result<Self, IllegalTransition> {
         let legal = match (self, to) {
             (Self::Initiated, Self::Queued | Self::Ringing | Self::InProgress)
-            | (Self::Queued, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
-            | (Self::Ringing, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
+            | (Self::Queued | Self::Ringing, Self::Queued | Self::Ringing | Self::InProgress | Self::Initiated)
             | (Self::InProgress, Self::Completed | Self::InProgress | Self::Queued) => true,
             (Self::Initiated | Self::Queued | Self::Ringing, end) => end.is_final() && !matches!(end, Self::Completed),
             _ => false,

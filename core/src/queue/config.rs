@@ -81,7 +81,7 @@ pub struct QueueSettings {
     pub members: Vec<Member>,
     /// What callers meet while they wait.
     #[serde(flatten)]
-    pub waiting: Waiting,
+    pub waiting: Box<Waiting>,
 }
 
 impl QueueSettings {
@@ -104,7 +104,7 @@ impl QueueSettings {
             rule: None,
             relax: Vec::new(),
             members,
-            waiting: Waiting::default(),
+            waiting: Box::default(),
         }
     }
 }

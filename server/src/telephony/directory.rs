@@ -277,7 +277,7 @@ async fn add_queues(tx: &mut dyn Tx, directory: &mut Directory) -> Result<(), St
             match serde_json::from_value(calendar.hours) {
                 Ok(read) => drop(hours.insert(calendar.id, Arc::new(read))),
                 Err(error) => {
-                    tracing::error!(%error, calendar = %calendar.id, "the hours of a calendar cannot be read")
+                    tracing::error!(%error, calendar = %calendar.id, "the hours of a calendar cannot be read");
                 }
             }
         }

@@ -418,9 +418,9 @@ fn the_agent_who_talked_with_a_caller_last_gets_their_next_call() {
     let mut shop = shop(&server, &["ann", "bob"]);
     let (mut ann, mut bob) = (shop.phone(0), shop.phone(1));
     shop.set(&json!({"strategy": "top_down"}));
-    for (preferred, who) in [(Value::Null, 0), (json!({"agent": "last"}), 0)] {
+    for preferred in [Value::Null, json!({"agent": "last"})] {
         shop.set(&json!({"preferred": preferred}));
-        talk(&mut shop.carrier, &mut [&mut ann, &mut bob][who]);
+        talk(&mut shop.carrier, &mut ann);
     }
     // By the strategy it would be the first; it was the second who talked with them last.
     shop.company.choose(&shop.agents[0], "break");
@@ -449,6 +449,70 @@ fn talk(carrier: &mut Peer, phone: &mut Peer) {
     caller.expect(carrier, 200);
     caller.hang_up(carrier);
     ringing.hung_up(phone);
+}
+
+#[test]
+fn a_chain_leads_a_caller_who_only_heard_ringing_into_a_flow() {
+    let server = Server::start();
+    let mut shop = shop(&server, &["ann"]);
+    let flow = json!({"version": 1, "start": "beep", "prompts": {"beep": {"*": [{"beep": 800}]}}, "onError": "bye", "nodes": {
+        "beep": {"type": "play", "prompt": "beep", "next": "bye"}, "bye": {"type": "hangup"}}});
+    let flow = shop.company.flow("sorry", &flow);
+    shop.set(
+        &json!({"noAgentWaitSeconds": 1, "overflow": [{"afterSeconds": 600, "target": {"type": "flow", "id": flow}}]}),
+    );
+    shop.company.choose(&shop.agents[0], "offline");
+    let mut caller = shop.carrier.invite(NUMBER);
+    caller.expect(&mut shop.carrier, 200);
+    caller.talk(0.0);
+    caller.audio.await_heard(PATIENCE, "the beep", is_beep);
+    caller.hung_up_within(&mut shop.carrier, PATIENCE);
+    let (record, ways) = shop.overflowed();
+    assert_eq!((ways, &record["status"]), (vec!["no_agents flow".to_owned()], &json!("completed")), "{record}");
+    assert!(events(&record).contains(&"in_flow".to_owned()), "{record}");
+    server.await_idle();
+}
+
+#[test]
+fn a_caller_who_hangs_up_at_any_stage_leaves_nothing_behind() {
+    let server = Server::start();
+    let mut shop = shop(&server, &["ann", "bob"]);
+    shop.set(&json!({
+        "members": [{"agentId": shop.agents[0].id}], "music": "ringing",
+        "announce": {"everySeconds": 10, "position": true}, "exitKeys": [
+            {"key": "1", "target": {"type": "agent", "id": shop.agents[1].id}},
+            {"key": "2", "target": {"type": "voicemail", "id": "Sales"}},
+        ],
+    }));
+    let mut bob = shop.phone(1);
+    for stage in ["answered", "told", "calling", "message"] {
+        let mut caller = shop.call();
+        caller.talk(0.0);
+        match stage {
+            "told" => drop(caller.audio.await_heard(PATIENCE, "a voice", |samples| samples.chunks(800).any(is_voice))),
+            "calling" => {
+                caller.info(&mut shop.carrier, '1');
+                let ringing = bob.incoming();
+                ringing.ring(&mut bob);
+                caller.audio.await_tone_now(425.0);
+                caller.hang_up(&mut shop.carrier);
+                ringing.cancelled(&mut bob, PATIENCE);
+            }
+            "message" => {
+                caller.info(&mut shop.carrier, '2');
+                caller.audio.await_heard(PATIENCE, "the beep", is_beep);
+            }
+            _ => {}
+        }
+        if stage != "calling" {
+            caller.hang_up(&mut shop.carrier);
+        }
+        server.await_idle();
+        server.await_zero("dialplane_queue_waiting", PATIENCE);
+    }
+    let calls = shop.company.ended_calls(4);
+    let statuses: Vec<String> = calls.iter().map(|call| text(&call["status"])).collect();
+    assert_eq!(statuses, ["completed", "abandoned", "abandoned", "abandoned"]);
 }
 
 #[test]

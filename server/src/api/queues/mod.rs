@@ -315,7 +315,7 @@ pub(crate) struct QueueInput {
 
 impl QueueInput {
     fn settings(mut self, old: Option<&QueueSettings>, faults: &mut Faults) -> Option<QueueSettings> {
-        let waiting = self.waiting(old.map(|old| old.waiting.clone()).unwrap_or_default(), faults);
+        let waiting = self.waiting(old.map(|old| (*old.waiting).clone()).unwrap_or_default(), faults);
         let strategy = self.strategy.map(|text| text.parse()).transpose();
         let strategy: Option<Strategy> = faults.rule::<_, QueueRefused>(strategy).flatten();
         let name = self.name.or_else(|| old.map(|old| old.name.clone())).ok_or_else(|| Problem::required("name"));
@@ -336,7 +336,7 @@ impl QueueInput {
             rule: self.rule.unwrap_or(old.rule),
             relax: self.relax.map_or(old.relax, |steps| steps.into_iter().map(Relaxation::from).collect()),
             members: self.members.map_or(old.members, |members| members.into_iter().map(MemberView::member).collect()),
-            waiting,
+            waiting: Box::new(waiting),
         };
         faults.rules(settings.faults());
         Some(settings)

@@ -36,7 +36,7 @@ pub(super) struct Desk {
     /// When it came.
     arrived: Instant,
     /// What is set up for the callers of the queue it is in, as it was when it came in.
-    waiting: Waiting,
+    waiting: Box<Waiting>,
     stage: Stage,
     /// Whether the caller was answered by us.
     answered: bool,
@@ -64,7 +64,7 @@ impl Desk {
         Self {
             journey: Journey::new(now, queue, chain),
             arrived: now,
-            waiting: Waiting::default(),
+            waiting: Box::default(),
             stage: Stage::Waiting,
             answered: false,
             voiced: false,
@@ -259,7 +259,7 @@ impl Edge {
             match self.way_to(id, entry, &target) {
                 Some(way) => return self.follow(now, id, entry, way, &target, reason),
                 None => {
-                    tracing::warn!(call = %id, kind = target.kind(), "a target of overflow is not there: passed over")
+                    tracing::warn!(call = %id, kind = target.kind(), "a target of overflow is not there: passed over");
                 }
             }
         }
