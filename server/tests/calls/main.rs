@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "traces explain a failed test")]
 
 mod allowance;
+mod claims;
 mod crash;
 mod crowd;
 mod flows;
