@@ -5,6 +5,7 @@
 mod accounts;
 mod allowance;
 mod callbacks;
+mod claims;
 mod crash;
 mod crowd;
 mod explained;

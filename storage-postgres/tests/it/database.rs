@@ -58,6 +58,11 @@ impl Database {
         Self { url: beside(&server, &name), name }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A store on it.
     pub async fn store(&self) -> PostgresStore {
         PostgresStore::connect_with(&self.url, Options { max_connections: 12, ..Options::default() })

@@ -82,6 +82,9 @@ pub fn calls(company: CompanyId, count: usize) -> Vec<Call> {
     (0..count).map(|_| rows.call(company)).collect()
 }
 
+/// Calls that a process takes notice of at a time: few, as others serve them meanwhile.
+const HANDFUL: usize = 300;
+
 /// One process's part of the crowd.
 pub struct Crowd<'s> {
     store: &'s dyn Store,
@@ -134,6 +137,10 @@ impl<'s> Crowd<'s> {
         if waiting.is_empty() {
             let mut tx = self.store.begin(self.scope, Access::Read).await.expect("a unit of work begins");
             waiting.extend(tx.open_calls(None).await.expect("calls are read").iter().map(|call| call.id));
+            while waiting.len() > HANDFUL {
+                let place = self.pick(waiting.len());
+                waiting.swap_remove(place);
+            }
         }
         let place = self.pick(waiting.len());
         (!waiting.is_empty()).then(|| waiting.swap_remove(place))
