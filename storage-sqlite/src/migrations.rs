@@ -15,4 +15,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "twilio", include_str!("../migrations/0012_twilio.sql")),
     (13, "call_spans", include_str!("../migrations/0013_call_spans.sql")),
     (14, "flows", include_str!("../migrations/0014_flows.sql")),
+    (19, "queue_visits", include_str!("../migrations/0019_queue_visits.sql")),
 ];

@@ -4,6 +4,7 @@ mod chance;
 mod config;
 pub mod decision;
 pub mod estimate;
+pub mod log;
 pub mod router;
 #[cfg(feature = "sim")]
 pub mod sim;

@@ -21,6 +21,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod phone_numbers;
+mod queue_log;
 mod queues;
 mod reports;
 mod setup;
@@ -65,6 +66,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(inbound_routes::routes())
         .merge(queues::routes())
         .merge(states::routes())
+        .merge(queue_log::routes())
         .merge(ivr::routes())
         .merge(voicemails::routes())
         .merge(calls::routes())
