@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::call::{Call, CallEvent, CallStatus, Direction, Origin};
-use dialplane_core::id::{CallId, Id, NodeId, UserId};
+use dialplane_core::id::{CallId, Id, NodeId, QueueId, UserId};
 use dialplane_core::pii::Pii;
 use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, StoreError};
@@ -90,6 +90,25 @@ const TIMELINE: &str = concat!(
     within!("company_id"),
     " ORDER BY seq"
 );
+
+const TIMELINES: &str = concat!(
+    "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ANY($2) AND ",
+    within!("company_id"),
+    " ORDER BY call_id, seq"
+);
+// The conditions on kind and queue are those of the index.
+macro_rules! visits {
+    ($head:literal, $tail:literal) => {
+        concat!(
+            $head,
+            " FROM call_events WHERE kind = 'queued' AND data->>'queue' = $2 AND at >= $3 AND at < $4 AND ",
+            within!("company_id"),
+            $tail
+        )
+    };
+}
+const VISIT_COUNT: &str = visits!("SELECT count(*)", "");
+const VISITS: &str = visits!("SELECT call_id, seq, at, kind, data", " ORDER BY at, call_id, seq LIMIT $5 OFFSET $6");
 
 /// Calls that something was written about before they had words.
 pub(crate) const WORDLESS: Wordless<Call> = Wordless {
@@ -386,5 +405,30 @@ impl<L: Link> CallStore for PgRepo<L> {
     async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {
         let rows = self.all(query(TIMELINE).bind(self.company_filter()).bind(call.as_uuid())).await?;
         rows.iter().map(read_event).collect()
+    }
+
+    async fn timelines(&mut self, calls: &[CallId]) -> Result<Vec<CallEvent>, StoreError> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let calls: Vec<Uuid> = calls.iter().map(|call| call.as_uuid()).collect();
+        self.all(query(TIMELINES).bind(self.company_filter()).bind(calls)).await?.iter().map(read_event).collect()
+    }
+
+    async fn queue_visits(
+        &mut self,
+        queue: QueueId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        page: Page,
+    ) -> Result<Listing<CallEvent>, StoreError> {
+        let (company, from, to) = (self.company_filter(), instant_bound(from), instant_bound(to));
+        let bound = |text| query(text).bind(company).bind(queue.to_string()).bind(from).bind(to);
+        let count = self.one(bound(VISIT_COUNT)).await?;
+        let total = count.as_ref().map(|row| Fields::of(row, "call_events").count("count")).transpose()?;
+        let offset = i64::try_from(page.offset).unwrap_or(i64::MAX);
+        let rows = bound(VISITS).bind(i64::from(page.limit)).bind(offset);
+        let items = self.all(rows).await?.iter().map(read_event).collect::<Result<_, _>>()?;
+        Ok(Listing { items, total: total.unwrap_or(0) })
     }
 }

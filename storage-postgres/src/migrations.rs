@@ -18,4 +18,5 @@ pub(crate) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (15, "agents", include_str!("../migrations/0015_agents.sql")),
     (17, "offers", include_str!("../migrations/0017_offers.sql")),
     (18, "callbacks", include_str!("../migrations/0018_callbacks.sql")),
+    (19, "queue_visits", include_str!("../migrations/0019_queue_visits.sql")),
 ];

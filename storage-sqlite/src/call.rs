@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use dialplane_core::call::{Call, CallEvent, Direction, Origin};
-use dialplane_core::id::{CallId, NodeId, UserId};
+use dialplane_core::id::{CallId, NodeId, QueueId, UserId};
 use dialplane_core::scope::Scope;
 use dialplane_core::search::{Search, TOTAL_MAX};
 use dialplane_core::store::{CallFilter, CallStore, Listing, Page, Repo as _, StoreError};
 use sqlx::AssertSqlSafe;
 
 use crate::backfill::Wordless;
-use crate::client::words;
+use crate::client::{id_list, words};
 use crate::error;
 use crate::search::Sources;
 use crate::statement::{Fields, Filter, Query, Scoped, before, document, placeholders, scoped, stored};
@@ -95,6 +95,40 @@ pub(crate) const EVENTS: Scoped = Scoped {
         AND EXISTS (SELECT 1 FROM calls WHERE id = ?2 AND company_id = ?1) ORDER BY seq",
     system: "SELECT call_id, seq, at, kind, data FROM call_events WHERE call_id = ?2 ORDER BY seq",
 };
+
+/// Timelines in one go.
+pub(crate) const TIMELINES: Scoped = Scoped {
+    company: "SELECT e.call_id, e.seq, e.at, e.kind, e.data FROM call_events e \
+        WHERE e.call_id IN (SELECT id FROM calls WHERE company_id = ?1 AND id IN (SELECT unhex(value) FROM json_each(?2))) \
+        ORDER BY e.call_id, e.seq",
+    system: "SELECT call_id, seq, at, kind, data FROM call_events \
+        WHERE call_id IN (SELECT unhex(value) FROM json_each(?2)) ORDER BY call_id, seq",
+};
+
+// The conditions on kind and queue repeat those of the index, or SQLite does not use it.
+macro_rules! visits {
+    ($join:literal) => {
+        concat!(
+            " FROM call_events e INDEXED BY call_events_queued",
+            $join,
+            " WHERE e.kind = 'queued' AND json_extract(e.data, '$.queue') = ?2 AND e.at >= ?3 AND e.at < ?4"
+        )
+    };
+}
+macro_rules! visits_of {
+    ($join:literal) => {
+        concat!(
+            "SELECT count(*)",
+            visits!($join),
+            "; SELECT e.call_id, e.seq, e.at, e.kind, e.data",
+            visits!($join),
+            " ORDER BY e.at, e.call_id, e.seq LIMIT ?5 OFFSET ?6"
+        )
+    };
+}
+/// Where callers came into a queue.
+pub(crate) const VISITS: Scoped =
+    Scoped { company: visits_of!(" JOIN calls c ON c.id = e.call_id AND c.company_id = ?1"), system: visits_of!("") };
 
 // A timeline goes with its call, and stays when that stayed.
 const DELETE: Scoped = Scoped {
@@ -353,5 +387,24 @@ impl CallStore for SqliteRepo<'_> {
 
     async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError> {
         self.fetch(self.scoped(&EVENTS).bind(call.as_uuid())).await?.all(EVENTS_TABLE, read_event)
+    }
+
+    async fn timelines(&mut self, calls: &[CallId]) -> Result<Vec<CallEvent>, StoreError> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.fetch(self.scoped(&TIMELINES).bind(id_list(calls))).await?.all(EVENTS_TABLE, read_event)
+    }
+
+    async fn queue_visits(
+        &mut self,
+        queue: QueueId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        page: Page,
+    ) -> Result<Listing<CallEvent>, StoreError> {
+        let query = self.scoped(&VISITS).bind(queue.to_string());
+        let query = query.bind(from.timestamp_micros()).bind(to.timestamp_micros());
+        self.fetch(query.bind(page.limit).bind(stored(page.offset))).await?.listing(EVENTS_TABLE, read_event)
     }
 }

@@ -45,7 +45,8 @@ async fn database() -> (tempfile::TempDir, SqliteConnection) {
 #[tokio::test]
 async fn statements_of_single_rows_and_of_queues_use_an_index() {
     let (_folder, mut connection) = database().await;
-    let scoped: [(&str, &Scoped); 38] = [
+    let scoped: [(&str, &Scoped); 39] = [
+        ("callers of a queue", &call::VISITS),
         ("user", &user::ONE),
         ("user by e-mail", &user::BY_EMAIL),
         ("caller", &caller::ONE),

@@ -8,6 +8,7 @@ pub mod claim;
 mod config;
 pub mod decision;
 pub mod estimate;
+pub mod log;
 pub mod overflow;
 pub mod resume;
 pub mod router;

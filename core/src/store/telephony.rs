@@ -159,4 +159,14 @@ pub trait CallStore: Send {
     async fn append_call_events(&mut self, events: &[CallEvent]) -> Result<(), StoreError>;
     /// The timeline of a call, in order.
     async fn call_events(&mut self, call: CallId) -> Result<Vec<CallEvent>, StoreError>;
+    /// The timelines of calls, by call and in order.
+    async fn timelines(&mut self, calls: &[CallId]) -> Result<Vec<CallEvent>, StoreError>;
+    /// The entries `queued` of a queue, in timelines of any calls, at or after `from` and before `to`: oldest first, then by call and place.
+    async fn queue_visits(
+        &mut self,
+        queue: QueueId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        page: Page,
+    ) -> Result<Listing<CallEvent>, StoreError>;
 }

@@ -22,6 +22,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod phone_numbers;
+mod queue_log;
 mod queue_waiting;
 mod queues;
 mod reports;
@@ -67,6 +68,7 @@ fn resources() -> OpenApiRouter<Shared> {
         .merge(inbound_routes::routes())
         .merge(queues::routes())
         .merge(states::routes())
+        .merge(queue_log::routes())
         .merge(ivr::routes())
         .merge(voicemails::routes())
         .merge(callbacks::routes())

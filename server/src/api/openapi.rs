@@ -28,6 +28,8 @@ use crate::problem::{FieldError, ProblemBody};
                        | `call-status-updated` | `{callId, status, duration}`: seconds talked, 0 until the call is over |\n\
                        | `user-status-updated` | `{userId, status, lastActive}`: the availability that was chosen, and when |\n\
                        | `event` | the envelope of every event, as `/api/events` sends it; for sockets with `auth: {envelopes: true}` |\n\
+                       | `queue-state` | how a queue stands, once a second at most when that has changed; for sockets with `auth: {queueStates: true}`. Not kept, \
+                       without `seq`. Of `/api/events` it is asked for by `types=queue.state` |\n\
                        | `cursor` | `{seq}`: there is nothing more to know up to here; after connecting, and when others were told something |\n\
                        | `replay-reset` | `{seq}`: more was missed than is repeated, read the state anew |\n\
                        | `end` | `{reason}`, before the server disconnects: `token_expired`, `token_revoked`, `too_slow`, `stopping` |\n\n\

@@ -47,7 +47,7 @@ pub(crate) struct QueueCounts {
     /// Callers who wait; those whose call rings somewhere are not among them.
     waiting: u32,
     /// Calls that ring somewhere.
-    ringing: usize,
+    ringing: u32,
     /// How long the one has waited who waits longest, in seconds.
     oldest_wait_seconds: u64,
     /// Members who could take a call now.
@@ -55,6 +55,9 @@ pub(crate) struct QueueCounts {
     /// Members who are there, busy or not.
     present: u32,
     members: usize,
+    /// How many members do what, by the words of `agents[].state`.
+    #[schema(value_type = BTreeMap<String, u32>)]
+    member_states: BTreeMap<&'static str, u32>,
 }
 
 /// What an agent is doing.
@@ -128,11 +131,12 @@ impl QueueCounts {
             queue_id: queue.id.as_uuid(),
             name: queue.settings.name.clone(),
             waiting: now.waiting,
-            ringing: stand.map_or(0, |stand| stand.calls.iter().filter(|call| !call.ringing.is_empty()).count()),
+            ringing: stand.map_or(0, |stand| stand.ringing),
             oldest_wait_seconds: now.oldest.as_secs(),
             free: now.free,
             present: now.present,
             members: queue.settings.members.len(),
+            member_states: stand.map(|stand| stand.members.clone()).unwrap_or_default(),
         }
     }
 }

@@ -25,6 +25,19 @@ pub(super) fn write(table: &Table, mut rows: Receiver<Vec<Row>>, file: File) -> 
     Ok(())
 }
 
+/// A small table as text, in memory.
+///
+/// # Errors
+/// [`WriteError`].
+pub(crate) fn text(columns: &[&str], rows: Vec<Row>) -> Result<Vec<u8>, WriteError> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer("\u{feff}".as_bytes().to_vec());
+    writer.write_record(columns)?;
+    for row in rows {
+        writer.write_record(row.into_iter().map(field))?;
+    }
+    writer.into_inner().map_err(|error| WriteError::from(error.into_error()))
+}
+
 /// Figures and times as programs read them, and texts that no spreadsheet takes for a formula.
 fn field(cell: Cell) -> String {
     match cell {

@@ -2,7 +2,7 @@
 //! they are written is each format's own.
 
 pub(crate) mod content;
-mod csv;
+pub(crate) mod csv;
 mod excel;
 pub(crate) mod files;
 mod link;

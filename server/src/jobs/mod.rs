@@ -22,6 +22,7 @@ pub(crate) fn start(app: &Shared, stop: &CancellationToken) -> JoinSet<()> {
     jobs.spawn(leads::run(Shared::clone(app), stop.clone()));
     jobs.spawn(outbox::run(Shared::clone(app), stop.clone()));
     jobs.spawn(live::run(Shared::clone(app), stop.clone()));
+    jobs.spawn(live::show_boards(Shared::clone(app), stop.clone()));
     jobs.spawn(queue::run(Shared::clone(app), stop.clone()));
     jobs.spawn(meta::run(Shared::clone(app), stop.clone()));
     jobs.spawn(purge::run(Shared::clone(app), stop.clone()));

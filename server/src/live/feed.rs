@@ -1,19 +1,20 @@
 //! One client's stream: what it has missed, then what comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use dialplane_core::Actor;
 use dialplane_core::event::Envelope;
-use dialplane_core::id::UserId;
+use dialplane_core::id::{QueueId, UserId};
 use dialplane_core::store::StoreError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
+use super::board::QueueNumbers;
 use super::choice::Choice;
 use super::follow::PAGE;
-use super::hub::{End, Member, Transport};
+use super::hub::{Board, End, Member, Transport};
 use crate::http::guard::Authed;
 use crate::problem::{Problem, Reply};
 use crate::state::{App, Shared};
@@ -34,6 +35,8 @@ pub(super) enum Item {
     Cursor(u64),
     /// The client was away for too long, or is ahead of us: it has missed events, and goes on from this `seq`.
     Reset(u64),
+    /// How a queue stands.
+    State(QueueNumbers),
     /// Nothing new.
     Beat,
     /// The last item.
@@ -51,6 +54,10 @@ pub(super) struct Feed {
     backlog: VecDeque<Item>,
     events: mpsc::Receiver<Arc<Envelope>>,
     end: watch::Receiver<Option<End>>,
+    /// How the queues stand, for a client that wants to know.
+    board: Option<watch::Receiver<Board>>,
+    /// What the client was told of it.
+    shown: BTreeMap<QueueId, QueueNumbers>,
     expires: Instant,
     beat: Interval,
     /// The `seq` up to which events have been looked at: none is given twice.
@@ -76,6 +83,7 @@ impl Feed {
         transport: Transport,
         after: Option<u64>,
         choice: Choice,
+        states: bool,
     ) -> Reply<Self> {
         if app.is_draining() {
             return Err(Problem::unavailable("stopping", "the server is stopping", 5));
@@ -94,12 +102,17 @@ impl Feed {
             backlog: VecDeque::new(),
             events: entered.events,
             end: entered.end,
+            board: states.then_some(entered.board),
+            shown: BTreeMap::new(),
             expires: Instant::now() + life,
             beat,
             last: 0,
             told: 0,
         };
         feed.begin(after).await?;
+        if let Some(board) = &mut feed.board {
+            board.mark_changed();
+        }
         Ok(feed)
     }
 
@@ -173,6 +186,7 @@ impl Feed {
                         return item;
                     }
                 }
+                true = changed(&mut self.board) => self.look_at_board(),
                 _ = self.beat.tick() => return self.beat().await,
             }
         }
@@ -243,6 +257,17 @@ impl Feed {
         Some(Item::Event(event))
     }
 
+    /// Takes note of the queues that stand differently from what the client was told.
+    fn look_at_board(&mut self) {
+        let Some(board) = self.board.as_mut().map(|board| Board::clone(&board.borrow_and_update())) else { return };
+        for (queue, now) in board.iter().filter(|(queue, _)| self.member.sees_queue(**queue)) {
+            if !self.shown.get(queue).is_some_and(|shown| shown.is_like(now)) {
+                self.shown.insert(*queue, now.clone());
+                self.backlog.push_back(Item::State(now.clone()));
+            }
+        }
+    }
+
     fn wants(&self, event: &Envelope) -> bool {
         self.choice.takes(&event.event) && self.member.sees(event)
     }
@@ -262,6 +287,15 @@ impl Feed {
             return Item::Cursor(self.told);
         }
         Item::Beat
+    }
+}
+
+/// Waits until a board has changed; for ever where there is none.
+async fn changed(board: &mut Option<watch::Receiver<Board>>) -> bool {
+    match board {
+        // The sender lives as long as the stream is a member of its company.
+        Some(board) => board.changed().await.is_ok(),
+        None => std::future::pending().await,
     }
 }
 

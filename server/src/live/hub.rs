@@ -1,6 +1,6 @@
 //! Who follows which company, and handing them its events.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use dialplane_core::queue::Queue;
 use socketioxide::SocketIo;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use super::board::QueueNumbers;
 use super::socket_io::Strangers;
 use crate::http::guard::Authed;
 use crate::problem::{Problem, Reply};
@@ -83,8 +84,13 @@ impl Default for Hub {
     }
 }
 
+/// How the queues of a company stand, as it was told last.
+pub(super) type Board = Arc<BTreeMap<QueueId, QueueNumbers>>;
+
 /// A company that is followed.
 struct Company {
+    /// How its queues stand, for those who watch that.
+    board: watch::Sender<Board>,
     /// The `seq` up to which its events have been handed out.
     cursor: u64,
     members: HashMap<u64, Arc<Member>>,
@@ -127,6 +133,12 @@ impl Member {
         let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(queues) = queues else { return true };
         event.visible_to(&Viewer { user: self.user, company: self.company, kind: self.kind, queues: &queues })
+    }
+
+    /// Whether the stream may tell how a queue stands.
+    pub(super) fn sees_queue(&self, queue: QueueId) -> bool {
+        let queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.needs_queues() || queues.as_ref().is_some_and(|queues| queues.contains(&queue))
     }
 
     /// Takes note of the company's queues.
@@ -187,6 +199,7 @@ pub(super) struct Entered {
     pub(super) member: Arc<Member>,
     pub(super) events: mpsc::Receiver<Arc<Envelope>>,
     pub(super) end: watch::Receiver<Option<End>>,
+    pub(super) board: watch::Receiver<Board>,
 }
 
 /// What a page of a company's events changes about those who follow it.
@@ -230,15 +243,20 @@ impl Hub {
         if self.open.borrow().iter().sum::<usize>() >= STREAMS_MAX {
             return Err(Problem::unavailable("too_many_streams", "too many streams are open, try again later", 10));
         }
-        let followed = companies.entry(company).or_insert_with(|| Company { cursor: head, members: HashMap::new() });
+        let followed = companies.entry(company).or_insert_with(|| Company {
+            board: watch::Sender::default(),
+            cursor: head,
+            members: HashMap::new(),
+        });
         if followed.members.values().filter(|other| other.user == member.user).count() >= STREAMS_OF_A_USER_MAX {
             return Err(Problem::rate_limited(10));
         }
         let key = self.keys.fetch_add(1, Ordering::Relaxed);
         followed.members.insert(key, Arc::clone(&member));
+        let board = followed.board.subscribe();
         drop(companies);
         self.open.send_modify(|open| open[transport as usize] += 1);
-        Ok(Entered { key, member, events, end })
+        Ok(Entered { key, member, events, end, board })
     }
 
     /// Lets a stream go.
@@ -303,6 +321,20 @@ impl Hub {
             if member.behind().is_some_and(|since| since.elapsed() >= BEHIND_MAX) {
                 member.end(End::Slow);
             }
+        }
+    }
+
+    /// The companies whose queues somebody watches.
+    pub(super) fn watched(&self) -> Vec<CompanyId> {
+        let companies = self.companies();
+        let watched = companies.iter().filter(|(_, company)| company.board.receiver_count() > 0);
+        watched.map(|(id, _)| *id).collect()
+    }
+
+    /// Shows those who watch a company's queues how they stand.
+    pub(super) fn show(&self, company: CompanyId, board: BTreeMap<QueueId, QueueNumbers>) {
+        if let Some(followed) = self.companies().get(&company) {
+            followed.board.send_replace(Arc::new(board));
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! [`Envelope::visible_to`]: dialplane_core::event::Envelope::visible_to
 
+mod board;
 mod choice;
 mod feed;
 mod follow;
@@ -15,6 +16,7 @@ mod message;
 mod socket_io;
 mod sse;
 
+pub(crate) use board::run as show_boards;
 pub(crate) use follow::{close, run};
 pub(crate) use hub::Hub;
 pub(crate) use socket_io::{handshakes, sockets};

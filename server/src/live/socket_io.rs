@@ -57,6 +57,9 @@ struct Handshake {
     company: Option<String>,
     /// Whether every event is sent as `event` with its envelope, too.
     envelopes: bool,
+    /// Whether it is told how queues stand, as `queue-state`: once a second for each at most.
+    #[serde(rename = "queueStates", alias = "queue_states")]
+    queue_states: bool,
 }
 
 /// The stream of a socket, from its admission until it is taken up.
@@ -134,7 +137,7 @@ async fn admit(app: &Shared, socket: &SocketRef, auth: Value) -> Reply<(Feed, bo
     let address = guard::client_address(app, &parts.headers, parts.extensions.get());
     let auth = if auth.is_object() { auth } else { Value::Object(serde_json::Map::default()) };
     let auth: Handshake = serde_json::from_value(auth)
-        .map_err(|_| Problem::field("auth", "expected {token, lastSeq, companyId, envelopes}"))?;
+        .map_err(|_| Problem::field("auth", "expected {token, lastSeq, companyId, envelopes, queueStates}"))?;
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = auth.token.as_deref().or(header).or_else(|| query(&parts.uri, "token")).unwrap_or_default();
     let token = match token.split_once(' ') {
@@ -148,7 +151,7 @@ async fn admit(app: &Shared, socket: &SocketRef, auth: Value) -> Reply<(Feed, bo
     let (admitted, _) = guard::admit(app, token, auth.company.as_deref(), address).await?;
     let authed = admitted.ok_or_else(Problem::bad_token)?;
     let choice = if auth.envelopes { Choice::All } else { Choice::parse(Documented::SOURCES)? };
-    let feed = Feed::open(app, &authed, Transport::SocketIo, auth.last_seq, choice).await?;
+    let feed = Feed::open(app, &authed, Transport::SocketIo, auth.last_seq, choice, auth.queue_states).await?;
     Ok((feed, auth.envelopes))
 }
 
@@ -200,6 +203,7 @@ async fn forward(socket: &SocketRef, feed: &mut Feed, envelopes: bool) {
             }
             Item::Cursor(seq) => emit(socket, feed, "cursor", &Position { seq }).await,
             Item::Reset(seq) => emit(socket, feed, "replay-reset", &Position { seq }).await,
+            Item::State(numbers) => emit(socket, feed, "queue-state", &numbers).await,
             Item::Beat => true,
             Item::End(reason) => return leave(socket, reason).await,
         };

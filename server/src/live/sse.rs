@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::choice::Choice;
+use super::choice::{Choice, STATES};
 use super::feed::{Feed, Item};
 use super::hub::Transport;
 use super::message::{Ending, EnvelopeView, Position};
@@ -30,7 +30,8 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct EventsQuery {
-    /// The kinds of events, separated by commas: `call.ended`, or `call.*` for a family. All when absent.
+    /// The kinds of events, separated by commas: `call.ended`, or `call.*` for a family. All when absent. `queue.state` is told when it is named:
+    /// how queues stand, when that has changed, once a second each at most.
     types: Option<String>,
     /// Begins after this `seq`, for clients that cannot send `Last-Event-ID`.
     after: Option<u64>,
@@ -55,7 +56,8 @@ pub(crate) async fn live_events(
 ) -> Reply<Response> {
     let choice = query.types.as_deref().map_or(Ok(Choice::All), Choice::parse)?;
     let after = last_event_id(&headers)?.or(query.after);
-    let feed = Feed::open(&app, &authed, Transport::ServerSent, after, choice).await?;
+    let states = choice.takes_states();
+    let feed = Feed::open(&app, &authed, Transport::ServerSent, after, choice, states).await?;
     let events = stream::unfold(Some(feed), |feed| async {
         let mut feed = feed?;
         let item = feed.next().await;
@@ -79,6 +81,8 @@ fn event(item: Item) -> Event {
         Item::Event(envelope) => at(envelope.event.name(), envelope.seq).data(json(&EnvelopeView::of(&envelope))),
         Item::Cursor(seq) => at("cursor", seq).data(json(&Position { seq })),
         Item::Reset(seq) => at("replay-reset", seq).data(json(&Position { seq })),
+        // Without an id: a client that comes again goes on after the last event, and is told how the queues stand then.
+        Item::State(numbers) => Event::default().event(STATES).data(json(&numbers)),
         Item::Beat => Event::default().comment("still here"),
         Item::End(end) => Event::default().event("end").data(json(&Ending { reason: end.as_str() })),
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::company::{Agent, Company, text};
+use crate::support::event_stream::EventStream;
 use crate::support::peer::Peer;
 use crate::support::postgres::Database;
 use crate::support::server::Server;
@@ -96,7 +97,8 @@ fn on(server: &Server) {
 
     let routing = format!("/api/calls/{call}/routing");
     let told_now = until(SOON, "the refusal is known", || {
-        let told = desk.company.get(&routing).expect(200);
+        // Before the record of the call is written there is nothing to tell of.
+        let told = desk.company.get(&routing).json;
         (told["decisions"][0]["outcome"] == "busy" && told["waiting"].is_object()).then_some(told)
     });
     let decision = &told_now["decisions"][0];
@@ -142,7 +144,64 @@ fn on(server: &Server) {
     assert_eq!((&second["occasion"], &second["assignedBy"]), (&json!("assigned"), &json!(desk.bob.id)));
     assert!(told_then["waiting"].is_null());
     desk.company.ended_calls(1);
+    log(server, &mut desk, &ann);
     server.await_idle();
+}
+
+/// The log tells of the call that was taken, and of one that was given up and one that waited too long; so do the figures of the agents.
+fn log(server: &Server, desk: &mut Desk, ann: &Company) {
+    desk.company.choose(&desk.ann, "break");
+    desk.company.choose(&desk.bob, "break");
+    let mut given_up = desk.carrier.invite(NUMBER);
+    desk.await_state("the second caller waits", |state| state["waiting"] == 1);
+    given_up.cancel(&mut desk.carrier);
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 1 })).expect(200);
+    let mut too_long = desk.carrier.invite(NUMBER);
+    too_long.expect(&mut desk.carrier, 480);
+    desk.company.ended_calls(3);
+    let path = format!("/api/queues/{}/log", desk.queue);
+    let log = desk.company.get(&path).expect(200);
+    let entries = log["entries"].as_array().expect("entries");
+    let verbs: Vec<_> = entries.iter().map(|entry| (text(&entry["event"]), entry["agent"].as_str())).collect();
+    let verbs: Vec<_> = verbs.iter().map(|(verb, agent)| (verb.as_str(), *agent)).collect();
+    let expected = [
+        ("ENTERQUEUE", None),
+        ("RINGNOANSWER", Some("ann")),
+        ("CONNECT", Some("bob")),
+        ("COMPLETECALLER", Some("bob")),
+        ("ENTERQUEUE", None),
+        ("ABANDON", None),
+        ("ENTERQUEUE", None),
+        ("EXITWITHTIMEOUT", None),
+    ];
+    assert_eq!(verbs, expected, "{log}");
+    assert_eq!((&entries[1]["detail"], &entries[5]["position"]), (&json!("busy"), &json!(1)), "{log}");
+    assert!(entries[3]["talkSeconds"].is_u64() && entries[2]["ringSeconds"].is_u64(), "{log}");
+    assert_eq!(log["pagination"]["total"], 3);
+    let last = desk.company.get(&format!("{path}?limit=1&page=3")).expect(200);
+    assert_eq!(last["entries"][1]["event"], "EXITWITHTIMEOUT", "{last}");
+    let csv = desk.company.get(&format!("{path}?format=csv"));
+    assert_eq!((csv.status, csv.text.trim().lines().count()), (200, 9), "{}", csv.text);
+    assert!(csv.text.contains("RINGNOANSWER") && csv.text.contains(",ann,"), "{}", csv.text);
+    let old = desk.company.get(&format!("{path}?from=2020-01-01&to=2020-01-31")).expect(200);
+    assert_eq!((&old["entries"], &old["pagination"]["total"]), (&json!([]), &json!(0)));
+    assert_eq!(desk.company.get(&format!("{path}?from=2020-01-01&to=2020-12-31")).status, 400);
+    assert_eq!(ann.get(&path).status, 403);
+
+    let company = text(&desk.company.get("/api/auth/profile").expect(200)["company"]["id"]);
+    let path = format!("/api/analytics/company/{company}/agents/performance");
+    let told = desk.company.get(&path).expect(200);
+    let of = |name: &str| {
+        let agents = told["agents"].as_array().expect("agents");
+        agents.iter().find(|own| own["agent"]["name"] == name).unwrap_or_else(|| panic!("{name} in {told}")).clone()
+    };
+    let figures = |own: &Value| ["offered", "taken", "missed", "cancelled"].map(|key| own[key].as_u64().unwrap());
+    assert_eq!((figures(&of("bob")), figures(&of("ann"))), ([1, 1, 0, 0], [1, 0, 1, 0]), "{told}");
+    assert_eq!((&of("bob")["answerRate"], &of("bob")["allCalls"]["connected"]), (&json!(100.0), &json!(1)), "{told}");
+    let own = ann.get(&path).expect(200);
+    assert_eq!(own["agents"].as_array().map(Vec::len), Some(1), "{own}");
+    assert_eq!(own["agents"][0]["missed"], 1);
+    server.await_zero("dialplane_queue_waiting", SOON);
 }
 
 /// The waiting call is the next one, and bob, who is on a break, takes it.
@@ -172,7 +231,7 @@ fn next_and_by_hand(server: &Server, desk: &mut Desk, call: &str, assign: &str, 
     assert_eq!((late.status, late.code()), (409, "not_waiting"));
     let noted = until(SOON, "the assignment is in the audit log", || {
         let events = desk.company.get("/api/audit?type=call.assigned").expect(200);
-        events["events"].as_array().and_then(|events| events.first().cloned())
+        events["entries"].as_array().and_then(|events| events.first().cloned())
     });
     assert_eq!((&noted["data"]["by"], &noted["data"]["agent"]), (&json!(desk.bob.id), &json!(desk.bob.id)), "{noted}");
     desk.company.choose(&desk.bob, "available");
@@ -202,5 +261,42 @@ fn wrap_up(desk: &Desk, bob: &Company, ann: &Company) {
     let seen = ann.get(&format!("/api/queues/{}/state", desk.queue)).expect(200)["state"].clone();
     assert_eq!((doing(&seen).len(), &seen["members"]), (1, &json!(3)), "{seen}");
     let all = desk.company.get("/api/queues/states").expect(200);
-    assert_eq!((&all["queues"][0]["name"], &all["queues"][0]["free"]), (&json!("sales"), &json!(2)), "{all}");
+    assert_eq!((&all["queues"][0]["name"], &all["queues"][0]["present"]), (&json!("sales"), &json!(2)), "{all}");
+}
+
+#[test]
+fn those_who_watch_are_told_how_their_queues_stand_and_others_are_not() {
+    let server = Server::start();
+    let mut desk = Desk::new(&server);
+    let dan = desk.company.agent("dan");
+    let open = |company: &Company, types: &str| {
+        let path = format!("/api/events?types={types}");
+        let mut stream = EventStream::open(server.http, &path, company.token(), "");
+        stream.expect("cursor");
+        stream
+    };
+    let mut all = open(&desk.company, "queue.state");
+    let mut anns = open(&desk.as_agent(&server, &desk.ann), "queue.*");
+    let mut dans = open(&desk.as_agent(&server, &dan), "queue.state,agent.*");
+    let first = all.expect("queue.state");
+    assert_eq!(first.id, None, "nothing of it is sent again");
+    assert_eq!((&first.data["queue"], &first.data["free"]), (&json!(desk.queue), &json!(2)), "{}", first.data);
+    assert_eq!(first.data["memberStates"], json!({ "idle": 2, "unreachable": 1 }));
+    let mut caller = desk.carrier.invite(NUMBER);
+    desk.phones[0].incoming().refuse(&mut desk.phones[0], "486 Busy Here");
+    let rung = desk.phones[1].incoming();
+    // What came in between may have been told, or not.
+    let rings = |data: &Value| data["memberStates"]["offered"] == 1 && data["memberStates"]["busy"] == 1;
+    for stream in [&mut all, &mut anns] {
+        while !rings(&stream.expect("queue.state").data) {}
+    }
+    rung.refuse(&mut desk.phones[1], "486 Busy Here");
+    let waiting = std::iter::repeat_with(|| all.expect("queue.state").data).find(|data| data["waiting"] == 1).unwrap();
+    assert!(waiting["oldest"].is_string() && waiting["oldestSince"].is_string(), "{waiting}");
+    caller.cancel(&mut desk.carrier);
+    while all.expect("queue.state").data["waiting"] != 0 {}
+    // Whoever is no member has heard nothing of all this.
+    desk.company.choose(&dan, "break");
+    dans.expect("agent.availability_changed");
+    server.await_idle();
 }

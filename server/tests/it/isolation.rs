@@ -289,6 +289,7 @@ impl World {
             ("POST", "/api/phone-numbers/bulk-upload") => json!({"numbers": format!("+1505555{n:04}")}),
             ("POST", "/api/phone-numbers/{id}/assign") => json!({"agentId": self.worker.id}),
             ("PUT", "/api/agents/{id}/availability") => json!({"availability": "break"}),
+            ("POST", "/api/agents/{id}/wrap-up") => json!({"seconds": 0}),
             ("POST", "/api/trunks") => {
                 json!({"name": format!("T{n}"), "host": "192.0.2.1", "auth": {"kind": "address", "addresses": ["192.0.2.1"]}})
             }

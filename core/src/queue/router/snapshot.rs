@@ -1,5 +1,6 @@
 //! How everything stands at a moment, for those who look on.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
@@ -66,6 +67,12 @@ pub struct QueueStand {
     pub queue: QueueId,
     /// How it stands.
     pub now: QueueNow,
+    /// How many members do what, by the word for it.
+    pub members: BTreeMap<&'static str, u32>,
+    /// Calls that ring somewhere.
+    pub ringing: u32,
+    /// The call that has waited longest.
+    pub oldest: Option<CallId>,
     /// Its calls that have no agent yet, the first [`LISTED_MAX`] by their turn.
     pub calls: Vec<CallNow>,
 }
@@ -80,7 +87,7 @@ pub struct Snapshot {
 }
 
 impl Router {
-    /// How everything stands. Costs O(agents + n log n of the calls).
+    /// How everything stands. Costs O(agents + members + n log n of the calls).
     #[must_use]
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         let mut calls: FxHashMap<u32, Vec<(i64, CallIx)>> = FxHashMap::default();
@@ -96,16 +103,29 @@ impl Router {
                 let mut own = calls.remove(&(at as u32)).unwrap_or_default();
                 own.sort_unstable();
                 let waits = |call: &&(i64, CallIx)| self.calls[call.1 as usize].state == CallState::Waiting;
-                let oldest = own.iter().filter(waits).map(|call| self.calls[call.1 as usize].since).min();
+                let oldest = own.iter().filter(waits).map(|call| &self.calls[call.1 as usize]);
+                let oldest = oldest.min_by_key(|call| (call.since, call.id)).map(|call| (call.id, call.since));
+                let mut members = BTreeMap::new();
+                for place in &queue.places {
+                    *members.entry(self.agents[place.agent as usize].state(now).as_str()).or_default() += 1;
+                }
+                let ringing = own.len() - own.iter().filter(waits).count();
                 let state = QueueNow {
                     free: queue.free,
                     present: queue.present,
                     waiting: queue.waiting,
-                    oldest: oldest.map_or(Duration::ZERO, |since| now.saturating_duration_since(since)),
+                    oldest: oldest.map_or(Duration::ZERO, |(_, since)| now.saturating_duration_since(since)),
                 };
                 let listed = own.iter().take(LISTED_MAX).enumerate();
                 let listed = listed.map(|(place, (_, call))| self.call_now(now, *call, place as u32 + 1)).collect();
-                QueueStand { queue: queue.id, now: state, calls: listed }
+                QueueStand {
+                    queue: queue.id,
+                    now: state,
+                    members,
+                    ringing: ringing as u32,
+                    oldest: oldest.map(|(call, _)| call),
+                    calls: listed,
+                }
             })
             .collect();
         queues.sort_unstable_by_key(|queue| queue.queue);

@@ -1,10 +1,13 @@
 //! Calls, their legs and their timelines are kept.
 
+use chrono::TimeDelta;
+
 use super::fixtures::{
     Rows, UNICODE, assert_duplicate, assert_out_of_scope, assert_stale, ends_of_time, founded, hired, long, read, write,
 };
 use crate::call::{Call, CallEvent, CallStatus, Direction, Hangup, HangupCause, Leg, LegKind, LegState, Origin, Side};
 use crate::company::Company;
+use crate::id::{QueueId, QueueKind};
 use crate::scope::Scope;
 use crate::store::{CallFilter, Page, Store};
 
@@ -90,6 +93,60 @@ pub async fn a_call_reads_back_as_it_was_written(store: &dyn Store) {
     assert_eq!((listing.total, listing.items), (calls.len() as u64, calls));
     assert_eq!(read!(store, scope, tx => tx.call(rows.id()).await.unwrap()), None);
     assert_eq!(write!(store, scope, tx => tx.call_for_update(rows.id()).await.unwrap()), None);
+}
+
+/// Where callers came into a queue is found by the queue and the time, in calls of any length, and only in one's own.
+pub async fn callers_of_a_queue_are_found_by_when_they_came(store: &dyn Store) {
+    let rows = Rows::new();
+    let (company, other) = (founded(store, &rows).await, founded(store, &rows).await);
+    let (queue, second) = (rows.id::<QueueKind>(), rows.id::<QueueKind>());
+    let (call, later, strange) = (rows.call(company.id), rows.call(company.id), rows.call(other.id));
+    let start = rows.now();
+    let event = |call: &Call, seq: u32, after: i64, kind: &str, queue: QueueId| CallEvent {
+        call: call.id,
+        seq,
+        at: start + TimeDelta::seconds(after),
+        kind: kind.to_owned(),
+        data: serde_json::json!({ "queue": queue, "position": 1 }),
+    };
+    let own = [
+        event(&call, 1, 0, "queued", queue),
+        event(&call, 2, 1, "left_queue", queue),
+        event(&call, 3, 2, "queued", second),
+        event(&call, 4, 9, "queued", queue),
+        event(&later, 1, 5, "queued", queue),
+    ];
+    let foreign = event(&strange, 1, 3, "queued", queue);
+    write!(store, Scope::System, tx => {
+        tx.insert_calls(&[call.clone(), later.clone(), strange.clone()]).await.unwrap();
+        tx.append_call_events(&own).await.unwrap();
+        tx.append_call_events(std::slice::from_ref(&foreign)).await.unwrap();
+    });
+    let scope = Scope::Company(company.id);
+    let end = start + TimeDelta::seconds(10);
+    let all = read!(store, scope, tx => tx.queue_visits(queue, start, end, Page::FIRST).await.unwrap());
+    let found = [own[0].clone(), own[4].clone(), own[3].clone()];
+    assert_eq!((all.total, all.items.as_slice()), (3, found.as_slice()));
+    let system = read!(store, Scope::System, tx => tx.queue_visits(queue, start, end, Page::FIRST).await.unwrap());
+    assert_eq!((system.total, &system.items[1]), (4, &foreign));
+    // The end is not part of it, and a page begins where it says.
+    let (from, to) = (start + TimeDelta::seconds(1), start + TimeDelta::seconds(9));
+    let some = read!(store, scope, tx => tx.queue_visits(queue, from, to, Page::FIRST).await.unwrap());
+    assert_eq!((some.total, some.items.as_slice()), (1, &found[1..2]));
+    let page = Page { offset: 1, limit: 1 };
+    let some = read!(store, scope, tx => tx.queue_visits(queue, start, end, page).await.unwrap());
+    assert_eq!((some.total, some.items.as_slice()), (3, &found[1..2]));
+    let none = read!(store, scope, tx => tx.queue_visits(rows.id(), start, end, Page::FIRST).await.unwrap());
+    assert_eq!((none.total, none.items.len()), (0, 0));
+    // Timelines come whole, by call and in order, and those of others not at all.
+    let asked = [later.id, strange.id, call.id, rows.id()];
+    let timelines = read!(store, scope, tx => tx.timelines(&asked).await.unwrap());
+    let mut expected = own.to_vec();
+    expected.sort_by_key(|event| (event.call, event.seq));
+    assert_eq!(timelines, expected);
+    assert_eq!(read!(store, scope, tx => tx.timelines(&[]).await.unwrap()), []);
+    let all = read!(store, Scope::System, tx => tx.timelines(&asked).await.unwrap());
+    assert_eq!(all.len(), 6);
 }
 
 /// An id is taken once, and of a slice with one that is taken nothing is stored.

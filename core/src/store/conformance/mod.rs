@@ -210,6 +210,7 @@ macro_rules! conformance_suite {
             }
             calls {
                 a_call_reads_back_as_it_was_written,
+                callers_of_a_queue_are_found_by_when_they_came,
                 a_slice_with_a_taken_id_is_refused_whole,
                 a_call_is_replaced_by_its_next_version_only,
                 open_calls_are_found_by_node,

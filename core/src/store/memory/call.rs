@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::state::State;
 use super::unit::{Unit, unless_taken};
 use crate::call::{Call, CallEvent};
-use crate::id::{CallId, NodeId, UserId};
+use crate::id::{CallId, NodeId, QueueId, UserId};
 use crate::search::{Entries, Search, TOTAL_MAX};
 use crate::store::{CallFilter, CallStore, Listing, Page, StoreError};
 
@@ -114,6 +114,34 @@ impl CallStore for Unit<'_> {
         }
         let timeline = self.state().timelines.from(&(call, 0)).take_while(|((own, _), _)| *own == call);
         Ok(timeline.map(|(_, event)| CallEvent::clone(event)).collect())
+    }
+
+    async fn timelines(&mut self, calls: &[CallId]) -> Result<Vec<CallEvent>, StoreError> {
+        let mut events = Vec::new();
+        for call in calls.iter().collect::<BTreeSet<_>>() {
+            events.extend(self.call_events(*call).await?);
+        }
+        Ok(events)
+    }
+
+    async fn queue_visits(
+        &mut self,
+        queue: QueueId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        page: Page,
+    ) -> Result<Listing<CallEvent>, StoreError> {
+        let queue = serde_json::to_value(queue).unwrap_or_default();
+        let fits = |event: &&Arc<CallEvent>| {
+            let sees = self.state().calls.get(&event.call).is_some_and(|call| self.sees(call.company));
+            sees && event.kind == "queued" && event.data.get("queue") == Some(&queue) && (from..to).contains(&event.at)
+        };
+        let mut found: Vec<CallEvent> =
+            self.state().timelines.values().filter(fits).map(|event| CallEvent::clone(event)).collect();
+        found.sort_by_key(|event| (event.at, event.call, event.seq));
+        let total = found.len() as u64;
+        let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
+        Ok(Listing { items: found.into_iter().skip(offset).take(page.limit as usize).collect(), total })
     }
 }
 
