@@ -2,6 +2,7 @@
 
 mod chance;
 mod config;
+pub mod demand;
 pub mod estimate;
 pub mod router;
 #[cfg(feature = "sim")]

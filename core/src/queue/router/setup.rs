@@ -166,8 +166,9 @@ impl Router {
         agent.missed_max = settings.missed_max;
         agent.wrap_up = settings.wrap_up_seconds;
         let same = std::mem::replace(&mut agent.skills, skills.clone()) == skills;
-        // Who takes fewer calls now must not be found by calls that are sorted anew.
-        if agent.state(now) != AgentState::Idle {
+        // Calls that are sorted anew must not find who takes fewer calls now; and of all queues the first by its turn is to be found
+        // by whoever learned something, not the first of the queue that is sorted first.
+        if !same || agent.state(now) != AgentState::Idle {
             self.withdraw(at);
         }
         let agent = &self.agents[at as usize];

@@ -1,6 +1,7 @@
 //! `/analytics`: what calls add up to (document 002). Read from the sums that are kept by day and officer, so that an answer costs as
 //! much as the days it covers; for another time zone than the company's they are counted from the log.
 
+mod staffing;
 mod view;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(volumes))
         .routes(routes!(call_time_per_officer))
         .routes(routes!(calls_per_officer_per_day))
+        .routes(routes!(staffing::staffing))
 }
 
 /// Whose calls.

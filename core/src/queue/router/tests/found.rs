@@ -159,3 +159,19 @@ fn whoever_takes_fewer_calls_from_now_on_is_not_found_by_calls_that_are_sorted_a
     configure(&mut world, agent, |settings| settings.skills = vec![german(5)]);
     assert_eq!((world.offers(), world.router.waiting(queue)), (vec![], 1));
 }
+
+#[test]
+fn whoever_learns_something_is_offered_the_call_with_the_earliest_turn_of_all_their_queues() {
+    let mut world = World::new();
+    let agent = world.agents(1)[0];
+    let german = || SkillNeed { name: "german".to_owned(), level: 1, required: true };
+    let one = world.queue(&[agent], |settings| settings.skills = vec![german()]);
+    let two = world.queue(&[agent], |settings| settings.skills = vec![german()]);
+    let first = world.call(two);
+    world.pass(1);
+    world.call(one);
+    configure(&mut world, agent, |settings| {
+        settings.skills = vec![AgentSkill { name: "german".to_owned(), level: 5 }];
+    });
+    assert_eq!(world.offers(), [(first, agent)]);
+}
