@@ -1,11 +1,14 @@
 .DEFAULT_GOAL := help
-.PHONY: help test lint fmt bench deny run
+.PHONY: help test soak lint fmt bench deny run
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s %s\n", $$1, $$2}' Makefile
 
 test: ## install what is missing, then format check, clippy, all tests, documentation and examples
 	@scripts/test.sh
+
+soak: ## explore 1,000 random contact centres with the production router, some minutes
+	@scripts/soak.sh
 
 lint: ## clippy on everything, warnings are errors
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -189,6 +189,7 @@ impl Visit {
                 let since = place.map(|place| self.rung.remove(place).1);
                 let (verb, detail) = match reason {
                     OfferFailure::Rescinded => (Verb::RingCanceled, None),
+                    OfferFailure::Unclaimed => (Verb::RingCanceled, Some("unclaimed")),
                     OfferFailure::NoAnswer => (Verb::RingNoAnswer, Some("no_answer")),
                     OfferFailure::Busy => (Verb::RingNoAnswer, Some("busy")),
                     OfferFailure::Declined => (Verb::RingNoAnswer, Some("declined")),

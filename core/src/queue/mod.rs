@@ -7,6 +7,7 @@ pub(crate) mod chance;
 pub mod claim;
 mod config;
 pub mod decision;
+pub mod demand;
 pub mod estimate;
 pub mod log;
 pub mod overflow;

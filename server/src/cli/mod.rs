@@ -5,8 +5,10 @@ mod config;
 mod database;
 mod doctor;
 mod ivr;
+mod paint;
 mod print;
 mod serve;
+mod simulate;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,7 +25,8 @@ use crate::settings::{Settings, SettingsError, Sources};
     version,
     after_help = "Examples:\n  dialplane                                    serve on 127.0.0.1:8080 with everything in ./data\n  \
                   dialplane --http 0.0.0.0:80 --database postgres://…\n  dialplane admin create --email ann@example.com\n  \
-                  dialplane config print\n  dialplane doctor\n  dialplane ivr test examples/flows"
+                  dialplane config print\n  dialplane doctor\n  dialplane ivr test examples/flows\n  \
+                  dialplane simulate examples/plans/centre.toml --runs 10"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -85,6 +88,8 @@ enum Command {
     /// Call flows from files: check, test and simulate them.
     #[command(subcommand)]
     Ivr(ivr::IvrCommand),
+    /// Play a day of a contact centre from a plan, with the router that serves real calls, in seconds.
+    Simulate(simulate::Simulate),
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
     /// Print completions for a shell.
@@ -157,6 +162,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     let json = cli.flags.json;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Ivr(command) => return ivr::run(command, json),
+        Command::Simulate(args) => simulate::run(&args, json)?,
         Command::Openapi => print::data(&print::pretty(&crate::api::document()))?,
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -30,6 +30,8 @@ mod postgres;
 mod reports;
 mod resources;
 mod settings;
+mod simulate;
+mod staffing;
 mod support;
 mod twilio;
 mod twilio_companies;

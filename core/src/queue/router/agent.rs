@@ -142,14 +142,24 @@ impl Agent {
         self.seats.iter().find(|seat| (seat.queue, seat.pool) == (queue, pool)).copied()
     }
 
+    /// Whether they chose to take calls.
+    pub(super) fn takes_calls(&self) -> bool {
+        matches!(self.chosen, Availability::Available | Availability::OnDemand)
+    }
+
     pub(super) fn is_present(&self) -> bool {
-        matches!(self.chosen, Availability::Available | Availability::OnDemand) && self.reachable
+        self.takes_calls() && self.reachable
+    }
+
+    /// Calls at once: who asked for one call is offered no second one beside it.
+    fn room(&self) -> u32 {
+        if self.chosen == Availability::OnDemand { 1 } else { self.capacity.into() }
     }
 
     pub(super) fn state(&self, now: Instant) -> AgentState {
         match (self.chosen, self.rest) {
             // Who is on a call is on a call, whatever they chose meanwhile.
-            _ if self.engaged >= u32::from(self.capacity) => AgentState::OnCall,
+            _ if self.engaged >= self.room() => AgentState::OnCall,
             _ if !self.offers.is_empty() => AgentState::Offered,
             (Availability::Offline, _) => AgentState::Offline,
             (Availability::Break, _) => AgentState::OnBreak,

@@ -61,10 +61,12 @@ impl Router {
         };
         let queue = &self.queues[queue_at as usize];
         let (length, max_wait) = (queue.settings.max_length, queue.settings.max_wait_seconds);
-        if length > 0 && queue.waiting >= length {
+        let since = since.filter(|since| *since <= now);
+        // Who has a place already is not turned away.
+        if length > 0 && since.is_none() && queue.waiting >= length {
             return self.commands.push_back(overflow(OverflowReason::Full));
         }
-        let since = since.filter(|since| *since <= now).unwrap_or(now);
+        let since = since.unwrap_or(now);
         let turn = self.micros(since) - queue.credit(priority);
         let needs =
             (!skills.is_empty()).then(|| Box::new(numbered(&skills, &mut |name| number(&mut self.skills, name))));
@@ -126,25 +128,23 @@ impl Router {
     fn seek_wished(&mut self, now: Instant, at: CallIx) -> bool {
         let Some(wish) = self.calls[at as usize].wish else { return false };
         let agent = &self.agents[wish.agent as usize];
-        match agent.state(now) {
-            AgentState::Idle => {
-                self.calls[at as usize].pool = self.pool_for(now, at);
-                self.offer(now, at, wish.agent, Occasion::Wished);
-                true
-            }
-            // Whoever is not there may not come back in time.
-            AgentState::Offline | AgentState::OnBreak | AgentState::Unreachable => false,
-            _ if wish.until <= now => false,
-            _ => {
-                let call = &mut self.calls[at as usize];
-                call.state = CallState::Waiting;
-                let (turn, queue) = (call.turn, call.queue);
-                self.agents[wish.agent as usize].own_line.insert((turn, at));
-                self.queues[queue as usize].waiting += 1;
-                self.set_call_timer(at, Some(wish.until));
-                true
-            }
+        // Whose rest is over and who has not been looked at since takes the first of all who wait for them.
+        if agent.free {
+            self.calls[at as usize].pool = self.pool_for(now, at);
+            self.offer(now, at, wish.agent, Occasion::Wished);
+            return true;
         }
+        // Whoever is not there, on a call or not, may not come back in time.
+        if !agent.is_present() || wish.until <= now {
+            return false;
+        }
+        let call = &mut self.calls[at as usize];
+        call.state = CallState::Waiting;
+        let (turn, queue) = (call.turn, call.queue);
+        self.agents[wish.agent as usize].own_line.insert((turn, at));
+        self.queues[queue as usize].waiting += 1;
+        self.set_call_timer(at, Some(wish.until));
+        true
     }
 
     fn line_up(&mut self, now: Instant, at: CallIx) {
@@ -152,13 +152,13 @@ impl Router {
         call.state = CallState::Waiting;
         let (turn, queue, pool) = (call.turn, call.queue, call.pool);
         let waited = now.saturating_duration_since(call.since);
-        let since = call.since;
+        let (since, entered) = (call.since, call.entered);
         let found = &mut self.queues[queue as usize];
         found.waiting += 1;
         found.pools[pool as usize].line.insert((turn, at));
         let change = found.next_change(waited).map(|after| since + after);
         if found.present == 0 {
-            self.watch_presence(now, queue);
+            self.watch_presence(now, queue, entered);
         }
         self.set_call_timer(at, change);
     }
@@ -396,22 +396,30 @@ impl Router {
         }
     }
 
-    /// Puts an agent on a break, and tells so.
+    /// Puts an agent on a break, and tells so. Who takes no calls anyway stays as they are.
     fn pause(&mut self, now: Instant, at: AgentIx, reason: PauseReason) {
-        let agent = self.agents[at as usize].id;
-        self.commands.push_back(Command::Pause { agent, reason });
+        let agent = &self.agents[at as usize];
+        if !agent.takes_calls() {
+            return;
+        }
+        self.commands.push_back(Command::Pause { agent: agent.id, reason });
         self.change_presence(now, at, |agent| agent.chosen = Availability::Break);
     }
 
-    pub(super) fn rest(&mut self, now: Instant, at: AgentIx, rest: Rest, length: Duration) {
-        let agent = &mut self.agents[at as usize];
-        if let Some((_, until)) = agent.rest.take() {
+    /// Lets an agent rest. Of two rests the longer one counts: neither a phone that rang in vain nor the end of another call makes a wrap-up
+    /// shorter.
+    fn rest(&mut self, now: Instant, at: AgentIx, rest: Rest, length: Duration) {
+        let until = now + length;
+        if !length.is_zero() && self.agents[at as usize].rest.is_none_or(|(_, other)| other < until) {
+            self.set_rest(at, Some((rest, until)));
+        }
+    }
+
+    pub(super) fn set_rest(&mut self, at: AgentIx, rest: Option<(Rest, Instant)>) {
+        if let Some((_, until)) = std::mem::replace(&mut self.agents[at as usize].rest, rest) {
             self.timers.remove(&(until, Due::Agent(at)));
         }
-        if !length.is_zero() {
-            agent.rest = Some((rest, now + length));
-            self.timers.insert((now + length, Due::Agent(at)));
-        }
+        self.timers.extend(rest.map(|(_, until)| (until, Due::Agent(at))));
     }
 
     pub(super) fn rested(&mut self, now: Instant, at: AgentIx) {

@@ -185,7 +185,7 @@ impl Router {
                 let at = self.agent_at(now, agent);
                 let wraps = matches!(self.agents[at as usize].rest, Some((Rest::WrapUp, until)) if until > now);
                 if wraps {
-                    self.rest(now, at, Rest::WrapUp, left);
+                    self.set_rest(at, (!left.is_zero()).then_some((Rest::WrapUp, now + left)));
                     self.review(now, at);
                 }
             }

@@ -28,6 +28,13 @@ pub(super) struct Requirement {
     pub(super) last_tier: u16,
 }
 
+impl Requirement {
+    /// Whether it matters what agents can do.
+    pub(super) fn reads_skills(&self) -> bool {
+        !self.alternatives.is_empty() || !self.preferred.is_empty()
+    }
+}
+
 /// One way to fit.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Alternative {

@@ -8,7 +8,7 @@ use slab::Slab;
 use super::call::Needs;
 use super::pool::{AgentIx, Alternative, Pool, Requirement, SkillIx};
 use crate::id::QueueId;
-use crate::queue::{Mode, QueueSettings, Rule, SkillNeed, Strategy};
+use crate::queue::{Mode, QueueSettings, Rule, SkillNeed};
 
 /// A point of priority or weight is worth as much as so many seconds of waiting.
 pub const POINT_SECONDS: i64 = 6;
@@ -189,9 +189,9 @@ impl Queue {
         step.into_iter().chain(tier).min()
     }
 
-    /// Whether it matters what agents can do.
+    /// Whether it matters what agents can do: to who sits in a pool, or in which order.
     pub(super) fn reads_skills(&self) -> bool {
-        !self.is_plain || self.pools.len() > 1 || self.settings.strategy == Strategy::BestSkill
+        self.pools.iter().any(|(_, pool)| pool.requirement.reads_skills())
     }
 
     /// What a call gains on others, in microseconds of waiting.

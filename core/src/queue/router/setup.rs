@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use dialplane_ivr::expr::Value;
 use rustc_hash::FxHashMap;
 
-use super::agent::Agent;
+use super::agent::{Agent, AgentState};
 use super::call::CallState;
 use super::io::OverflowReason;
 use super::pool::{AgentIx, CallIx, FIT_MAX, Pool, Requirement, Seat, SkillIx, level};
@@ -53,6 +53,7 @@ impl Router {
                 let at = self.queues.insert(queue) as u32;
                 self.queue_ix.insert(id, at);
                 self.join_members(at);
+                self.watch_presence(now, at, now);
             }
         }
     }
@@ -116,7 +117,11 @@ impl Router {
                 CallState::Taken { .. } => {}
             }
         }
-        self.watch_presence(now, at);
+        self.watch_presence(now, at, now);
+        // How long callers wait at an empty desk may have changed for those who wait there.
+        if self.queues[at as usize].timer.is_some() {
+            self.set_queue_timer(at, Some(now));
+        }
     }
 
     /// Calls of a queue in any state.
@@ -160,7 +165,14 @@ impl Router {
         agent.capacity = settings.capacity.max(1);
         agent.missed_max = settings.missed_max;
         agent.wrap_up = settings.wrap_up_seconds;
-        if std::mem::replace(&mut agent.skills, skills.clone()) != skills {
+        let same = std::mem::replace(&mut agent.skills, skills.clone()) == skills;
+        // Calls that are sorted anew must not find who takes fewer calls now; and of all queues the first by its turn is to be found
+        // by whoever learned something, not the first of the queue that is sorted first.
+        if !same || agent.state(now) != AgentState::Idle {
+            self.withdraw(at);
+        }
+        let agent = &self.agents[at as usize];
+        if !same {
             for queue in agent.member_of.clone() {
                 let found = &self.queues[queue as usize];
                 if found.reads_skills() {
@@ -182,7 +194,7 @@ impl Router {
             for queue in agent.member_of.clone() {
                 let present = &mut self.queues[queue as usize].present;
                 *present = if after { *present + 1 } else { *present - 1 };
-                self.watch_presence(now, queue);
+                self.watch_presence(now, queue, now);
             }
             if !after {
                 self.give_up_on(now, at);
@@ -201,14 +213,17 @@ impl Router {
         }
     }
 
-    /// Notes since when nobody is in a queue, and sets or clears its timer.
-    pub(super) fn watch_presence(&mut self, now: Instant, at: u32) {
+    /// Notes since when nobody is in a queue, and sets or clears its timer; `entered` is when the latest that waits came.
+    pub(super) fn watch_presence(&mut self, now: Instant, at: u32, entered: Instant) {
         let queue = &mut self.queues[at as usize];
         let patience = queue.settings.no_agent_wait_seconds.filter(|_| queue.present == 0);
         queue.empty_since = (queue.present == 0).then(|| queue.empty_since.unwrap_or(now));
-        let patience = patience.map(|seconds| Duration::from_secs(seconds.into()));
         // Who comes to an empty desk waits as long as those who saw it empty.
-        let wanted = patience.filter(|_| queue.waiting > 0).map(|patience| queue.timer.unwrap_or(now + patience));
+        let wanted = patience.filter(|_| queue.waiting > 0).map(|seconds| {
+            let since = queue.empty_since.map_or(entered, |empty| empty.max(entered));
+            let until = since + Duration::from_secs(seconds.into());
+            queue.timer.map_or(until, |timer| timer.min(until))
+        });
         self.set_queue_timer(at, wanted);
     }
 
@@ -228,7 +243,8 @@ impl Router {
         let mut next = None;
         for call in self.calls_of(at) {
             let found = &self.calls[call as usize];
-            if found.state != CallState::Waiting {
+            // Whom a call waits for is there.
+            if found.state != CallState::Waiting || found.wish.is_some() {
                 continue;
             }
             let until = found.entered.max(empty_since) + patience;

@@ -1,6 +1,7 @@
 //! The router's promises, by story and by chance.
 
 mod chance;
+mod found;
 mod skills;
 mod strategies;
 mod waiting;

@@ -21,10 +21,15 @@ impl Luck {
         ((self.share() * count as f64) as usize).min(count.saturating_sub(1))
     }
 
+    /// Exponential with this mean, in the same unit.
+    pub(super) fn gap(&mut self, mean: f64) -> f64 {
+        let share = 1.0 - self.share();
+        -share.ln() * mean
+    }
+
     /// Milliseconds, exponential with this mean in seconds.
     pub(super) fn exponential(&mut self, mean_seconds: f64) -> u64 {
-        let share = 1.0 - self.share();
-        (-share.ln() * mean_seconds * 1_000.0) as u64
+        self.gap(mean_seconds * 1_000.0) as u64
     }
 
     /// Milliseconds, log-normal with this mean and deviation in seconds: how long people talk (Brown et al., 2005).

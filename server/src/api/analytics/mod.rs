@@ -2,6 +2,7 @@
 //! much as the days it covers; for another time zone than the company's they are counted from the log.
 
 mod performance;
+mod staffing;
 mod view;
 
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(call_time_per_officer))
         .routes(routes!(calls_per_officer_per_day))
         .routes(routes!(performance::agents_performance))
+        .routes(routes!(staffing::staffing))
 }
 
 /// Whose calls.

@@ -4,7 +4,7 @@ use dialplane_ivr::{Problem, check};
 use serde::Serialize;
 
 use super::files::{self, Loaded};
-use super::paint::{Paint, plain};
+use crate::cli::paint::{Paint, plain};
 use crate::cli::{CliError, print};
 
 #[derive(Debug, Serialize)]

@@ -2,7 +2,6 @@
 
 mod check;
 mod files;
-mod paint;
 mod simulate;
 mod test;
 

@@ -8,8 +8,8 @@ use dialplane_ivr::simulate::{Event, Given, Simulation, simulate};
 use serde_json::{Map, Value, json};
 
 use super::files::{self, Format};
-use super::paint::{Paint, plain};
 use super::test::refused;
+use crate::cli::paint::{Paint, plain};
 use crate::cli::{CliError, print};
 
 /// Lets a caller go through a flow and prints what happened. `false` when the flow could not go on, or the script did not fit.

@@ -4,7 +4,7 @@ use dialplane_ivr::suite::{Coverage, Outcome, Report, junit};
 
 use super::check;
 use super::files::{self, Loaded};
-use super::paint::{Paint, plain};
+use crate::cli::paint::{Paint, plain};
 use crate::cli::{CliError, print};
 
 /// Runs the tests beside each flow and prints what became of them. `false` when something failed.
