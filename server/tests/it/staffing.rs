@@ -29,9 +29,9 @@ fn report(company: CompanyId, queue: QueueId, agent: UserId, at: DateTime<Utc>, 
     };
     let leg = |leg, kind, agent| Change::LegAdded { leg, kind, party: "1001".into(), agent };
     let ended = |side| Change::Ended { hangup: Hangup { side, cause: HangupCause::NormalClearing, sip_status: None } };
-    let mut steps = vec![(0, leg(0, LegKind::Carrier, None)), (0, Change::Queued { queue })];
+    let mut steps = vec![(0, leg(0, LegKind::Carrier, None)), (0, Change::Queued { queue, position: None })];
     if answered {
-        steps.push((0, Change::Offered { agent }));
+        steps.push((0, Change::Offered { agent, decision: None }));
         steps.push((0, leg(1, LegKind::Sip, Some(agent))));
         steps.push((10, Change::Answered { leg: 1, codec: None }));
         steps.push((10, Change::Bridged { a: 0, b: 1 }));
@@ -40,7 +40,7 @@ fn report(company: CompanyId, queue: QueueId, agent: UserId, at: DateTime<Utc>, 
         steps.push((40, ended(Side::Caller)));
     }
     let changes = steps.into_iter().map(|(after, change)| (at + TimeDelta::seconds(after), change)).collect();
-    CallReport { call, begin: Some(begin), changes, left: Vec::new() }
+    CallReport { begin: Some(begin), changes, ..CallReport::nothing(call) }
 }
 
 #[tokio::test]
