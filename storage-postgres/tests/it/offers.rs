@@ -59,6 +59,7 @@ async fn member() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the rate, for whoever asks")]
 async fn three_processes_give_ten_thousand_calls_to_two_hundred_agents_one_at_a_time() {
     let database = Database::fresh().await;
     let store = database.store().await;

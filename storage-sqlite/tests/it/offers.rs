@@ -29,6 +29,7 @@ fn agents(count: usize) -> Vec<UserId> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "the rate, for whoever asks")]
 async fn sixty_four_tasks_give_ten_thousand_calls_to_two_hundred_agents_one_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = SqliteStore::open(folder.path().join("test.db")).await.expect("it opens");
