@@ -43,10 +43,13 @@ impl Taken {
     }
 }
 
+/// The state of a company and when it was taken; who asks holds it until it is there.
+type Kept = Arc<Mutex<Option<(Instant, Arc<Taken>)>>>;
+
 /// The states that were taken lately.
 #[derive(Debug, Default)]
 pub(crate) struct States {
-    taken: Mutex<HashMap<CompanyId, Arc<Mutex<Option<(Instant, Arc<Taken>)>>>>>,
+    taken: Mutex<HashMap<CompanyId, Kept>>,
 }
 
 impl States {
