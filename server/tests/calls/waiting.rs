@@ -150,7 +150,7 @@ fn the_chain_leads_to_another_queue_and_then_to_a_mailbox() {
     let second = shop.other_queue("second", &json!({"music": "ringing"}));
     let chain = json!([
         {"afterSeconds": 1, "target": {"type": "queue", "id": second}},
-        {"afterSeconds": 3, "target": {"type": "voicemail", "id": "Sales"}},
+        {"afterSeconds": 8, "target": {"type": "voicemail", "id": "Sales"}},
     ]);
     shop.set(&json!({"music": "default", "overflow": chain}));
     let refused = shop.company.send("DELETE", &format!("/api/queues/{second}"), None).expect("an answer");

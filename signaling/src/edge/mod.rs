@@ -296,7 +296,7 @@ enum Order {
         grant: Option<CallbackGrant>,
         decision: Box<Decision>,
     },
-    /// The company's own music for a caller who waits; an error when it cannot be had.
+    /// Music for a caller who waits; an error when it cannot be had.
     Comfort(CallId, Result<Vec<Segment>, PlayFailure>),
     /// Who is to get a call first: the answer to a question.
     Preferred {

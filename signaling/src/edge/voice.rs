@@ -43,10 +43,9 @@ pub(super) struct Hearing {
 enum Comfort {
     #[default]
     Ringing,
-    Music,
     Silence,
-    /// A recording of the company, once it is there.
-    Prompt(Option<Vec<Segment>>),
+    /// Music, once it is there.
+    Music(Option<Vec<Segment>>),
 }
 
 impl Hearing {
@@ -168,7 +167,14 @@ impl Edge {
     pub(super) fn set_comfort(&mut self, id: CallId, entry: &mut CallEntry, music: Option<&Music>, language: &str) {
         entry.hearing.comfort = match music {
             None | Some(Music::Ringing) => Comfort::Ringing,
-            Some(Music::Default) => Comfort::Music,
+            Some(Music::Default) => {
+                // Made at the start, which takes a moment: calls must not wait for it.
+                self.ask(async move {
+                    let clip = tokio::task::spawn_blocking(Clip::music).await;
+                    Order::Comfort(id, clip.map(|clip| vec![Segment::Clip(clip)]).map_err(|_| PlayFailure::Unreadable))
+                });
+                Comfort::Music(None)
+            }
             Some(Music::Silence) => Comfort::Silence,
             Some(Music::Prompt(name)) => {
                 let (host, company) = (self.surroundings.host.clone(), entry.company);
@@ -177,20 +183,20 @@ impl Edge {
                     let segments = host.sounds(company, vec![sound], &language).await;
                     Order::Comfort(id, segments)
                 });
-                Comfort::Prompt(None)
+                Comfort::Music(None)
             }
         };
         self.stop_comfort(entry);
         self.comfort(entry);
     }
 
-    /// The company's own music is there, or cannot be had: then there is ours.
+    /// Music is there, or cannot be had: then there is ringing.
     pub(super) fn comfort_ready(&mut self, id: CallId, segments: Result<Vec<Segment>, PlayFailure>) {
         let Some(mut entry) = self.calls.remove(&id) else { return };
-        if let Comfort::Prompt(prompt) = &mut entry.hearing.comfort {
+        if let Comfort::Music(music) = &mut entry.hearing.comfort {
             match segments {
-                Ok(segments) => *prompt = Some(segments),
-                Err(_) => entry.hearing.comfort = Comfort::Music,
+                Ok(segments) => *music = Some(segments),
+                Err(_) => entry.hearing.comfort = Comfort::Ringing,
             }
             self.comfort(&mut entry);
         }
@@ -202,9 +208,8 @@ impl Edge {
         let Some(session) = entry.media.filter(|_| entry.waits() && entry.hearing.playing.is_none()) else { return };
         let segments = match &entry.hearing.comfort {
             Comfort::Ringing => vec![Segment::Clip(Arc::clone(&self.ringing)), Segment::Silence(RING_PAUSE)],
-            Comfort::Music => vec![Segment::Clip(Clip::music())],
-            Comfort::Prompt(Some(segments)) => segments.clone(),
-            Comfort::Prompt(None) | Comfort::Silence => return,
+            Comfort::Music(Some(segments)) => segments.clone(),
+            Comfort::Music(None) | Comfort::Silence => return,
         };
         self.relay.play(session, Side::A, COMFORT, segments, Repeat::Forever).ok();
     }
