@@ -1,14 +1,14 @@
-//! What happens in a world: callers, agents, settings, time, and the end of the process.
+//! What happens in a world: callers, agents, time, and the end of the process.
 
 use std::time::Duration;
 
 use super::draw;
 use super::fault::Desk;
-use super::model::{Agent, Call, Queue, Stage};
+use super::model::{Agent, Call, Stage};
 use super::verdict::{Promise as P, Verdict, ensure};
 use super::world::World;
 use crate::call::OfferFailure;
-use crate::id::{CallId, UserId};
+use crate::id::CallId;
 use crate::people::Availability;
 use crate::queue::router::{
     Arrival, AssignRefused, BUSY_DELAY, DECLINED_DELAY, Input, NO_ANSWER_DELAY, PauseReason, Rest, UNCLAIMED_DELAY, UNREACHABLE_DELAY,
@@ -101,96 +101,6 @@ impl World {
         ensure(self.desk.poll_timeout().is_none(), P::Ends, || "a timer is left over".to_owned())
     }
 
-    fn hire(&mut self) -> Verdict {
-        let settings = draw::agent(&mut self.luck, &self.skills);
-        let id: UserId = self.id();
-        let at = self.model.agents.len();
-        self.note(&format!("agent {at}: {settings:?}"));
-        self.model.agents.push(Agent {
-            id,
-            settings: settings.clone(),
-            chosen: Availability::Available,
-            reachable: true,
-            elsewhere: 0,
-            missed: 0,
-            rest: None,
-            pause: None,
-        });
-        self.tell(Input::AgentConfigured { agent: id, settings });
-        self.tell(Input::AgentReachable { agent: id, reachable: true });
-        self.obey()
-    }
-
-    fn agent_ids(&self) -> Vec<UserId> {
-        self.model.agents.iter().map(|agent| agent.id).collect()
-    }
-
-    /// A new queue, or one in the place of a queue that is gone.
-    fn found_queue(&mut self, place: Option<usize>) -> Verdict {
-        let agents = self.agent_ids();
-        let settings = draw::queue(&mut self.luck, &agents, &self.skills);
-        let at = place.unwrap_or(self.model.queues.len());
-        let (id, version) = match place {
-            // It may come back with its old id, or as another.
-            Some(at) if self.luck.once_in(2) => (self.model.queues[at].id, self.model.queues[at].version + 1),
-            _ => (self.id(), 1),
-        };
-        self.note(&format!("queue {at}: {settings:?}"));
-        let queue = Queue::new(id, settings.clone(), version);
-        match place {
-            Some(at) => self.model.queues[at] = queue,
-            None => self.model.queues.push(queue),
-        }
-        self.model.settle();
-        self.tell(Input::QueueConfigured { queue: id, settings, version });
-        self.obey()
-    }
-
-    fn configure_queue(&mut self, at: usize, settings: crate::queue::QueueSettings) {
-        let old = &self.model.queues[at];
-        let (id, version, empty_since) = (old.id, old.version + 1, old.empty_since);
-        self.note(&format!("queue {at}, changed: {settings:?}"));
-        self.model.queues[at] = Queue::new(id, settings.clone(), version);
-        self.model.queues[at].empty_since = empty_since;
-        self.model.settle();
-        self.model.look_again(|queue| queue == Some(at));
-        self.tell(Input::QueueConfigured { queue: id, settings, version });
-    }
-
-    fn change_queue(&mut self) -> Verdict {
-        let at = self.luck.below(self.model.queues.len());
-        if !self.model.queues[at].exists {
-            return self.found_queue(Some(at));
-        }
-        let agents = self.agent_ids();
-        let drawn = draw::queue(&mut self.luck, &agents, &self.skills);
-        let mut settings = self.model.queues[at].settings.clone();
-        match self.luck.below(3) {
-            // Members go, and come.
-            0 => settings.members = drawn.members,
-            1 => settings = drawn,
-            _ => {
-                let members = std::mem::take(&mut settings.members);
-                settings = crate::queue::QueueSettings { members, ..drawn };
-            }
-        }
-        self.configure_queue(at, settings);
-        self.obey()
-    }
-
-    fn remove_queue(&mut self) -> Verdict {
-        let at = self.luck.below(self.model.queues.len());
-        self.note(&format!("queue {at} is removed"));
-        let queue = &mut self.model.queues[at];
-        queue.exists = false;
-        let id = queue.id;
-        for call in self.model.calls.values_mut().filter(|call| call.queue == Some(at)) {
-            call.queue = None;
-        }
-        self.tell(Input::QueueRemoved { queue: id });
-        self.obey()
-    }
-
     fn arrive(&mut self) -> Verdict {
         self.come();
         self.obey()
@@ -228,7 +138,7 @@ impl World {
             wish,
             stage: Stage::Waiting,
             losers: Vec::new(),
-            sought: now,
+            sought: vec![now],
         };
         self.enter(call, made, at, wanted);
     }
@@ -316,13 +226,18 @@ impl World {
     fn fail(&mut self, call: CallId, at: usize, reason: OfferFailure) -> Verdict {
         self.note(&format!("call {} rings in vain at agent {at}: {reason:?}", self.number(call)));
         self.ringing.retain(|(other, who, _)| (*other, *who) != (call, at));
-        if let Some(found) = self.model.calls.get_mut(&call)
-            && let Stage::Rings(agents) = &mut found.stage
+        let agent = self.model.agents[at].id;
+        let input = Input::OfferFailed { call, agent, reason };
+        let Some(Call { stage: Stage::Rings(agents), .. }) = self.model.calls.get_mut(&call) else {
+            // Somebody else was faster: this is no news.
+            self.tell(input);
+            return self.obey();
+        };
+        agents.retain(|agent| *agent != at);
+        if agents.is_empty()
+            && let Some(found) = self.model.calls.get_mut(&call)
         {
-            agents.retain(|agent| *agent != at);
-            if agents.is_empty() {
-                (found.stage, found.wish) = (Stage::Waiting, None);
-            }
+            (found.stage, found.wish) = (Stage::Waiting, None);
         }
         let now = self.model.now;
         let agent = &mut self.model.agents[at];
@@ -344,8 +259,7 @@ impl World {
                 agent.pause = agent.works().then_some(PauseReason::Missed);
             }
         }
-        let agent = agent.id;
-        self.tell(Input::OfferFailed { call, agent, reason });
+        self.tell(input);
         self.obey()
     }
 
@@ -394,7 +308,7 @@ impl World {
         self.obey()
     }
 
-    fn some_agent(&mut self) -> usize {
+    pub(super) fn some_agent(&mut self) -> usize {
         self.luck.below(self.model.agents.len())
     }
 
@@ -483,71 +397,6 @@ impl World {
         self.obey()
     }
 
-    fn change_agent(&mut self) -> Verdict {
-        let at = self.some_agent();
-        let settings = draw::agent(&mut self.luck, &self.skills);
-        self.configure_agent(at, settings);
-        self.obey()
-    }
-
-    fn configure_agent(&mut self, at: usize, settings: crate::queue::router::AgentSettings) {
-        self.note(&format!("agent {at}, changed: {settings:?}"));
-        let agent = &mut self.model.agents[at];
-        agent.settings = settings.clone();
-        let agent = agent.id;
-        self.model.look_again(|_| true);
-        self.tell(Input::AgentConfigured { agent, settings });
-    }
-
-    /// A skill gets another name, with agents and queues one after the other; calls that wait keep the old one.
-    fn rename_skill(&mut self) -> Verdict {
-        let at = self.luck.below(self.skills.len());
-        let (old, new) = (self.skills[at].clone(), format!("skill{}", self.seen.calls));
-        if self.skills.contains(&new) {
-            return Ok(());
-        }
-        self.note(&format!("the skill {old} is called {new}"));
-        self.skills[at].clone_from(&new);
-        for at in 0..self.model.agents.len() {
-            let mut settings = self.model.agents[at].settings.clone();
-            settings.skills.iter_mut().filter(|skill| skill.name == old).for_each(|skill| skill.name.clone_from(&new));
-            self.configure_agent(at, settings);
-            self.obey()?;
-        }
-        for at in self.model.existing() {
-            let mut settings = self.model.queues[at].settings.clone();
-            let steps = settings.relax.iter_mut();
-            let (needs, rules): (Vec<_>, Vec<_>) = steps.map(|step| (&mut step.skills, &mut step.rule)).unzip();
-            for need in needs.into_iter().chain([&mut settings.skills]).flatten().filter(|need| need.name == old) {
-                need.name.clone_from(&new);
-            }
-            for rule in rules.into_iter().chain([&mut settings.rule]).flatten() {
-                *rule = rule.replace(&old, &new);
-            }
-            self.configure_queue(at, settings);
-            self.obey()?;
-        }
-        Ok(())
-    }
-
-    /// Somebody leaves the company, whatever they are doing, and may come back one day.
-    fn dismiss(&mut self) -> Verdict {
-        let at = self.some_agent();
-        self.note(&format!("agent {at} leaves the company"));
-        let agent = self.model.agents[at].id;
-        for queue in self.model.existing() {
-            let mut settings = self.model.queues[queue].settings.clone();
-            settings.members.retain(|member| member.agent_id != agent);
-            self.configure_queue(queue, settings);
-        }
-        let who = &mut self.model.agents[at];
-        (who.chosen, who.reachable) = (Availability::Offline, false);
-        self.model.settle();
-        self.tell(Input::AgentChose { agent, availability: Availability::Offline });
-        self.tell(Input::AgentReachable { agent, reachable: false });
-        self.obey()
-    }
-
     /// The clock jumps: much is due at once, and something may come in before it is done.
     fn jump(&mut self) -> Verdict {
         let millis = self.luck.one_of(&[30_000, 30_000, 120_000, 7_200_000]);
@@ -593,7 +442,7 @@ impl World {
                 call.wish = None;
             }
             let since = Some(call.since);
-            (call.entered, call.sought, call.stage) = (now, now, Stage::Waiting);
+            (call.entered, call.sought, call.stage) = (now, vec![now], Stage::Waiting);
             let Some(queue) = call.queue else { continue };
             self.enter(id, call, queue, since);
         }

@@ -13,6 +13,7 @@
 //! assert_eq!(explored.hash, explore(1, 200, None).unwrap().hash);
 //! ```
 
+mod changes;
 mod draw;
 mod events;
 mod fault;

@@ -121,8 +121,9 @@ pub(super) struct Call {
     pub(super) stage: Stage,
     /// Who rang in vain and has not been told.
     pub(super) losers: Vec<usize>,
-    /// When it looked for agents last.
-    pub(super) sought: u64,
+    /// When it began to ring, up to when all had been done then (a step of what it needs may be due at that instant), and when settings
+    /// have changed since.
+    pub(super) sought: Vec<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -234,7 +235,7 @@ impl Model {
     pub(super) fn look_again(&mut self, concerns: impl Fn(Option<usize>) -> bool) {
         let now = self.now;
         for call in self.calls.values_mut().filter(|call| concerns(call.queue)) {
-            call.sought = now;
+            call.sought.push(now);
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 
+use super::Explored;
 use super::fault::{Desk, Fault};
 use super::model::{Call, Model, Stage};
-use super::verdict::{Promise, Verdict, ensure};
-use super::{Explored, Promise as P};
+use super::verdict::{Promise as P, Verdict, ensure};
 use crate::id::{CallId, Id, IdSource, SeededIds, UserId};
 use crate::people::Availability;
 use crate::queue::router::{AgentState, CREDIT_MAX, Command, Input, Occasion, OverflowReason, PauseReason, Why};
@@ -218,7 +218,7 @@ impl World {
             Occasion::Wished => call.wish.is_some_and(|(wished, _)| wished == at),
             Occasion::Assigned => self.assigned == Some((id, at)),
             // What is due now may not have been done, and who rings may ring on as they began.
-            _ => [model.now, model.handled, call.sought].into_iter().any(|then| model.fits(call, at, then)),
+            _ => [model.now, model.handled].iter().chain(&call.sought).any(|then| model.fits(call, at, *then)),
         };
         ensure(fits, P::Fit, || format!("agent {at} does not fit call {number}"))?;
         if !joins && !by_hand {
@@ -232,13 +232,13 @@ impl World {
             });
         ensure(said, P::SelfImage, || format!("call {number} waited {waited} ms, but {why:?}"))?;
         self.assigned.take_if(|_| by_hand);
-        let now = self.model.now;
+        let Model { now, handled, .. } = self.model;
         if let Some(call) = self.model.calls.get_mut(&id) {
             match &mut call.stage {
                 Stage::Rings(agents) => agents.push(at),
                 stage => {
                     *stage = Stage::Rings(vec![at]);
-                    call.sought = now;
+                    call.sought = vec![now, handled];
                     call.wish.take_if(|_| why.occasion != Occasion::Wished);
                 }
             }
@@ -260,7 +260,7 @@ impl World {
         for (_, other) in others {
             let late = chosen.since > other.since + CREDIT_MAX.as_millis() as u64;
             if (late || model.turn(other) < turn) && fits(other) {
-                let promise = if late { Promise::Credit } else { Promise::Turn };
+                let promise = if late { P::Credit } else { P::Turn };
                 return Err((
                     promise,
                     format!("agent {at} gets call {}, which passes {}", chosen.number, other.number),
