@@ -11,7 +11,8 @@ use crate::call::OfferFailure;
 use crate::id::CallId;
 use crate::people::Availability;
 use crate::queue::router::{
-    Arrival, AssignRefused, BUSY_DELAY, DECLINED_DELAY, Input, NO_ANSWER_DELAY, PauseReason, Rest, UNCLAIMED_DELAY, UNREACHABLE_DELAY,
+    Arrival, AssignRefused, BUSY_DELAY, DECLINED_DELAY, Input, NO_ANSWER_DELAY, PauseReason, Rest, UNCLAIMED_DELAY,
+    UNREACHABLE_DELAY,
 };
 
 /// With more calls than this, callers hang up rather than come.
