@@ -64,7 +64,7 @@ fn a_day_is_told_as_a_table_as_json_and_as_csv_and_repeats_with_its_seed() {
 fn a_plan_that_cannot_be_is_told_with_its_line_or_its_field() {
     let folder = tempfile::tempdir().unwrap();
     for (from, to, told) in [
-        ("calls = [20.0, 30.0]", "calls = [20.0,", "line 3"),
+        ("calls = [20.0, 30.0]", "calls = [20.0,", "line 4"),
         ("talkSeconds = 120.0", "talkSecond = 120.0", "talkSecond"),
         ("talkSeconds = 120.0", "talkSeconds = \"two\"", "line 5"),
         ("talkSeconds = 120.0", "talkSeconds = -2.0", "queues[0].talkSeconds: "),
