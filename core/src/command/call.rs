@@ -409,7 +409,7 @@ fn announce(cx: &mut Context<'_>, call: &Call, is_new: bool, before: Told) {
 fn assigned(call: &Call, change: &Change) -> Option<Event> {
     let Change::Offered { agent, decision: Some(decision) } = change else { return None };
     let by_hand = decision.occasion == Occasion::Assigned;
-    by_hand.then(|| Event::CallAssigned { call: call.id, agent: *agent, queue: decision.queue, by: decision.by })
+    by_hand.then_some(Event::CallAssigned { call: call.id, agent: *agent, queue: decision.queue, by: decision.by })
 }
 
 /// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end

@@ -140,7 +140,7 @@ impl LogEntryView {
     }
 
     fn row(self, queue: QueueId) -> Row {
-        let count = |number: Option<u64>| number.map_or(Cell::Empty, |number| Cell::Count(number));
+        let count = |number: Option<u64>| number.map_or(Cell::Empty, Cell::Count);
         vec![
             Cell::text(&self.at.to_rfc3339()),
             Cell::text(&self.call_id.to_string()),

@@ -151,7 +151,7 @@ impl Edge {
                 reply.send(self.assign(now, company, call, agent, by)).ok();
             }
             QueueOrder::WrapUp { agent, left, reply } => {
-                drop(reply.send(self.change_wrap_up(now, company, agent, left)))
+                drop(reply.send(self.change_wrap_up(now, company, agent, left)));
             }
         }
     }
