@@ -36,11 +36,13 @@ const STANDING: &str = concat!(
      WHERE c.id = $2 AND c.ended_status IS NULL AND ",
     within!("c.company_id")
 );
-/// The call's row makes those who accept it wait for each other. Whoever waited finds their own offer gone.
+/// The call's row makes those who claim and accept it wait for each other. A statement of its own: what comes after it sees what those did
+/// who were waited for.
+const HOLD: &str = concat!("SELECT id FROM calls WHERE id = $2 AND ", within!("company_id"), " FOR UPDATE");
 const ACCEPT: &str = concat!(
     "WITH held AS (SELECT id FROM calls WHERE id = $2 AND ",
     within!("company_id"),
-    " FOR UPDATE), \
+    "), \
      won AS (UPDATE offers o SET state = 'accepted', at = $4 FROM held WHERE o.call_id = held.id AND o.agent_id = $3 \
      AND o.state = 'offered' \
      AND NOT EXISTS (SELECT FROM offers a WHERE a.call_id = held.id AND a.state = 'accepted') RETURNING o.call_id), \
@@ -121,6 +123,7 @@ impl<L: Link> OfferStore for PgRepo<L> {
         at: DateTime<Utc>,
     ) -> Result<Result<Vec<UserId>, AcceptRefused>, StoreError> {
         self.may_write()?;
+        self.one(query(HOLD).bind(self.company_filter()).bind(call.as_uuid())).await?;
         if let Some(row) = self.one(self.about(ACCEPT, call, agent).bind(at)).await? {
             let lost: Vec<Uuid> = Fields::of(&row, TABLE).get("agent_id")?;
             return Ok(Ok(lost.into_iter().map(Id::from_uuid).collect()));

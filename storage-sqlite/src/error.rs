@@ -212,7 +212,8 @@ fn duplicate(error: &sqlx::Error) -> Option<(&'static str, &'static str)> {
     let constraint = match column {
         "id" => "id",
         "email" => "email",
-        "number" | "number_id" => "number",
+        // A number waits once in a queue.
+        "number" | "number_id" | "queue_id" => "number",
         // A prompt's name is taken together with its language.
         "name" | "language" => "name",
         "username" => "username",

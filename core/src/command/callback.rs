@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::company_of;
-use crate::call::{Call, Change, Direction, LegKind, NewCall};
+use crate::call::{Call, Change, Direction, HangupCause, LegKind, NewCall};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -227,7 +227,9 @@ pub(super) async fn settle(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[C
         let now = call.ended_at.unwrap_or_else(|| cx.now());
         let settled = match call.direction {
             Direction::Outbound => {
-                let called = call.legs.iter().any(|leg| leg.kind == LegKind::Carrier);
+                // A trunk that cannot be used costs an attempt, or it would be tried without end.
+                let no_way = call.hangup.is_some_and(|hangup| hangup.cause == HangupCause::NoRoute);
+                let called = no_way || call.legs.iter().any(|leg| leg.kind == LegKind::Carrier);
                 let attempt = match called {
                     _ if call.was_connected() => Attempt::Reached,
                     true => Attempt::NotReached,

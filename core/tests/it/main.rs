@@ -1,6 +1,7 @@
 //! The core as its users have it: commands through the engine, on the store in memory.
 
 mod accounts;
+mod callbacks;
 mod calls;
 mod conformance;
 mod flows;

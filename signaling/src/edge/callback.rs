@@ -6,7 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use dialplane_core::call::OfferFailure;
+use dialplane_core::call::{Change, Hangup, HangupCause, OfferFailure, Side};
+use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, QueueId, UserId};
 use dialplane_core::queue::Decision;
 use dialplane_core::queue::router;
@@ -120,6 +121,13 @@ impl Edge {
         };
         let origination = Origination { call, company, agent, grant: outbound };
         let begun = self.originate_for(now, origination, Some(CallbackCall { callback, queue, ring, decision }));
+        if begun.is_err() {
+            // The host has opened its record: it ends here.
+            let hangup = Hangup { side: Side::System, cause: HangupCause::TemporaryFailure, sip_status: None };
+            let changes = vec![(self.surroundings.clock.now(), Change::Ended { hangup })];
+            self.last_reports.push(CallReport { changes, ..CallReport::nothing(call) });
+            self.report_soon(now);
+        }
         let lives = self.calls.get(&call).is_some_and(|entry| entry.callback.is_some());
         if begun.is_err() || (!lives && self.is_callback(callback)) {
             self.callback_lost(now, company, callback, agent, OfferFailure::Unreachable);

@@ -260,6 +260,9 @@ impl Edge {
         let stays = agent.is_some_and(|agent| to == TransferTarget::Agent { agent });
         self.report(now, id, entry, Change::Transferred { leg: leg.0, agent, to });
         self.tell_router(now, entry.company, router::Input::CallEnded { call: entry.callback.unwrap_or(id) });
+        if let Some(agent) = agent {
+            entry.release(agent);
+        }
         if let Some(agent) = agent.filter(|_| !stays) {
             self.disengage(now, entry, agent);
         }

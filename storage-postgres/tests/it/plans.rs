@@ -46,7 +46,7 @@ async fn fill(connection: &mut PgConnection, company: CompanyId, others: Company
     let events = sqlx::query(events).bind(company.as_uuid()).bind(others.as_uuid()).bind(CALLS).bind(now()).bind(agent);
     events.execute(&mut *connection).await.expect("events are stored");
     let users = "INSERT INTO users SELECT gen_random_uuid(), CASE WHEN i % 10 = 0 THEN $1 ELSE $2 END, 'n', i || '@x', 'p', 'i', \
-         'agent', NULL, NULL, NULL, NULL, true, false, 'offline', 0, 1, now(), now() FROM generate_series(1, 5000) AS i";
+         'agent', NULL, NULL, NULL, NULL, true, false, 'offline', 0, 1, now(), now(), '', NULL, now() FROM generate_series(1, 5000) AS i";
     let users = sqlx::query(users).bind(company.as_uuid()).bind(others.as_uuid());
     users.execute(&mut *connection).await.expect("users are stored");
     let reports = "INSERT INTO reports (id, company_id, user_id, kind, day, version, created_at, updated_at) \

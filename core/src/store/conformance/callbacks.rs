@@ -53,7 +53,8 @@ pub async fn a_callback_reads_back_and_is_replaced_by_its_next_version_only(stor
     write!(store, scope, tx => {
         tx.insert_callback(&plain).await.unwrap();
         assert_eq!(tx.callback(plain.id).await.unwrap().as_ref(), Some(&plain));
-        assert_duplicate(tx.insert_callback(&plain).await, "callback", "id");
+        let same_id = Callback { id: plain.id, ..callback(&rows, &company, rows.id(), 2) };
+        assert_duplicate(tx.insert_callback(&same_id).await, "callback", "id");
         tx.update_callback(&odd).await.unwrap();
         for version in [1, 2, 4] {
             assert_stale(tx.update_callback(&Callback { version, ..plain.clone() }).await);

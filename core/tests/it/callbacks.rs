@@ -1,0 +1,173 @@
+//! Callbacks, from the request to what becomes of them.
+
+use dialplane_core::Actor;
+use dialplane_core::call::{CallStatus, Change, Hangup, HangupCause, Side};
+use dialplane_core::command::call::{CallReport, CloseLostCalls, RecordCalls};
+use dialplane_core::command::callback::{CancelCallback, RequestCallback, StartCallback};
+use dialplane_core::command::telephony::{CreateInboundRoute, CreateQueue, CreateTrunk, DeleteQueue};
+use dialplane_core::id::{CallId, Id, NodeId, QueueId, UserId};
+use dialplane_core::people::Role;
+use dialplane_core::phone::trunk::{TrunkAuth, TrunkSettings, TrunkTransport};
+use dialplane_core::phone::{E164, InboundTarget};
+use dialplane_core::queue::{Callback, CallbackRefused, CallbackRequest, CallbackState, QueueSettings};
+
+use crate::world::World;
+
+struct Desk {
+    world: World,
+    queue: QueueId,
+    agent: UserId,
+    node: NodeId,
+}
+
+fn person() -> E164 {
+    E164::from_stored("+12025550177").unwrap()
+}
+
+impl Desk {
+    /// A queue that a number leads to, with one agent and a trunk.
+    async fn new() -> Self {
+        let world = World::new().await;
+        let agent = world.user("Ann Agent", "ann@example.com", Role::Agent).await.id;
+        let queue = world.run(CreateQueue { settings: QueueSettings::new("Sales", Vec::new()) }).await.id;
+        let route = CreateInboundRoute { number: "+12025550100".to_owned(), target: InboundTarget::Queue(queue) };
+        world.run(route).await;
+        let settings = TrunkSettings {
+            name: "carrier".to_owned(),
+            transport: TrunkTransport::Udp,
+            host: "192.0.2.1".to_owned(),
+            port: 5060,
+            auth: TrunkAuth::Address { addresses: vec!["192.0.2.1".parse().unwrap()] },
+            is_default: true,
+        };
+        world.run(CreateTrunk { settings }).await;
+        let node = world.engine.ids().id(world.engine.now());
+        Self { world, queue, agent, node }
+    }
+
+    fn id<K>(&self) -> Id<K> {
+        self.world.engine.ids().id(self.world.engine.now())
+    }
+
+    async fn ask(&self) -> Callback {
+        let request = CallbackRequest {
+            queue: self.queue,
+            number: person(),
+            shown: None,
+            since: None,
+            delay_seconds: 0,
+            attempts: 2,
+            retry_seconds: 600,
+            asked_in: None,
+        };
+        self.world.run(RequestCallback { request }).await
+    }
+
+    fn start(&self, callback: &Callback) -> StartCallback {
+        StartCallback { callback: callback.id, call: self.id(), agent: self.agent, node: self.node }
+    }
+
+    async fn dial(&self, callback: &Callback) -> CallId {
+        let start = self.start(callback);
+        let dialling = self.world.engine.execute(&self.system(), &start).await.unwrap().unwrap();
+        assert_eq!((dialling.call.status, dialling.call.queue), (CallStatus::Initiated, Some(self.queue)));
+        assert_eq!(dialling.shown.as_str(), "+12025550100", "a number that leads to the queue");
+        start.call
+    }
+
+    fn system(&self) -> Actor {
+        Actor::system_for(self.world.company.id)
+    }
+
+    async fn end(&self, call: CallId, cause: HangupCause) {
+        let hangup = Hangup { side: Side::System, cause, sip_status: None };
+        let changes = vec![(self.world.engine.now(), Change::Ended { hangup })];
+        let reports = vec![CallReport { changes, ..CallReport::nothing(call) }];
+        self.world.engine.execute(&self.system(), &RecordCalls { reports }).await.unwrap();
+    }
+
+    async fn stored(&self, callback: &Callback) -> Callback {
+        self.world.engine.read(&self.world.admin).await.unwrap().callback(callback.id).await.unwrap().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn asked_twice_is_one_callback_and_begun_twice_is_one_call() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    desk.world.pass(5);
+    assert_eq!(desk.ask().await, callback, "the first place stays");
+    desk.dial(&callback).await;
+    let again = desk.world.engine.execute(&desk.system(), &desk.start(&callback)).await;
+    assert!(again.unwrap_err().to_string().contains("waits no more"));
+}
+
+#[tokio::test]
+async fn a_trunk_that_cannot_be_used_costs_an_attempt_and_an_agent_who_is_gone_does_not() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    let call = desk.dial(&callback).await;
+    desk.end(call, HangupCause::SubscriberAbsent).await;
+    let back = desk.stored(&callback).await;
+    assert_eq!((back.state, back.attempts, back.due_at), (CallbackState::Waiting, 0, callback.due_at));
+    let call = desk.dial(&callback).await;
+    desk.end(call, HangupCause::NoRoute).await;
+    let later = desk.stored(&callback).await;
+    assert_eq!((later.state, later.attempts), (CallbackState::Waiting, 1));
+    assert!(later.due_at > desk.world.engine.now());
+    desk.world.pass(700);
+    let call = desk.dial(&callback).await;
+    desk.end(call, HangupCause::NoRoute).await;
+    assert_eq!(desk.stored(&callback).await.state, CallbackState::Failed);
+}
+
+#[tokio::test]
+async fn an_agent_with_a_call_in_hand_is_not_given_another() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    desk.dial(&callback).await;
+    let request = CallbackRequest { number: E164::from_stored("+12025550188").unwrap(), ..request_of(&callback) };
+    let second = desk.world.run(RequestCallback { request }).await;
+    let refused = desk.world.engine.execute(&desk.system(), &desk.start(&second)).await.unwrap_err();
+    assert!(refused.to_string().contains("in hand"), "{refused}");
+    assert_eq!(desk.stored(&second).await, second);
+}
+
+fn request_of(callback: &Callback) -> CallbackRequest {
+    CallbackRequest {
+        queue: callback.queue,
+        number: callback.number.clone(),
+        shown: None,
+        since: None,
+        delay_seconds: 0,
+        attempts: 1,
+        retry_seconds: 60,
+        asked_in: None,
+    }
+}
+
+#[tokio::test]
+async fn the_call_of_a_process_that_died_is_made_again() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    desk.dial(&callback).await;
+    desk.world.engine.execute(&Actor::system(), &CloseLostCalls { node: Some(desk.node) }).await.unwrap();
+    let back = desk.stored(&callback).await;
+    assert_eq!((back.state, back.attempts, back.since), (CallbackState::Waiting, 0, callback.since));
+    desk.dial(&callback).await;
+}
+
+#[tokio::test]
+async fn a_callback_is_called_off_by_hand_and_with_its_queue() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    assert_eq!(desk.world.run(CancelCallback { callback: callback.id }).await.state, CallbackState::Cancelled);
+    assert_eq!(desk.world.refused(CancelCallback { callback: callback.id }).await, CallbackRefused::NotWaiting);
+    let other = desk.world.run(CreateQueue { settings: QueueSettings::new("Support", Vec::new()) }).await.id;
+    let request = CallbackRequest { queue: other, ..request_of(&callback) };
+    let waiting = desk.world.run(RequestCallback { request }).await;
+    desk.world.run(DeleteQueue { queue: other }).await;
+    assert_eq!(desk.stored(&waiting).await.state, CallbackState::Cancelled);
+    let gone = CallbackRequest { queue: other, ..request_of(&callback) };
+    assert_eq!(desk.world.refused(RequestCallback { request: gone }).await, CallbackRefused::NoSuchQueue);
+}
