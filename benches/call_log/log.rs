@@ -145,7 +145,7 @@ fn user(ids: &dyn IdSource, company: CompanyId, n: usize, at: DateTime<Utc>) -> 
         is_platform: false,
         availability: Availability::Available,
         availability_reason: None,
-        availability_since: Utc::now(),
+        availability_since: at,
         token_version: 0,
         version: 1,
         created_at: at,

@@ -227,9 +227,9 @@ impl Edge {
                 any = true;
                 match command {
                     router::Command::Offer { call, queue, agent, ring, why, candidates } => {
-                        let decision = Box::new(Decision::of(queue, agent, &why, &candidates, now));
+                        let decision = Decision::of(queue, agent, &why, &candidates, now);
                         if self.is_callback(call) {
-                            self.offer_callback(call, agent, ring, decision);
+                            self.offer_callback(call, agent, ring, Box::new(decision));
                         } else {
                             self.offer_from_queue(now, call, agent, ring, decision);
                         }
@@ -251,11 +251,11 @@ impl Edge {
         any
     }
 
-    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Box<Decision>) {
+    fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Decision) {
         // A call that has left the queue since is rung for by nobody; the router has been told.
         let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.stay.is_some()) else { return };
         let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
-        let decision = Box::new(Decision { by, ..*decision });
+        let decision = Box::new(Decision { by, ..decision });
         if self.is_online(now, agent) {
             return self.claim(now, call, agent, ring, decision);
         }

@@ -127,7 +127,10 @@ fn agent(plan: &Plan, planned: &PlannedAgent, id: UserId, luck: &mut Luck) -> Sc
 fn times(every_seconds: f64, until: u64, luck: &mut Luck) -> Vec<u64> {
     let mut times = Vec::new();
     let mut at = 0;
-    while every_seconds > 0.0 {
+    if every_seconds <= 0.0 {
+        return times;
+    }
+    loop {
         at += luck.exponential(every_seconds).max(1);
         if at >= until {
             break;

@@ -5,6 +5,9 @@ use crate::people::Availability;
 use crate::queue::staffing::Load;
 use crate::queue::{AgentSkill, SkillNeed, Strategy};
 
+type Change = fn(&mut Plan);
+type Figure = fn(&Slice) -> f64;
+
 #[test]
 fn a_long_day_of_one_queue_agrees_with_erlang() {
     // 100 calls in half an hour, three minutes each with exponential lengths, patience of two minutes.
@@ -108,7 +111,7 @@ fn agents_are_planned_for_their_shifts_and_talk_within_them_unless_a_call_lasts(
 #[test]
 fn a_plan_that_cannot_be_is_told_with_its_field() {
     rich().check().unwrap();
-    let cases: [(fn(&mut Plan), &str); 9] = [
+    let cases: [(Change, &str); 9] = [
         (|plan| plan.missed_share = 1.5, "missedShare"),
         (|plan| plan.break_seconds = f64::NAN, "breakSeconds"),
         (|plan| plan.queues.clear(), "queues"),
@@ -148,7 +151,7 @@ fn a_day_with_missed_calls_that_is_played_again_is_alike() {
         again.push(replay::replay(&recorded, seed + 1_000).total);
     }
     let mean = |days: &[Slice], of: fn(&Slice) -> f64| days.iter().map(of).sum::<f64>() / days.len() as f64;
-    let figures: [(fn(&Slice) -> f64, f64); 4] =
+    let figures: [(Figure, f64); 4] =
         [(Slice::service_level, 0.05), (Slice::abandonment, 0.03), (Slice::occupancy, 0.03), (Slice::mean_wait, 4.0)];
     for (n, (figure, near)) in figures.into_iter().enumerate() {
         let (was, again) = (mean(&was, figure), mean(&again, figure));

@@ -120,7 +120,7 @@ fn of_calls_that_wait_for_one_agent_the_earliest_turn_goes_first_even_if_all_is_
     let agent = agents[0];
     let wished = |world: &mut World, priority| {
         world.arrive(queue, |arrival| {
-            (arrival.priority, arrival.wish) = (priority, Some((agent, Duration::from_secs(9))))
+            (arrival.priority, arrival.wish) = (priority, Some((agent, Duration::from_secs(9))));
         })
     };
     wished(&mut world, 0);

@@ -165,7 +165,7 @@ fn a_preview_tells_who_fits_at_each_step_and_which_step_adds_nobody() {
         ..QueueSettings::new("Support", ids.iter().map(|id| Member::new(*id)).collect())
     };
     let told = |needs: &[SkillNeed]| -> Vec<(u64, usize, u32, u32)> {
-        let steps = preview(Instant::now(), settings.clone(), agents.clone(), needs);
+        let steps = preview(World::new().now, settings.clone(), agents.clone(), needs);
         steps.iter().map(|step| (step.after.as_secs(), step.matching.len(), step.added, step.lost)).collect()
     };
     assert_eq!(told(&[]), [(0, 1, 1, 0), (20, 2, 1, 0), (40, 2, 0, 0), (60, 4, 2, 0)]);

@@ -88,7 +88,7 @@ impl Queue {
     /// The last tier that is asked after so long a wait.
     fn last_tier(&self, waited: u64) -> u16 {
         let every = u64::from(self.settings.tier_wait_seconds) * 1_000;
-        let open = if every == 0 { self.tiers.len() } else { (waited / every) as usize };
+        let open = waited.checked_div(every).map_or(self.tiers.len(), |open| open as usize);
         self.tiers.get(open).or(self.tiers.last()).copied().unwrap_or_default()
     }
 }
