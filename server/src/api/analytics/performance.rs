@@ -31,7 +31,7 @@ const VISITS_MAX: u64 = 50_000;
 /// What an agent did.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct AgentPerformance {
+pub(crate) struct AgentQueuePerformance {
     agent: OfficerRef,
     /// Calls of queues that rang at the agent.
     offered: u64,
@@ -54,10 +54,10 @@ pub(crate) struct AgentPerformance {
 
 answer! {
     /// What each agent did; who took most calls of queues first.
-    PerformanceAnswer {
+    AgentsPerformanceAnswer {
         #[serde(flatten)]
         period: Period,
-        agents: Vec<AgentPerformance>,
+        agents: Vec<AgentQueuePerformance>,
     }
 }
 
@@ -65,7 +65,7 @@ fn average(sum: u64, of: u64) -> f64 {
     (sum as f64 / of.max(1) as f64 / 10.0).round() / 100.0
 }
 
-impl AgentPerformance {
+impl AgentQueuePerformance {
     fn of(agent: OfficerRef, work: AgentWork, sums: &CallSums) -> Self {
         Self {
             agent,
@@ -109,7 +109,7 @@ async fn work(tx: &mut Box<dyn Tx + '_>, range: DayRange) -> Reply<BTreeMap<User
 /// What each agent did with the calls of queues: offered, taken and missed, how fast they answered and how long they talked. Agents see
 /// themselves only. At most 31 days.
 #[utoipa::path(get, path = "/analytics/company/{companyId}/agents/performance", tag = "analytics",
-    params(("companyId" = Uuid, Path, description = "the company"), DayQuery), responses((status = 200, body = PerformanceAnswer)))]
+    params(("companyId" = Uuid, Path, description = "the company"), DayQuery), responses((status = 200, body = AgentsPerformanceAnswer)))]
 pub(crate) async fn agents_performance(
     State(app): State<Shared>,
     authed: Authed,
@@ -146,12 +146,12 @@ pub(crate) async fn agents_performance(
         let names = officers(&mut tx, ids).await?;
         let agent = |(id, name): (UserId, OfficerRef)| {
             let (work, sums) = (work.get(&id).copied(), sums.get(&id).copied());
-            AgentPerformance::of(name, work.unwrap_or_default(), &sums.unwrap_or_default())
+            AgentQueuePerformance::of(name, work.unwrap_or_default(), &sums.unwrap_or_default())
         };
-        let mut agents: Vec<AgentPerformance> = names.into_iter().map(agent).collect();
+        let mut agents: Vec<AgentQueuePerformance> = names.into_iter().map(agent).collect();
         agents.sort_by_key(|agent| std::cmp::Reverse((agent.taken, agent.offered)));
         let period = Period { timezone: range.zone.name(), date_from: range.from, date_to: range.to };
-        Ok(PerformanceAnswer::new(period, agents))
+        Ok(AgentsPerformanceAnswer::new(period, agents))
     };
     app.answers.get(company, asked, made).await
 }

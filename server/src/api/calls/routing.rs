@@ -71,7 +71,7 @@ pub(crate) struct OthersView {
 /// Why a call was offered to an agent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct DecisionView {
+pub(crate) struct CallDecisionView {
     at: DateTime<Utc>,
     queue: Uuid,
     /// The agent who was offered the call.
@@ -114,7 +114,7 @@ pub(crate) struct DecisionView {
 /// How the call stands now, while it has no agent.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct WaitingView {
+pub(crate) struct StillWaitingView {
     queue: Uuid,
     waited_seconds: u64,
     position: u32,
@@ -127,12 +127,12 @@ pub(crate) struct WaitingView {
 
 answer! {
     /// Why a call went where it went.
-    RoutingAnswer {
+    CallRoutingAnswer {
         /// Every offer of the call from a queue, in order.
-        decisions: Vec<DecisionView>,
+        decisions: Vec<CallDecisionView>,
         /// How it stands now, while it waits or rings.
         #[serde(skip_serializing_if = "Option::is_none")]
-        waiting: Option<WaitingView>,
+        waiting: Option<StillWaitingView>,
     }
 }
 
@@ -173,14 +173,14 @@ impl Viewer {
         Some(CandidateView { agent_id, name, included, standing, reason, score: None })
     }
 
-    fn decision(&self, at: DateTime<Utc>, decision: &Decision, outcome: Option<String>) -> DecisionView {
+    fn decision(&self, at: DateTime<Utc>, decision: &Decision, outcome: Option<String>) -> CallDecisionView {
         let listed = decision.candidates.iter().filter(|own| self.sees(own));
         let others = decision.others.iter().map(|others| OthersView {
             standing: others.verdict.as_str(),
             reason: others.verdict.says(),
             count: others.count,
         });
-        DecisionView {
+        CallDecisionView {
             at,
             queue: decision.queue.as_uuid(),
             chosen: decision.chosen.as_uuid(),
@@ -203,9 +203,9 @@ impl Viewer {
         }
     }
 
-    fn waiting(&self, explained: &Explained) -> WaitingView {
+    fn waiting(&self, explained: &Explained) -> StillWaitingView {
         let listed = explained.candidates.iter().filter(|own| self.sees(own));
-        WaitingView {
+        StillWaitingView {
             queue: explained.queue.as_uuid(),
             waited_seconds: explained.call.waited.as_secs(),
             position: explained.call.position,
@@ -252,13 +252,13 @@ fn decisions(events: &[CallEvent]) -> Vec<Made> {
 /// Why the call was offered to whom: each decision of a queue with everybody who was looked at and the reason, and how the members stand
 /// while the call waits. For admins and managers; an agent sees their own part in it.
 #[utoipa::path(get, path = "/calls/{id}/routing", tag = "calls",
-    params(("id" = Uuid, Path, description = "the call"), RoutingQuery), responses((status = 200, body = RoutingAnswer)))]
+    params(("id" = Uuid, Path, description = "the call"), RoutingQuery), responses((status = 200, body = CallRoutingAnswer)))]
 pub(crate) async fn get_routing(
     State(app): State<Shared>,
     authed: Authed,
     PathId(id): PathId<CallKind>,
     Params(query): Params<RoutingQuery>,
-) -> Reply<Json<RoutingAnswer>> {
+) -> Reply<Json<CallRoutingAnswer>> {
     authed.demand(Permission::TakeCalls)?;
     let me = authed.user.id;
     let only = (!authed.actor.may(Permission::ViewAllCalls)).then_some(me);
@@ -293,5 +293,5 @@ pub(crate) async fn get_routing(
     let names = tx.users_by_ids(&people).await?.into_iter().map(|user| (user.id, user.name.into_inner())).collect();
     let viewer = Viewer { names, only, asked: query.agent };
     let decided = made.into_iter().map(|made| viewer.decision(made.at, &made.decision, made.outcome)).collect();
-    Ok(Json(RoutingAnswer::new(decided, explained.as_ref().map(|explained| viewer.waiting(explained)))))
+    Ok(Json(CallRoutingAnswer::new(decided, explained.as_ref().map(|explained| viewer.waiting(explained)))))
 }
