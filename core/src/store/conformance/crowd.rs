@@ -89,7 +89,6 @@ const HANDFUL: usize = 300;
 pub struct Crowd<'s> {
     store: &'s dyn Store,
     scope: Scope,
-    node: NodeId,
     agents: Vec<UserId>,
     now: fn() -> u64,
     waiting: lock::Mutex<Vec<CallId>>,
@@ -102,7 +101,6 @@ impl<'s> Crowd<'s> {
         Self {
             store,
             scope: Scope::Company(company),
-            node: NodeId::from_uuid(uuid::Uuid::from_u128(u128::from(seed))),
             agents,
             now,
             waiting: lock::Mutex::default(),
@@ -110,14 +108,16 @@ impl<'s> Crowd<'s> {
         }
     }
 
-    /// One task: takes calls until none waits, and tells what came of each.
+    /// One task: takes calls until none waits, and tells what came of each. It claims under a node of its own: a node that claims
+    /// again what it holds is told that it does, and two tasks of one node would both go on with the call.
     ///
     /// # Panics
     /// When the store fails.
     pub async fn work(&self, tell: impl Fn(Turn) + Send) {
+        let node = NodeId::from_uuid(uuid::Uuid::from_u128(u128::from(self.number())));
         while let Some(call) = self.next().await {
             let served = loop {
-                match self.serve(call).await {
+                match self.serve(node, call).await {
                     Err(StoreError::Contention) => {}
                     served => break served.expect("a call is served"),
                 }
@@ -126,9 +126,12 @@ impl<'s> Crowd<'s> {
         }
     }
 
+    fn number(&self) -> u64 {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner).next()
+    }
+
     fn pick(&self, of: usize) -> usize {
-        let number = self.chance.lock().unwrap_or_else(PoisonError::into_inner).next();
-        usize::try_from(number % of.max(1) as u64).unwrap_or_default()
+        usize::try_from(self.number() % of.max(1) as u64).unwrap_or_default()
     }
 
     /// A call that waits, as far as this process knows.
@@ -147,11 +150,11 @@ impl<'s> Crowd<'s> {
     }
 
     /// Gives a call to somebody; `None` when another was faster.
-    async fn serve(&self, call: CallId) -> Result<Option<Turn>, StoreError> {
+    async fn serve(&self, node: NodeId, call: CallId) -> Result<Option<Turn>, StoreError> {
         let at = Rows::new().now();
         let agent = loop {
             let Some(agent) = self.agents.get(self.pick(self.agents.len())).copied() else { return Ok(None) };
-            let claim = OfferClaim { call, agent, capacity: 1, node: Some(self.node), at };
+            let claim = OfferClaim { call, agent, capacity: 1, node: Some(node), at };
             let mut tx = self.store.begin(self.scope, Access::Write).await?;
             let claimed = tx.claim_offer(&claim).await?;
             tx.commit().await?;
