@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use dialplane_ivr::expr::ExprError;
 use serde::{Deserialize, Serialize};
 
+use super::agent::WRAP_UP_MAX;
 use super::skill::{Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
 use super::waiting::Waiting;
 use crate::error::{Kind, Refusal};
@@ -223,7 +224,7 @@ pub enum QueueRefused {
     #[error("an agent's phone rings 5 to 120 seconds")]
     BadRingSeconds,
     /// The wrap-up time is out of range.
-    #[error("wrap-up lasts 0 to 3600 seconds")]
+    #[error("wrap-up lasts 0 to {WRAP_UP_MAX} seconds")]
     BadWrapUp,
     /// The waiting time is out of range.
     #[error("the longest wait is 0 to 7200 seconds")]
@@ -330,7 +331,7 @@ impl QueueSettings {
                 QueueRefused::BadName,
             ),
             ((5..=120).contains(&self.ring_seconds), QueueRefused::BadRingSeconds),
-            (self.wrap_up_seconds <= 3_600, QueueRefused::BadWrapUp),
+            (self.wrap_up_seconds <= WRAP_UP_MAX, QueueRefused::BadWrapUp),
             (self.max_wait_seconds <= 7_200, QueueRefused::BadMaxWait),
             (
                 (1..=120).contains(&self.progressive_seconds),

@@ -8,8 +8,8 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
 use dialplane_core::id::{QueueKind, UserId, UserKind};
-use dialplane_core::queue::Queue;
 use dialplane_core::queue::router::{AgentNow, CallNow};
+use dialplane_core::queue::{Queue, WRAP_UP_MAX};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -26,8 +26,6 @@ use crate::telephony::{Taken, edge_of};
 
 /// Members that are told one by one, at most.
 const MEMBERS_MAX: usize = 500;
-/// The longest wrap-up, in seconds.
-const WRAP_UP_MAX: u32 = 3_600;
 
 /// The routes.
 pub(crate) fn routes() -> OpenApiRouter<Shared> {

@@ -83,7 +83,7 @@ impl Edge {
         *standing = Standing::Asked;
         let company = *company;
         let (host, orders) = (self.surroundings.host.clone(), self.own_orders.clone());
-        let call = self.surroundings.ids.id(self.surroundings.clock.now());
+        let call = self.new_id();
         tokio::spawn(async move {
             let id = CallbackId::from_uuid(callback.as_uuid());
             let grant = host.call_back(company, id, call, agent).await;

@@ -80,7 +80,7 @@ impl Edge {
         self.begin(now, id, incoming, beginning, plan);
     }
 
-    fn new_id(&self) -> CallId {
+    pub(super) fn new_id(&self) -> CallId {
         self.surroundings.ids.id(self.surroundings.clock.now())
     }
 
