@@ -7,7 +7,7 @@ use chrono::DateTime;
 use dialplane_core::id::{CallId, IdSource, QueueId, SeededIds, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::queue::router::{AgentSettings, Arrival, Command, Input, Router, Why};
-use dialplane_core::queue::{AgentSkill, Member, QueueSettings, SkillNeed};
+use dialplane_core::queue::{AgentSkill, Member, Mode, QueueSettings, Relaxation, SkillNeed};
 
 /// What there is.
 #[derive(Debug, Clone, Copy)]
@@ -22,12 +22,32 @@ pub(crate) struct Shape {
     pub(crate) each_has: usize,
     /// Whether nobody is there.
     pub(crate) nobody: bool,
+    /// Whether the queues ask for other skills as time goes by, the third step by an expression.
+    pub(crate) relaxes: bool,
+    /// Members of a queue up to which each offer tells how all of them stood.
+    pub(crate) explained: usize,
 }
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { agents: 0, queues: 1, each_in: 1, skills: 0, each_has: 0, nobody: false }
+        Self { agents: 0, queues: 1, each_in: 1, skills: 0, each_has: 0, nobody: false, relaxes: false, explained: 0 }
     }
+}
+
+fn need(skill: usize) -> SkillNeed {
+    SkillNeed { name: format!("skill_{skill}"), level: 3, required: true }
+}
+
+/// Nobody has what is asked for until the second step.
+fn relaxed() -> Vec<Relaxation> {
+    let step = |after_seconds, skills, rule: Option<&str>| Relaxation {
+        after_seconds,
+        mode: Mode::Replace,
+        skills,
+        rule: rule.map(str::to_owned),
+    };
+    let master = SkillNeed { level: 9, ..need(1) };
+    vec![step(20, vec![master], None), step(60, Vec::new(), Some("skill_1 >= 3 || skill_2 >= 5"))]
 }
 
 pub(crate) struct Desk {
@@ -49,11 +69,11 @@ impl Desk {
         let agents: Vec<UserId> = (0..shape.agents).map(|_| ids.id(at)).collect();
         let queues: Vec<QueueId> = (0..shape.queues).map(|_| ids.id(at)).collect();
         let calls: Vec<CallId> = (0..1_024).map(|_| ids.id(at)).collect();
-        let (mut router, now) = (Router::with_seed(1), Instant::now());
+        let (mut router, now) = (Router::with_seed(1).explaining(shape.explained), Instant::now());
         for (n, agent) in agents.iter().enumerate() {
             let has = |k: usize| (n * 7 + k * 5 + n / 20) % shape.skills.max(1);
             let skills =
-                (0..shape.each_has).map(|k| AgentSkill { name: format!("skill {}", has(k)), level: 5 }).collect();
+                (0..shape.each_has).map(|k| AgentSkill { name: format!("skill_{}", has(k)), level: 5 }).collect();
             router.handle(
                 now,
                 Input::AgentConfigured {
@@ -67,11 +87,13 @@ impl Desk {
             let is_in = |n: usize| (0..shape.each_in).any(|k| (n + k * 17) % shape.queues == at);
             let members =
                 agents.iter().enumerate().filter(|(n, _)| is_in(*n)).map(|(_, agent)| Member::new(*agent)).collect();
-            let settings = QueueSettings::new(format!("queue {at}"), members);
+            let mut settings = QueueSettings::new(format!("queue {at}"), members);
+            if shape.relaxes {
+                settings.relax = relaxed();
+            }
             router.handle(now, Input::QueueConfigured { queue: *queue, settings, version: 1 });
         }
-        let need = |n: usize| vec![SkillNeed { name: format!("skill {n}"), level: 3, required: true }];
-        let needs = (0..shape.skills).map(need).collect();
+        let needs = (0..shape.skills).map(|skill| vec![need(skill)]).collect();
         Self { router, now, agents, queues, calls, needs, kept: VecDeque::with_capacity(1_024), round: 0 }
     }
 
@@ -107,6 +129,22 @@ impl Desk {
         agent
     }
 
+    /// A call that nobody can take at first: it waits, what it needs changes twice, then it is taken.
+    pub(crate) fn serve_relaxed(&mut self) -> UserId {
+        let (call, mut arrival) = self.turn();
+        arrival.skills = vec![SkillNeed { level: 8, ..need(0) }];
+        self.router.handle(self.now, Input::CallQueued(arrival));
+        while let Some(due) = self.router.poll_timeout() {
+            self.now = due;
+            self.router.handle_timeout(due);
+            if let Some(Command::Offer { agent, .. }) = self.router.poll_command() {
+                self.end(call, agent);
+                return agent;
+            }
+        }
+        panic!("somebody fits at last")
+    }
+
     pub(crate) fn serve_and_keep(&mut self) -> UserId {
         let (call, arrival) = self.turn();
         let (agent, why) = self.offered(arrival);
@@ -116,14 +154,6 @@ impl Desk {
         self.kept.push_back((call, agent, why));
         self.end(call, agent);
         agent
-    }
-
-    pub(crate) fn serve_and_ask(&mut self) -> usize {
-        let (call, arrival) = self.turn();
-        let (agent, _) = self.offered(arrival);
-        let candidates = self.router.candidates(self.now, call).len();
-        self.end(call, agent);
-        candidates
     }
 
     pub(crate) fn pause(&mut self) {

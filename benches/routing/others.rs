@@ -75,13 +75,15 @@ impl Sets {
     }
 }
 
-/// A scan over all members that gives each a metric by penalty and idle time and takes the least.
+/// A scan over all members: one attempt is made for each who could be rung, with a metric by penalty and last call, and the least of
+/// them is rung.
 pub(crate) struct Scan {
     members: Vec<Member>,
     now: u64,
 }
 
 struct Member {
+    interface: String,
     penalty: u64,
     last_call: u64,
     in_use: bool,
@@ -89,20 +91,39 @@ struct Member {
     wrap_up_until: u64,
 }
 
+/// A member who could be rung.
+struct Attempt {
+    interface: String,
+    member: usize,
+    metric: u64,
+}
+
 impl Scan {
     pub(crate) fn new(agents: usize) -> Self {
-        let member =
-            |n: usize| Member { penalty: 0, last_call: n as u64, in_use: false, paused: false, wrap_up_until: 0 };
+        let member = |n: usize| Member {
+            interface: format!("PJSIP/{:032x}", id(n)),
+            penalty: 0,
+            last_call: n as u64,
+            in_use: false,
+            paused: false,
+            wrap_up_until: 0,
+        };
         Self { members: (0..agents).map(member).collect(), now: agents as u64 }
     }
 
     pub(crate) fn serve(&mut self) -> usize {
         self.now += 1;
         let now = self.now;
-        let fit = |member: &Member| !member.in_use && !member.paused && member.wrap_up_until <= now;
-        let metric = |member: &Member| member.penalty * 1_000_000 + member.last_call;
-        let fitting = self.members.iter().enumerate().filter(|(_, member)| fit(member));
-        let Some((at, _)) = fitting.min_by_key(|(_, member)| metric(member)) else { panic!("somebody is free") };
+        let mut attempts: Vec<Box<Attempt>> = Vec::new();
+        for (at, member) in self.members.iter().enumerate() {
+            if !member.in_use && !member.paused && member.wrap_up_until <= now {
+                let metric = member.penalty * 1_000_000 + member.last_call;
+                attempts.push(Box::new(Attempt { interface: member.interface.clone(), member: at, metric }));
+            }
+        }
+        let Some(best) = attempts.iter().min_by_key(|attempt| attempt.metric) else { panic!("somebody is free") };
+        std::hint::black_box(best.interface.as_str());
+        let at = best.member;
         self.members[at].in_use = true;
         self.members[at].last_call = now;
         self.members[at].in_use = false;

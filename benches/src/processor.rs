@@ -1,4 +1,4 @@
-//! Processor time.
+//! Processor time, and memory.
 
 use std::fs;
 use std::path::Path;
@@ -23,9 +23,27 @@ pub fn of_process(id: u32) -> Option<f64> {
 /// Processor time of the calling thread so far.
 #[must_use]
 pub fn of_this_thread() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    read(ClockId::ThreadCPUTime)
+}
+
+/// Processor time of all threads of this process so far.
+#[must_use]
+pub fn of_this_process() -> Duration {
+    read(ClockId::ProcessCPUTime)
+}
+
+fn read(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
     // Neither part of a clock that only goes up is negative.
     Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Bytes of memory this process has in use now, of its own. `None` where the system does not say it as Linux does.
+#[must_use]
+pub fn memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 /// Seconds of processor time that threads of this process with a name beginning with `prefix` have used. In nanosecond steps.

@@ -60,21 +60,19 @@ impl<'a> Turns<'a> {
         self
     }
 
-    /// Gives each row to criterion, then measures them in turn and prints the ratios. A filter on the command line leaves the
-    /// second part out, as ratios need every row.
-    pub fn measure(mut self, criterion: &mut Criterion) {
+    /// Gives each row to criterion, then measures them in turn, prints the ratios and gives the medians, in seconds, by the rows' names. A
+    /// filter on the command line leaves the second part out, as ratios need every row.
+    pub fn measure(mut self, criterion: &mut Criterion) -> Vec<(String, f64)> {
         let mut group = criterion.benchmark_group(&self.subject);
         group.throughput(Throughput::Elements(self.elements));
         for row in &mut self.rows {
             group.bench_function(&row.name, |bencher| bencher.iter_custom(&mut row.run));
         }
         group.finish();
-        if is_measuring() && !is_filtered() {
-            self.compare();
-        }
+        if is_measuring() && !is_filtered() { self.compare() } else { Vec::new() }
     }
 
-    fn compare(mut self) {
+    fn compare(mut self) -> Vec<(String, f64)> {
         let counts: Vec<u64> = self.rows.iter_mut().map(|row| repetitions(&mut row.run)).collect();
         let mut seconds = vec![Vec::with_capacity(ROUNDS); self.rows.len()];
         for _ in 0..ROUNDS {
@@ -84,6 +82,7 @@ impl<'a> Turns<'a> {
             }
         }
         self.print(&seconds);
+        self.rows.into_iter().map(|row| row.name).zip(seconds.into_iter().map(median)).collect()
     }
 
     fn print(&self, seconds: &[Vec<f64>]) {
@@ -131,12 +130,21 @@ fn repetitions(run: &mut Run<'_>) -> u64 {
 
 /// Repeats a function and keeps its result from being optimised away. Counted is the processor time of this thread, which others
 /// on the machine change far less than the time on the wall.
-pub fn repeated<T>(mut work: impl FnMut() -> T) -> impl FnMut(u64) -> Duration {
+pub fn repeated<T>(work: impl FnMut() -> T) -> impl FnMut(u64) -> Duration {
+    timed(processor::of_this_thread, work)
+}
+
+/// The same for work that is done by several threads of this process: the processor time of all of them counts.
+pub fn repeated_by_all_threads<T>(work: impl FnMut() -> T) -> impl FnMut(u64) -> Duration {
+    timed(processor::of_this_process, work)
+}
+
+fn timed<T>(clock: fn() -> Duration, mut work: impl FnMut() -> T) -> impl FnMut(u64) -> Duration {
     move |count| {
-        let start = processor::of_this_thread();
+        let start = clock();
         for _ in 0..count {
             black_box(work());
         }
-        processor::of_this_thread().saturating_sub(start)
+        clock().saturating_sub(start)
     }
 }

@@ -350,6 +350,43 @@ fn every_crate_has_a_front_page_with_an_example() {
     none(&bare, "a newcomer reads the front page first:");
 }
 
+/// The names under which a source file's types appear in the description of the API.
+fn described_types(text: &str) -> Vec<&str> {
+    let mut names = Vec::new();
+    let mut lines = text.lines().map(str::trim);
+    while let Some(line) = lines.next() {
+        if let Some(rest) = line.strip_prefix("answer! {") {
+            // `answer! { /** What it is. */ Name { … } }`, or over several lines.
+            let head = rest.rsplit("*/").next().filter(|head| !head.is_empty());
+            let head = head.or_else(|| lines.by_ref().find(|line| !line.starts_with("///")));
+            names.extend(head.and_then(|head| head.split_whitespace().next()));
+        } else if line.starts_with("#[derive(") && line.contains("ToSchema") {
+            let item = lines.find(|line| line.contains("struct ") || line.contains("enum ")).unwrap_or_default();
+            let name = item
+                .split(|letter: char| !letter.is_alphanumeric())
+                .skip_while(|word| !matches!(*word, "struct" | "enum"));
+            names.extend(name.skip(1).take(1));
+        }
+    }
+    names
+}
+
+/// They would replace each other in the description, and neither the compiler nor the page says so.
+#[test]
+fn no_two_types_of_the_api_share_a_name() {
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in rust_files().iter().filter(|(path, _)| path.starts_with("server/src/")) {
+        for name in described_types(text) {
+            places.entry(name.to_owned()).or_default().push(path.clone());
+        }
+    }
+    assert!(places.len() > 150, "only {} types found: is this how they are written?", places.len());
+    assert!(places.contains_key("Done") && places.contains_key("QueueAnswer"));
+    let shared = places.iter().filter(|(_, places)| places.len() > 1);
+    let wrong: Vec<String> = shared.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect();
+    none(&wrong, "types of the API have names of their own:");
+}
+
 #[test]
 fn the_commands_of_the_documents_exist() {
     let makefile = read("Makefile");

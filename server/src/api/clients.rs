@@ -139,7 +139,7 @@ impl ClientView {
 
 /// A note about a client.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct NoteView {
+pub(crate) struct ClientNoteView {
     id: Uuid,
     /// Who wrote it.
     author: Option<Person>,
@@ -147,7 +147,7 @@ pub(crate) struct NoteView {
     text: String,
 }
 
-impl NoteView {
+impl ClientNoteView {
     fn of(note: &ClientNote, people: &BTreeMap<UserId, Person>) -> Self {
         let author = note.author.and_then(|id| people.get(&id).cloned());
         Self { id: note.id.as_uuid(), author, at: note.at, text: note.text.expose().clone() }
@@ -174,7 +174,7 @@ pub(crate) struct ClientDetail {
     /// The newest 20 calls; an agent sees their own.
     calls: Vec<CallView>,
     /// The newest 20 notes.
-    notes: Vec<NoteView>,
+    notes: Vec<ClientNoteView>,
     /// The newest 20 leads with its main number or its address; an agent sees their own.
     leads: Vec<LeadView>,
 }
@@ -191,8 +191,8 @@ answer! {
         next_cursor: Option<String>,
     }
 }
-answer! { /** One note. */ NoteAnswer { note: NoteView } }
-answer! { /** A page of notes, newest first. */ NotesAnswer { notes: Vec<NoteView>, pagination: Pagination } }
+answer! { /** One note. */ ClientNoteAnswer { note: ClientNoteView } }
+answer! { /** A page of notes, newest first. */ ClientNotesAnswer { notes: Vec<ClientNoteView>, pagination: Pagination } }
 
 /// The people of some ids by name, in one read.
 async fn people(tx: &mut dyn Tx, ids: impl Iterator<Item = UserId>) -> Reply<BTreeMap<UserId, Person>> {
@@ -386,7 +386,7 @@ pub(crate) async fn get_client(
         client: ClientView::of(&client, &people),
         figures,
         calls: calls.items.iter().map(|call| CallView::of(call, &names)).collect(),
-        notes: notes.iter().map(|note| NoteView::of(note, &people)).collect(),
+        notes: notes.iter().map(|note| ClientNoteView::of(note, &people)).collect(),
         leads,
     };
     Ok(versioned(client.version, ClientDetailAnswer::new(detail)))
@@ -428,20 +428,20 @@ pub(crate) async fn delete_client(
 
 /// The notes about a client, newest first.
 #[utoipa::path(get, path = "/clients/{id}/notes", tag = "clients",
-    params(("id" = Uuid, Path, description = "the client"), Paging), responses((status = 200, body = NotesAnswer)))]
+    params(("id" = Uuid, Path, description = "the client"), Paging), responses((status = 200, body = ClientNotesAnswer)))]
 pub(crate) async fn list_client_notes(
     State(app): State<Shared>,
     authed: Authed,
     PathId(id): PathId<ClientKind>,
     Params(paging): Params<Paging>,
-) -> Reply<Json<NotesAnswer>> {
+) -> Reply<Json<ClientNotesAnswer>> {
     authed.demand(Permission::UseClients)?;
     let mut tx = app.engine.read(&authed.actor).await?;
     tx.client(id).await?.ok_or_else(|| Problem::not_found("client"))?;
     let listing = tx.client_notes(id, paging.page()).await?;
     let people = people(&mut *tx, listing.items.iter().filter_map(|note| note.author)).await?;
-    let notes = listing.items.iter().map(|note| NoteView::of(note, &people)).collect();
-    Ok(Json(NotesAnswer::new(notes, paging.of(listing.total))))
+    let notes = listing.items.iter().map(|note| ClientNoteView::of(note, &people)).collect();
+    Ok(Json(ClientNotesAnswer::new(notes, paging.of(listing.total))))
 }
 
 /// A note to write.
@@ -454,14 +454,14 @@ pub(crate) struct NoteInput {
 
 /// Write a note about a client.
 #[utoipa::path(post, path = "/clients/{id}/notes", tag = "clients", params(("id" = Uuid, Path, description = "the client")),
-    request_body = NoteInput, responses((status = 201, body = NoteAnswer)))]
+    request_body = NoteInput, responses((status = 201, body = ClientNoteAnswer)))]
 pub(crate) async fn add_client_note(
     State(app): State<Shared>,
     authed: Authed,
     PathId(client): PathId<ClientKind>,
     Input(body): Input<NoteInput>,
-) -> Reply<(StatusCode, Json<NoteAnswer>)> {
+) -> Reply<(StatusCode, Json<ClientNoteAnswer>)> {
     let note = app.engine.execute(&authed.actor, &AddClientNote { client, text: body.text }).await?;
     let people = BTreeMap::from([(authed.user.id, Person::of(&authed.user))]);
-    Ok((StatusCode::CREATED, Json(NoteAnswer::new(NoteView::of(&note, &people)))))
+    Ok((StatusCode::CREATED, Json(ClientNoteAnswer::new(ClientNoteView::of(&note, &people)))))
 }

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::input::{LeadInput, cents};
 use super::routing::DecisionView;
-use super::view::{AssignmentView, LeadAnswer, LeadChanged, LeadCreated, detail, people};
+use super::view::{LeadAnswer, LeadAssignmentView, LeadChanged, LeadCreated, detail, people};
 use crate::http::answer::Done;
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::Draft;
@@ -52,7 +52,7 @@ pub(crate) async fn create_lead(
     };
     let mut tx = app.engine.read(&authed.actor).await?;
     let telecaller = people(&mut tx, lead.assigned_to.into_iter()).await?.into_values().next();
-    let assignment = AssignmentView { success: telecaller.is_some(), telecaller };
+    let assignment = LeadAssignmentView { success: telecaller.is_some(), telecaller };
     let shown = detail(&mut tx, &lead).await?;
     let routing = decision.as_ref().map(|decision| DecisionView::of(decision, &authed.actor));
     Ok((status, versioned(lead.version, LeadCreated::new(message, shown, assignment, routing))))

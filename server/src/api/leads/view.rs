@@ -88,7 +88,7 @@ pub(crate) struct MetaData {
 /// A note about a lead.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct NoteView {
+pub(crate) struct LeadNoteView {
     id: Uuid,
     text: String,
     /// Who wrote it; nobody when it came with the lead.
@@ -105,7 +105,7 @@ pub(crate) struct LeadDetail {
     /// The newest note.
     notes: Option<String>,
     /// All notes, newest first; at most 200.
-    note_history: Vec<NoteView>,
+    note_history: Vec<LeadNoteView>,
 }
 
 /// The people of some records by name.
@@ -173,13 +173,13 @@ pub(crate) async fn views(tx: &mut Box<dyn Tx + '_>, leads: &[Lead]) -> Reply<Ve
 pub(crate) async fn detail(tx: &mut Box<dyn Tx + '_>, lead: &Lead) -> Reply<LeadDetail> {
     let notes = tx.lead_notes(lead.id, NOTES_MAX).await?;
     let people = people(tx, notes.iter().filter_map(|note| note.author).chain(lead.assigned_to)).await?;
-    let note = |note: LeadNote| NoteView {
+    let note = |note: LeadNote| LeadNoteView {
         id: note.id.as_uuid(),
         text: note.text.into_inner(),
         author: note.author.and_then(|id| people.get(&id).cloned()),
         created_at: note.at,
     };
-    let note_history: Vec<NoteView> = notes.into_iter().map(note).collect();
+    let note_history: Vec<LeadNoteView> = notes.into_iter().map(note).collect();
     let notes = note_history.first().map(|note| note.text.clone());
     Ok(LeadDetail { lead: LeadView::of(lead, &people), notes, note_history })
 }
@@ -226,7 +226,7 @@ impl BulkResult {
 
 /// To whom a lead went.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AssignmentView {
+pub(crate) struct LeadAssignmentView {
     /// Whether somebody was found.
     pub(crate) success: bool,
     pub(crate) telecaller: Option<Person>,
@@ -240,7 +240,7 @@ answer! {
         message: &'static str,
         lead: LeadDetail,
         /// To whom it went.
-        assignment: AssignmentView,
+        assignment: LeadAssignmentView,
         /// Who was considered and why, when it was routed.
         #[serde(skip_serializing_if = "Option::is_none")]
         routing: Option<super::routing::DecisionView>,

@@ -41,7 +41,7 @@ pub(crate) struct NumberView {
     /// The agent who has it.
     assigned_to: Option<Uuid>,
     /// The terms on which they have it.
-    assignment: Option<AssignmentView>,
+    assignment: Option<NumberAssignmentView>,
     version: u32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -49,7 +49,7 @@ pub(crate) struct NumberView {
 
 /// The terms of an assignment.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct AssignmentView {
+pub(crate) struct NumberAssignmentView {
     id: Uuid,
     agent_id: Uuid,
     phone_number_id: Uuid,
@@ -89,7 +89,7 @@ fn codes(countries: &[Country]) -> Vec<String> {
     countries.iter().map(ToString::to_string).collect()
 }
 
-impl AssignmentView {
+impl NumberAssignmentView {
     fn of(assignment: &Assignment, today: NaiveDate) -> Self {
         Self {
             id: assignment.id.as_uuid(),
@@ -112,7 +112,7 @@ impl NumberView {
         let assignment = row.assignment.as_ref();
         Self {
             assigned_to: assignment.map(|assignment| assignment.agent.as_uuid()),
-            assignment: assignment.map(|assignment| AssignmentView::of(assignment, today)),
+            assignment: assignment.map(|assignment| NumberAssignmentView::of(assignment, today)),
             ..Self::unassigned(&row.number)
         }
     }
