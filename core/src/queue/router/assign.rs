@@ -431,14 +431,13 @@ impl Router {
 
     /// A call is over, or is no business of the queue any more.
     pub(super) fn forget(&mut self, now: Instant, id: CallId) {
-        let Some(at) = self.call_ix.get(&id).copied() else { return };
+        let Some(at) = self.call_ix.remove(&id) else { return };
         self.clear_call_timer(at);
         self.stop_ringing(at);
         if self.calls[at as usize].state == CallState::Waiting {
             self.leave_line(at);
         }
         let call = self.calls.remove(at as usize);
-        self.call_ix.remove(&id);
         // Being rung in vain costs an agent neither place nor rest.
         for offer in &call.offers {
             self.agents[*offer as usize].offers.retain(|offered| *offered != at);

@@ -153,9 +153,9 @@ impl Pool {
 
     /// Whoever is asked first, with the key where there is one.
     pub(super) fn first(&self, chance: &mut Chance) -> Option<(AgentIx, u64)> {
-        let (place, key) = match &self.order {
-            Order::Least(tree) => (tree.first()?, tree.least()),
-            Order::Chance(lottery) => (lottery.draw(chance.next())?, 0),
+        let (key, place) = match &self.order {
+            Order::Least(tree) => tree.first()?,
+            Order::Chance(lottery) => (0, lottery.draw(chance.next())?),
         };
         self.agents.get(place as usize).map(|agent| (*agent, key))
     }
