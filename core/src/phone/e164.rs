@@ -49,7 +49,9 @@ impl E164 {
         }
         let international = text.strip_prefix("00").map(|rest| format!("+{rest}"));
         let text = international.as_deref().unwrap_or(text);
-        let number = phonenumber::parse(home.metadata(), text).map_err(|_| BadNumber::Malformed)?;
+        // A number that names its country is read without ours, whose own prefixes would be taken off it.
+        let country = (!text.starts_with('+')).then(|| home.metadata()).flatten();
+        let number = phonenumber::parse(country, text).map_err(|_| BadNumber::Malformed)?;
         let formatted = number.format().mode(phonenumber::Mode::E164).to_string();
         let parsed = Self::from_stored(&formatted).ok_or(BadNumber::Malformed)?;
         let digits = parsed.digits().len();
@@ -148,6 +150,31 @@ mod tests {
         assert_eq!(read("9876543210", "IN").unwrap(), "+919876543210");
         assert_eq!(read("+1 202.555.0123", "DE").unwrap(), "+12025550123");
         assert_eq!(read("0049 30 1234567", "US").unwrap(), "+49301234567");
+    }
+
+    #[test]
+    fn a_number_that_names_its_country_means_the_same_in_every_company() {
+        let numbers = [
+            "+4917612345678",
+            "+4916090000000",
+            "+33142685300",
+            "+390612345678",
+            "+12025550123",
+            "+441234567890",
+            "+74951234567",
+            "+79161234567",
+            "+3612345678",
+            "+919876543210",
+            "+861012345678",
+            "+5511987654321",
+        ];
+        for number in numbers {
+            for home in ["US", "DE", "FR", "IT", "GB", "RU", "HU", "IN", "CN", "BR"] {
+                assert_eq!(read(number, home).as_deref(), Ok(number), "in {home}");
+                assert_eq!(read(&number.replacen('+', "00", 1), home).as_deref(), Ok(number), "in {home}");
+            }
+        }
+        assert_eq!(read("+49 (0)30 1234567", "US").as_deref(), Ok("+49301234567"));
     }
 
     #[test]
