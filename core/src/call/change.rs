@@ -62,6 +62,8 @@ pub enum LeaveReason {
     Closed,
     /// The queue was removed.
     NoQueue,
+    /// The next step of the queue's overflow chain was due.
+    SentOn,
     /// They pressed the key for it.
     Key,
     /// The caller's flow had something else in mind.

@@ -28,14 +28,16 @@ pub(super) async fn queue_user(
 pub(super) async fn settle(
     cx: &Context<'_>,
     repo: &mut dyn Repo,
-    own: Option<QueueId>,
+    own: Option<(QueueId, &QueueSettings)>,
     settings: &mut QueueSettings,
 ) -> Result<(), Failure<QueueRefused>> {
     let waiting = &mut settings.waiting;
+    let (own, before) = (own.map(|(id, _)| id), own.map(|(_, before)| &before.waiting));
     let steps = waiting.overflow.iter_mut().map(|step| ("overflow", &mut step.target));
     let keys = waiting.exit_keys.iter_mut().map(|key| ("exitKeys", &mut key.target));
     for (field, target) in steps.chain(keys) {
-        if !settle_target(cx, repo, own, target).await? {
+        // What was checked when it was set must not be in the way of other changes once it is gone.
+        if !before.is_some_and(|before| before.leads_to(target)) && !settle_target(cx, repo, own, target).await? {
             return Err(QueueRefused::NoSuchTarget(field, target.kind()).into());
         }
     }

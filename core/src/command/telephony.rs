@@ -14,7 +14,7 @@ use crate::phone::E164;
 use crate::phone::extension::{Extension, ExtensionRefused, SipSecret, extension_number, next_number, username};
 use crate::phone::inbound::{InboundRefused, InboundRoute, InboundTarget};
 use crate::phone::trunk::{Trunk, TrunkRefused, TrunkSettings};
-use crate::queue::{Queue, QueueRefused, QueueSettings};
+use crate::queue::{Member, OverflowTarget, Queue, QueueRefused, QueueSettings};
 use crate::scope::Permission;
 use crate::store::Repo;
 
@@ -390,10 +390,16 @@ impl Command for DeleteInboundRoute {
     }
 }
 
-async fn check_members(repo: &mut dyn Repo, settings: &QueueSettings) -> Result<(), Failure<QueueRefused>> {
-    for member in &settings.members {
+/// Looks at those who were no members before: one who left the company since must not be in the way of other changes.
+async fn check_members(
+    repo: &mut dyn Repo,
+    settings: &QueueSettings,
+    before: &[Member],
+) -> Result<(), Failure<QueueRefused>> {
+    let is_new = |member: &&Member| before.iter().all(|other| other.agent_id != member.agent_id);
+    for member in settings.members.iter().filter(is_new) {
         if !repo.user(member.agent_id).await?.is_some_and(|user| takes_calls(&user)) {
-            return Err(QueueRefused::BadMembers.into());
+            return Err(QueueRefused::NoSuchMember(member.agent_id).into());
         }
     }
     Ok(())
@@ -430,7 +436,7 @@ impl Command for CreateQueue {
     async fn run(&self, cx: &mut Context<'_>, repo: &mut dyn Repo) -> Result<Queue, Failure<QueueRefused>> {
         let company = company_of(cx)?;
         let mut settings = self.settings.clone().checked()?;
-        check_members(repo, &settings).await?;
+        check_members(repo, &settings, &[]).await?;
         settle(cx, repo, None, &mut settings).await?;
         let queue = Queue { id: cx.id(), company, settings, version: 1, created_at: cx.now(), updated_at: cx.now() };
         on_duplicate(repo.insert_queue(&queue).await, "name", QueueRefused::NameTaken)?;
@@ -470,8 +476,8 @@ impl Command for UpdateQueue {
         if old.name != queue.settings.name {
             check_flows(repo, |word| word == old.name).await?;
         }
-        check_members(repo, &queue.settings).await?;
-        settle(cx, repo, Some(queue.id), &mut queue.settings).await?;
+        check_members(repo, &queue.settings, &old.members).await?;
+        settle(cx, repo, Some((queue.id, &old)), &mut queue.settings).await?;
         queue.version += 1;
         queue.updated_at = cx.now();
         on_duplicate(repo.update_queue(&queue).await, "name", QueueRefused::NameTaken)?;
@@ -505,7 +511,8 @@ impl Command for DeleteQueue {
         let queue = repo.queue(self.queue).await?.ok_or(QueueRefused::NotFound)?;
         let id = queue.id.to_string();
         check_flows(repo, |word| word == queue.settings.name || word == id).await?;
-        if let Some(user) = queue_user(repo, queue.company, |other| other.waiting.leads_to_queue(queue.id)).await? {
+        let target = OverflowTarget::Queue(queue.id);
+        if let Some(user) = queue_user(repo, queue.company, |other| other.waiting.leads_to(&target)).await? {
             return Err(QueueRefused::InQueue(user).into());
         }
         super::callback::drop_queue(cx, repo, self.queue).await?;

@@ -243,9 +243,12 @@ pub enum QueueRefused {
     /// Too many steps, or not in the order of their times.
     #[error("there are at most {STEPS_MAX} steps, each later than the one before, within two hours")]
     BadRelax,
-    /// A member twice, too many, or one that is no agent of the company.
-    #[error("every member is a different active user of the company")]
+    /// A member twice, or too many.
+    #[error("every member is a different user, {MEMBERS_MAX} at most")]
     BadMembers,
+    /// A member who is no agent of the company.
+    #[error("{0} is no active user of the company who takes calls")]
+    NoSuchMember(UserId),
     /// A target of overflow or of a key that is not there, or the queue itself.
     #[error("callers cannot be led to this {1}: it is not there, or it is the queue itself")]
     NoSuchTarget(&'static str, &'static str),
@@ -301,7 +304,7 @@ impl Refusal for QueueRefused {
             Self::BadMaxWait => Some("maxWaitSeconds"),
             Self::OutOfRange(field, _) | Self::BadSkills(field) | Self::BadRule(field, _) => Some(field),
             Self::BadRelax => Some("relax"),
-            Self::BadMembers => Some("members"),
+            Self::BadMembers | Self::NoSuchMember(_) => Some("members"),
             Self::NoSuchTarget(field, _) | Self::NoSuchPrompt(field, _) => Some(field),
             Self::NoSuchCalendar => Some("calendar"),
             Self::InUse | Self::InFlow(_) | Self::InQueue(_) | Self::NotFound | Self::Stale => None,

@@ -210,13 +210,14 @@ impl Visit {
             Change::LeftQueue { reason, position, key, .. } => {
                 let verb = match reason {
                     LeaveReason::Abandoned => Verb::Abandon,
-                    LeaveReason::TimedOut => Verb::ExitWithTimeout,
+                    LeaveReason::TimedOut | LeaveReason::SentOn => Verb::ExitWithTimeout,
                     LeaveReason::NoAgents => Verb::ExitEmpty,
                     LeaveReason::Full => Verb::ExitFull,
                     LeaveReason::Key => Verb::ExitWithKey,
                     _ => Verb::Withdraw,
                 };
-                let detail = key.map(String::from);
+                let sent_on = (*reason == LeaveReason::SentOn).then_some("overflow").map(str::to_owned);
+                let detail = key.map(String::from).or(sent_on);
                 self.stop_ringing(event, entries);
                 entries.push(LogEntry { position: *position, detail, ..self.entry(event, verb) });
                 return false;
@@ -227,8 +228,12 @@ impl Visit {
                 return self.end(event, verb, entries);
             }
             Change::Ended { hangup } => {
+                // Who is called back is the callee, and the agent placed the call.
+                let agent = self.talk.as_ref().and_then(|(agent, ..)| *agent);
+                let placed = agent.is_some() && legs.iter().any(|(leg, own)| *leg == 0 && Some(*own) == agent);
+                let agents = if placed { Side::Caller } else { Side::Callee };
                 let verb = match (self.talk.is_some(), hangup.side) {
-                    (true, Side::Callee) => Verb::CompleteAgent,
+                    (true, side) if side == agents => Verb::CompleteAgent,
                     (true, _) => Verb::CompleteCaller,
                     // Histories of earlier releases do not say that the caller left.
                     (false, Side::Caller) => Verb::Abandon,

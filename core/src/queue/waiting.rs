@@ -6,7 +6,7 @@ use super::announce::Announce;
 use super::config::QueueRefused;
 use super::overflow::{self, ExitKey, OverflowStep};
 use super::resume::RESUME_MAX;
-use crate::id::{CalendarId, QueueId};
+use crate::id::CalendarId;
 
 /// The language callers are spoken to in where nothing is said.
 const LANGUAGE: &str = "en";
@@ -133,10 +133,10 @@ impl Waiting {
         steps.chain(self.exit_keys.iter().map(|key| ("exitKeys", &key.target)))
     }
 
-    /// Whether its callers may go to a queue.
+    /// Whether its callers may go there.
     #[must_use]
-    pub fn leads_to_queue(&self, queue: QueueId) -> bool {
-        self.targets().any(|(_, target)| *target == overflow::OverflowTarget::Queue(queue))
+    pub fn leads_to(&self, target: &overflow::OverflowTarget) -> bool {
+        self.targets().any(|(_, own)| own == target)
     }
 
     /// Everything that is wrong with the settings themselves.

@@ -149,7 +149,10 @@ fn drafted<T: DeserializeOwned>(bytes: &[u8]) -> Result<Draft<T>, Problem> {
             json.end().map_err(|error| not_json(&error))?;
             return Ok(Draft { body, faults });
         }
-        Err(error) if !error.inner().is_data() => return Err(not_json(error.inner())),
+        // A null in the place of a word is a fault of syntax to serde, and none of JSON.
+        Err(error) if !error.inner().is_data() && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_err() => {
+            return Err(not_json(error.inner()));
+        }
         Err(error) if bytes.len() > mend::SIZE_MAX => {
             let fault = Fault::new(error.path(), plain(&error.inner().to_string()));
             faults.add(fault.field, fault.message);
@@ -286,6 +289,23 @@ mod tests {
         for text in [&b"{"[..], b"", b"\xff", b"{\"name\": \"a\"} x", b"{\"name\": \"\xff\"}"] {
             assert!(fault(text).contains("malformed"), "{text:?}: {}", fault(text));
         }
+    }
+
+    #[test]
+    fn a_null_in_the_place_of_a_word_is_a_fault_of_its_field() {
+        #[derive(Debug, Deserialize)]
+        struct Choice {
+            #[serde(rename = "state")]
+            _state: State,
+        }
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum State {
+            Open,
+        }
+        let told = format!("{:?}", from_json::<Choice>(br#"{"state": null}"#).unwrap_err());
+        assert!(told.contains("field: \"state\""), "{told}");
+        assert!(from_json::<Choice>(br#"{"state": "open"}"#).is_ok());
     }
 
     #[test]

@@ -126,6 +126,11 @@ pub enum Input<T> {
     KeepCaller(bool),
     /// Stop ringing: the caller no longer waits for anyone. The offer comes back as [`OfferFailure::Withdrawn`].
     Withdraw,
+    /// Stop ringing one offer: whoever rings there is not to have the call. The offer comes back as [`OfferFailure::Unreachable`].
+    Revoke {
+        /// The key of the offer.
+        key: u64,
+    },
     /// End the call: the server stops, or an operator wants it.
     EndAll {
         /// Why.

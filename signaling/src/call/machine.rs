@@ -162,6 +162,10 @@ impl<T> Call<T> {
                 Ok(())
             }
             Input::Withdraw => self.withdraw(),
+            Input::Revoke { key } => {
+                self.revoke(key);
+                Ok(())
+            }
             Input::Transfer { leg, offer } => self.transfer(now, leg, offer),
             Input::Release { leg } => self.release(now, leg),
             Input::EndAll { cause } => self.end_all(now, cause),

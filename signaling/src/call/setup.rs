@@ -357,6 +357,15 @@ impl<T> Call<T> {
         }
     }
 
+    /// Ends one attempt, if it still rings.
+    pub(super) fn revoke(&mut self, key: u64) {
+        let Some(attempt) = self.attempts.iter_mut().find(|attempt| attempt.key == key) else { return };
+        attempt.reason = OfferFailure::Unreachable;
+        let legs = std::mem::take(&mut attempt.legs);
+        self.cancel_legs(legs, HangupCause::Cancelled);
+        self.settle(key);
+    }
+
     /// Cancels the legs of all attempts except `winner`. Returns the attempts without the winner's, which have still to be given back.
     pub(super) fn cancel_attempts(&mut self, cause: HangupCause, winner: Option<LegId>) -> Vec<Attempt> {
         let mut attempts = std::mem::take(&mut self.attempts);

@@ -271,6 +271,7 @@ impl Edge {
             OverflowReason::NoAgents => LeaveReason::NoAgents,
             OverflowReason::Full => LeaveReason::Full,
             OverflowReason::Closed => LeaveReason::Closed,
+            OverflowReason::Chain => LeaveReason::SentOn,
             _ => LeaveReason::NoQueue,
         };
         let Some(mut entry) = self.calls.remove(&call) else { return };
@@ -325,6 +326,7 @@ impl Edge {
                 entry.company,
                 router::Input::AgentChose { agent, availability: Availability::Offline },
             );
+            self.stop_ringing(now, agent);
         }
         for (agent, entry) in directory.agents() {
             let before = old.agent(agent);
@@ -345,6 +347,20 @@ impl Edge {
         self.replace_callbacks(now, &directory);
         self.drop_lines(now, &old);
         self.follow_accounts(now);
+    }
+
+    /// Somebody who is no agent any more must not get a call that rings at their phone already.
+    fn stop_ringing(&mut self, now: Instant, agent: UserId) {
+        let rings = |entry: &CallEntry| entry.offered.iter().any(|(_, rung)| *rung == agent);
+        let calls: Vec<CallId> = self.calls.iter().filter(|(_, entry)| rings(entry)).map(|(id, _)| *id).collect();
+        for call in calls {
+            let Some(mut entry) = self.calls.remove(&call) else { continue };
+            let keys: Vec<u64> = entry.offered.iter().filter(|(_, rung)| *rung == agent).map(|(key, _)| *key).collect();
+            for key in keys {
+                Self::tell(&mut entry, now, Input::Revoke { key });
+            }
+            self.drive(now, call, entry);
+        }
     }
 
     /// Unregisters the phones of lines that are gone or whose password changed.

@@ -106,6 +106,7 @@ fn every_way_out_has_its_verb() {
     let ways = [
         (LeaveReason::Abandoned, "ABANDON"),
         (LeaveReason::TimedOut, "EXITWITHTIMEOUT"),
+        (LeaveReason::SentOn, "EXITWITHTIMEOUT"),
         (LeaveReason::NoAgents, "EXITEMPTY"),
         (LeaveReason::Full, "EXITFULL"),
         (LeaveReason::Key, "EXITWITHKEY"),
@@ -120,11 +121,22 @@ fn every_way_out_has_its_verb() {
         let last = entries.last().unwrap();
         assert_eq!((entries.len(), last.verb.as_str(), last.wait_ms), (2, verb, 7_000));
         assert_eq!((last.position, last.original_position), (Some(2), Some(4)));
-        assert_eq!(last.detail.as_deref(), key.map(|_| "#"));
+        let sent_on = (reason == LeaveReason::SentOn).then_some("overflow");
+        assert_eq!(last.detail.as_deref(), key.map(|_| "#").or(sent_on));
     }
     // Histories of before the way out was noted.
     let old = Told::new().queued(0, 1).ended(6, Side::Caller);
     assert_eq!(old.log(1), [("ENTERQUEUE", 0, None, None), ("ABANDON", 6, None, None)]);
+}
+
+#[test]
+fn who_hangs_up_a_callback_is_told_by_who_they_are_and_not_by_who_was_rung_first() {
+    for (side, verb) in [(Side::Caller, "COMPLETEAGENT"), (Side::Callee, "COMPLETECALLER")] {
+        let told = Told::new();
+        let ann = told.ann;
+        let told = told.queued(0, 1).rung(0, 0, ann).then(9, Change::Bridged { a: 0, b: 1 }).ended(20, side);
+        assert_eq!(told.log(1).last(), Some(&(verb, 9, None, Some(11))));
+    }
 }
 
 #[test]

@@ -92,7 +92,8 @@ impl Router {
         };
         let strategy = view.queue.map(|queue| queue.settings.strategy).unwrap_or_default();
         let order = order(strategy, agent, place, self.epoch);
-        let fit = fit(strategy, &view.requirement, &agent.skills);
+        let rules = view.queue.map(|queue| queue.rules.as_slice()).unwrap_or_default();
+        let fit = fit(strategy, &view.requirement, rules, &agent.skills);
         Candidate { agent: agent.id, tier: place.map_or(0, |place| place.tier), standing, fit, order }
     }
 }

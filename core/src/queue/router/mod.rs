@@ -72,7 +72,7 @@ pub struct QueueNow {
     pub present: u32,
     /// Calls that wait.
     pub waiting: u32,
-    /// How long the one has waited that waits longest.
+    /// How long the one has waited that has waited longest: those that ring still wait for their caller.
     pub oldest: Duration,
 }
 
@@ -243,10 +243,8 @@ impl Router {
     pub fn state(&self, now: Instant, queue: QueueId) -> Option<QueueNow> {
         let at = *self.queue_ix.get(&queue)?;
         let found = self.queue(queue)?;
-        let lines = found.pools.iter().flat_map(|(_, pool)| &pool.line).map(|(_, call)| *call);
-        let wished = self.agents.iter().flat_map(|(_, agent)| &agent.own_line);
-        let wished = wished.map(|(_, call)| *call).filter(|call| self.calls[*call as usize].queue == at);
-        let oldest = lines.chain(wished).map(|call| self.calls[call as usize].since).min();
+        let untaken = |call: &&Call| call.queue == at && !matches!(call.state, CallState::Taken { .. });
+        let oldest = self.calls.iter().map(|(_, call)| call).filter(untaken).map(|call| call.since).min();
         Some(QueueNow {
             free: found.free,
             present: found.present,

@@ -359,7 +359,7 @@ impl Router {
                     pool: pool_at,
                     place: agents.len() as u32,
                     tier: place.tier,
-                    fit: fit(strategy, &requirement, skills),
+                    fit: fit(strategy, &requirement, &queue.rules, skills),
                     weight: if strategy == Strategy::WeightedRandom { place.weight } else { 1 },
                     member: member as u32,
                 });
@@ -397,13 +397,20 @@ pub(super) fn admits(requirement: &Requirement, rules: &[NumberedRule], skills: 
         })
 }
 
-/// How well somebody fits: with [`Strategy::BestSkill`] the sum of their levels of what is named, else how much of what is preferred
-/// they have.
-pub(super) fn fit(strategy: Strategy, requirement: &Requirement, skills: &[(SkillIx, u8)]) -> u16 {
+/// How well somebody fits: with [`Strategy::BestSkill`] the sum of their levels of what is named, by rules too, else how much of what is
+/// preferred they have.
+pub(super) fn fit(
+    strategy: Strategy,
+    requirement: &Requirement,
+    rules: &[NumberedRule],
+    skills: &[(SkillIx, u8)],
+) -> u16 {
     let sum = match strategy {
         Strategy::BestSkill => {
             let mut named: Vec<SkillIx> =
                 requirement.alternatives.iter().flat_map(|one| &one.skills).map(|(skill, _)| *skill).collect();
+            let by_rules = requirement.alternatives.iter().filter_map(|one| rules.get(usize::from(one.rule?)));
+            named.extend(by_rules.flat_map(|numbered| &numbered.skills));
             named.extend(requirement.preferred.iter().map(|(skill, _)| *skill));
             named.sort_unstable();
             named.dedup();

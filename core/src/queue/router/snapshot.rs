@@ -71,7 +71,7 @@ pub struct QueueStand {
     pub members: BTreeMap<&'static str, u32>,
     /// Calls that ring somewhere.
     pub ringing: u32,
-    /// The call that has waited longest.
+    /// The call without an agent that has waited longest, whether it rings or not.
     pub oldest: Option<CallId>,
     /// Its calls that have no agent yet, the first [`LISTED_MAX`] by their turn.
     pub calls: Vec<CallNow>,
@@ -103,7 +103,7 @@ impl Router {
                 let mut own = calls.remove(&(at as u32)).unwrap_or_default();
                 own.sort_unstable();
                 let waits = |call: &&(i64, CallIx)| self.calls[call.1 as usize].state == CallState::Waiting;
-                let oldest = own.iter().filter(waits).map(|call| &self.calls[call.1 as usize]);
+                let oldest = own.iter().map(|call| &self.calls[call.1 as usize]);
                 let oldest = oldest.min_by_key(|call| (call.since, call.id)).map(|call| (call.id, call.since));
                 let mut members = BTreeMap::new();
                 for place in &queue.places {

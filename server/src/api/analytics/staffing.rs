@@ -31,6 +31,7 @@ const WEEKS_MAX: u32 = 12;
 #[into_params(parameter_in = Query)]
 pub(crate) struct StaffingQuery {
     /// The queue; all queues together when absent.
+    #[serde(rename = "queueId", alias = "queue_id", alias = "queue")]
     #[param(value_type = Option<Uuid>)]
     queue: Option<QueueId>,
     /// The day, such as 2026-01-31; today when absent.

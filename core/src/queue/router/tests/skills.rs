@@ -129,6 +129,21 @@ fn a_rule_over_skills_lets_pass_whom_it_holds_for_and_one_false_for_all_lets_nob
 }
 
 #[test]
+fn the_best_skill_is_that_of_the_rules_names_too() {
+    let mut world = World::new();
+    let agents = world.agents(3);
+    for (agent, level) in agents.iter().zip([3, 9, 5]) {
+        teach(&mut world, *agent, &[("sql", level)]);
+    }
+    let queue = world.queue(&agents, |settings| {
+        settings.strategy = Strategy::BestSkill;
+        settings.rule = Some("sql >= 1".to_owned());
+    });
+    let call = world.call(queue);
+    assert_eq!(world.offers(), [(call, agents[1])]);
+}
+
+#[test]
 fn pools_that_nobody_waits_in_are_forgotten_when_there_are_many() {
     let mut world = World::new();
     let agents = world.agents(2);
