@@ -156,6 +156,7 @@ impl Edge {
         ring: Duration,
         decision: Decision,
     ) {
+        // One agent makes a callback, also where all ring: the others are let go with what becomes of it.
         let waits = |known: &&Known| matches!(known.standing, Standing::Queued);
         let Some(Known { company, queue, .. }) = self.callbacks.get(&callback).filter(waits) else { return };
         let (company, queue) = (*company, *queue);
