@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::company::{Agent, Company, text};
 use crate::support::peer::Peer;
+use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
@@ -183,8 +184,18 @@ fn a_server_killed_while_an_agent_rings_calls_back_after_all() {
 
 #[test]
 fn a_customer_who_is_rung_first_waits_in_their_place_with_music_until_an_agent_answers() {
-    let server = Server::start();
-    let mut desk = desk(&server);
+    rung_first(&Server::start());
+}
+
+#[test]
+fn the_same_holds_of_customers_rung_first_on_postgres() {
+    let database = Database::create();
+    rung_first(&Server::on(&database.url));
+}
+
+#[track_caller]
+fn rung_first(server: &Server) {
+    let mut desk = desk(server);
     desk.ring_customers_first();
     let id = desk.ask(&json!({}));
     desk.company.choose(&desk.agent, "available");
@@ -281,6 +292,26 @@ fn a_customer_who_was_rung_first_and_hangs_up_while_they_wait_is_not_called_agai
 }
 
 #[test]
+fn a_customer_who_was_rung_first_and_had_to_be_let_go_without_an_agent_is_called_again() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 1 })).expect(200);
+    let id = desk.ask(&json!({ "retrySeconds": 3_600 }));
+    desk.company.choose(&desk.agent, "available");
+    let mut person = desk.carrier.incoming_for(SOON);
+    desk.company.choose(&desk.agent, "break");
+    person.answer(&mut desk.carrier);
+    person.talk(0.0);
+    // They are told that nobody can take the call.
+    person.hung_up_within(&mut desk.carrier, Duration::from_secs(20));
+    let later = desk.await_state(&id, "waiting");
+    assert_eq!(later["attemptsMade"], 1);
+    assert!(text(&later["dueAt"]) > text(&later["updatedAt"]), "{later}");
+    server.await_idle();
+}
+
+#[test]
 fn customers_are_rung_first_one_for_each_agent_who_is_free_and_in_their_order() {
     let server = Server::start();
     let mut desk = desk(&server);
@@ -328,8 +359,18 @@ fn a_server_killed_while_a_customer_rings_first_calls_them_again() {
 
 #[test]
 fn a_callback_that_its_agents_declined_rests_and_rings_them_no_more_until_then() {
-    let server = Server::start();
-    let mut desk = desk(&server);
+    declined(&Server::start());
+}
+
+#[test]
+fn the_same_holds_of_declined_callbacks_on_postgres() {
+    let database = Database::create();
+    declined(&Server::on(&database.url));
+}
+
+#[track_caller]
+fn declined(server: &Server) {
+    let mut desk = desk(server);
     desk.company.choose(&desk.agent, "available");
     let id = desk.ask(&json!({ "retrySeconds": 3_600 }));
     let asked = desk.callback(&id);
