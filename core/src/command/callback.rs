@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::company_of;
-use crate::call::{Call, Change, Direction, HangupCause, LegKind, NewCall};
+use crate::call::{Call, Change, Direction, NewCall};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
 use crate::event::Event;
@@ -12,9 +12,9 @@ use crate::lead::LeadStatus;
 use crate::phone::{E164, InboundTarget, Trunk};
 use crate::pii::Pii;
 use crate::queue::claim::OfferClaim;
-use crate::queue::{Attempt, Callback, CallbackRefused, CallbackRequest};
+use crate::queue::{ASKED_MAX, Attempt, Callback, CallbackRefused, CallbackRequest, asked_in_vain};
 use crate::scope::Permission;
-use crate::store::{Repo, StoreError};
+use crate::store::{CallFilter, Page, Repo, StoreError};
 
 fn changed(cx: &mut Context<'_>, callback: &Callback) {
     let Callback { id, queue, state, agent, .. } = *callback;
@@ -96,15 +96,16 @@ impl Command for CancelCallback {
     }
 }
 
-/// Begins the call of an agent to whoever is to be called back: exactly one process does so, however many believe it is their turn.
+/// Begins the call to whoever is to be called back: exactly one process does so, however many believe it is their turn. A callback
+/// that agents were asked to make in vain rests instead: see [`Callback::rest`].
 #[derive(Debug, Clone, Copy)]
 pub struct StartCallback {
     /// Which.
     pub callback: CallbackId,
     /// The call that will be made.
     pub call: CallId,
-    /// Who makes it.
-    pub agent: UserId,
+    /// Who makes it, and is claimed for it; nobody where the person is rung first.
+    pub agent: Option<UserId>,
     /// The process that carries it.
     pub node: NodeId,
 }
@@ -124,7 +125,7 @@ pub struct Dialling {
 
 #[async_trait]
 impl Command for StartCallback {
-    /// Nothing when the person asked not to be called: the callback is called off then.
+    /// Nothing when the person asked not to be called: the callback is called off then. Nor when it rests.
     type Output = Option<Dialling>;
     type Refused = CallbackRefused;
     const NAME: &'static str = "start_callback";
@@ -147,6 +148,14 @@ impl Command for StartCallback {
             changed(cx, &off);
             return Ok(None);
         }
+        if let Some(agent) = self.agent {
+            let asked = asked_since(repo, &callback).await?;
+            if let Some(resting) = callback.clone().rest(&asked, agent, cx.now())? {
+                repo.update_callback(&resting).await?;
+                changed(cx, &resting);
+                return Ok(None);
+            }
+        }
         let callback = callback.start(self.call, self.agent, cx.now())?;
         let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default).ok_or(CallbackRefused::NoTrunk)?;
         let shown = match &callback.shown {
@@ -159,7 +168,7 @@ impl Command for StartCallback {
             direction: Direction::Outbound,
             from: Pii::new(shown.as_str().to_owned()),
             to: Pii::new(callback.number.as_str().to_owned()),
-            agent: Some(self.agent),
+            agent: self.agent,
             number: None,
             trunk: Some(trunk.id),
             lead: None,
@@ -169,13 +178,29 @@ impl Command for StartCallback {
         call.queue = Some(callback.queue);
         super::call::find_parties(repo, std::slice::from_mut(&mut call)).await?;
         repo.insert_calls(std::slice::from_ref(&call)).await?;
-        let capacity = repo.agent_profile(self.agent).await?.map_or(1, |profile| profile.settings.capacity);
-        let claim = OfferClaim { call: call.id, agent: self.agent, capacity, node: Some(self.node), at: cx.now() };
-        repo.claim_offer(&claim).await?.map_err(|_| CallbackRefused::AgentBusy)?;
+        if let Some(agent) = self.agent {
+            let capacity = repo.agent_profile(agent).await?.map_or(1, |profile| profile.settings.capacity);
+            let claim = OfferClaim { call: call.id, agent, capacity, node: Some(self.node), at: cx.now() };
+            repo.claim_offer(&claim).await?.map_err(|_| CallbackRefused::AgentBusy)?;
+        }
         repo.update_callback(&callback).await?;
         changed(cx, &callback);
         Ok(Some(Dialling { callback, call, trunk, shown }))
     }
+}
+
+/// Whom a callback was offered to in vain since its time came. The log of calls knows: of a queue's calls to the outside, those to
+/// the number are its attempts.
+async fn asked_since(repo: &mut dyn Repo, callback: &Callback) -> Result<Vec<UserId>, StoreError> {
+    let attempts = CallFilter {
+        queue: Some(callback.queue),
+        direction: Some(Direction::Outbound),
+        party: Some(callback.number.clone()),
+        from: Some(callback.due_at),
+        ..CallFilter::default()
+    };
+    let attempts = repo.calls(&attempts, Page::number(1, ASKED_MAX as u32)).await?.items;
+    Ok(attempts.iter().filter_map(asked_in_vain).collect())
 }
 
 /// A number that leads to the queue.
@@ -227,16 +252,10 @@ pub(super) async fn settle(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[C
         let now = call.ended_at.unwrap_or_else(|| cx.now());
         let settled = match call.direction {
             Direction::Outbound => {
-                // A trunk that cannot be used costs an attempt, or it would be tried without end.
-                let no_way = call.hangup.is_some_and(|hangup| hangup.cause == HangupCause::NoRoute);
-                let called = no_way || call.legs.iter().any(|leg| leg.kind == LegKind::Carrier);
-                let attempt = match called {
-                    _ if call.was_connected() => Attempt::Reached,
-                    true => Attempt::NotReached,
-                    false => Attempt::NoAgent,
-                };
                 let callback = repo.callback_of_call_for_update(call.id).await?;
-                callback.and_then(|callback| callback.settle(call.id, attempt, now))
+                let settled = callback.and_then(|callback| callback.settle(call.id, Attempt::of(call), now));
+                // Where the person was rung first, whoever came to them is known only now.
+                settled.map(|callback| Callback { agent: callback.agent.or(call.agent), ..callback })
             }
             Direction::Inbound if call.was_connected() => {
                 let Some(number) = call.outside() else { continue };

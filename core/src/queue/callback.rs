@@ -1,6 +1,7 @@
 //! Callbacks: callers who need not hold the line to keep their place in a queue.
 //!
-//! A callback keeps the time its caller came. When its turn is there, an agent is rung, and once they have answered, the caller. One
+//! A callback keeps the time its caller came. When its turn is there, an agent is rung, and once they have answered, the caller; or the
+//! other way round where the queue says so: the caller is rung, and once they have answered they wait in the queue in their place. One
 //! person waits once in a queue: who asks again keeps the first place, and who calls and is answered needs no callback any more.
 
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::call::{Call, CallStatus, HangupCause, LegKind, ResultBucket, Side};
 use crate::error::refusal;
 use crate::id::{CallId, CallbackId, CompanyId, QueueId, UserId};
 use crate::phone::{BadNumber, E164};
@@ -17,13 +19,16 @@ pub const ATTEMPTS_MAX: u8 = 20;
 /// The longest wait before the first attempt and between two, in seconds: three days.
 pub const DELAY_MAX: u32 = 259_200;
 
+/// The most agents that are asked to make a callback before it rests.
+pub const ASKED_MAX: usize = 20;
+
 /// How a callback stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallbackState {
     /// Waits for its time, or in the queue.
     Waiting,
-    /// An agent is being rung, or the person.
+    /// An agent is being rung, or the person; or the person waits for an agent on the line.
     Dialling,
     /// The person was talked to.
     Done,
@@ -126,12 +131,45 @@ pub struct CallbackRequest {
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
-    /// The person was talked to.
+    /// The person was talked to; or they answered and hung up while they waited for an agent: who wants no more of it is not called
+    /// again, and is counted among those who abandoned.
     Reached,
-    /// The person was called and not reached.
+    /// The person was called and not reached, or had to be let go without anybody for them.
     NotReached,
     /// No agent took it: the person was not called.
     NoAgent,
+}
+
+impl Attempt {
+    /// What became of the attempt that a call was, which has ended.
+    #[must_use]
+    pub fn of(call: &Call) -> Self {
+        // Whoever is rung first is the first leg. Where that is the person, only they are the caller who hangs up.
+        let person_first = call.legs.first().is_some_and(|leg| leg.kind == LegKind::Carrier);
+        let left = person_first && call.hangup.is_some_and(|hangup| hangup.side == Side::Caller);
+        // A trunk that cannot be used costs an attempt, or it would be tried without end.
+        let no_way = call.hangup.is_some_and(|hangup| hangup.cause == HangupCause::NoRoute);
+        if call.was_connected() || call.status == CallStatus::Completed || left {
+            Self::Reached
+        } else if no_way || has_called(call) {
+            Self::NotReached
+        } else {
+            Self::NoAgent
+        }
+    }
+}
+
+/// Whether the person was called.
+fn has_called(call: &Call) -> bool {
+    call.legs.iter().any(|leg| leg.kind == LegKind::Carrier)
+}
+
+/// The agent whose phone was rung by this call to make a callback, and who did not. What ended by no doing of theirs does not count.
+#[must_use]
+pub fn asked_in_vain(call: &Call) -> Option<UserId> {
+    let bucket = call.hangup.filter(|_| !call.was_connected() && !has_called(call))?.cause.bucket();
+    let theirs = matches!(bucket, ResultBucket::Busy | ResultBucket::NoAnswer | ResultBucket::Rejected);
+    call.legs.iter().find_map(|leg| leg.agent).filter(|_| theirs)
 }
 
 /// Why a callback was not accepted.
@@ -237,16 +275,41 @@ impl Callback {
         })
     }
 
-    /// An agent is about to call the person.
+    /// The person is about to be called by `call`: by an agent, or first where there is none.
     ///
     /// # Errors
     /// [`CallbackRefused::NotWaiting`] unless it waits and its time has come.
-    pub fn start(self, call: CallId, agent: UserId, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
-        if self.state != CallbackState::Waiting || self.due_at > now {
-            return Err(CallbackRefused::NotWaiting);
-        }
-        let next = Self { call: Some(call), agent: Some(agent), ..self };
+    pub fn start(self, call: CallId, agent: Option<UserId>, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
+        self.is_due(now)?;
+        let next = Self { call: Some(call), agent, ..self };
         Ok(next.moved(CallbackState::Dialling, now))
+    }
+
+    /// Rests as long as between two attempts when it comes to an agent who was asked in vain since its time came, or when so many were
+    /// that it is nobody's turn any more: else it would ring as fast as agents decline. It keeps its place, and has cost no attempt.
+    /// `None` when the agent may be asked.
+    ///
+    /// # Errors
+    /// [`CallbackRefused::NotWaiting`] unless it waits and its time has come.
+    pub fn rest(self, asked: &[UserId], agent: UserId, now: DateTime<Utc>) -> Result<Option<Self>, CallbackRefused> {
+        self.is_due(now)?;
+        if asked.len() < ASKED_MAX && !asked.contains(&agent) {
+            return Ok(None);
+        }
+        let due_at = now + TimeDelta::seconds(self.retry_seconds.into());
+        Ok(Some(Self { due_at, ..self }.moved(CallbackState::Waiting, now)))
+    }
+
+    fn is_due(&self, now: DateTime<Utc>) -> Result<(), CallbackRefused> {
+        let due = self.state == CallbackState::Waiting && self.due_at <= now;
+        due.then_some(()).ok_or(CallbackRefused::NotWaiting)
+    }
+
+    /// Whether one more person of a queue may be rung before there is an agent for them, where so many ring and so many agents are free:
+    /// no more than could be talked to at once. The first is rung when their turn comes, which it does only with an agent free for them.
+    #[must_use]
+    pub const fn may_ring_first(ringing: usize, free: usize) -> bool {
+        ringing == 0 || ringing < free
     }
 
     /// What became of the attempt that was made by `call`; `None` when it was another one's or is settled already.
@@ -296,6 +359,7 @@ impl Callback {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::{Change, Direction, Hangup, NewCall};
     use crate::id::Id;
     use uuid::Uuid;
 
@@ -333,18 +397,19 @@ mod tests {
 
     #[test]
     fn it_is_dialled_once_at_a_time_and_not_before_its_time() {
-        assert_eq!(callback(10).start(id(3), id(4), at(9)), Err(CallbackRefused::NotWaiting));
-        let dialled = callback(10).start(id(3), id(4), at(10)).unwrap();
+        assert_eq!(callback(10).start(id(3), Some(id(4)), at(9)), Err(CallbackRefused::NotWaiting));
+        let dialled = callback(10).start(id(3), Some(id(4)), at(10)).unwrap();
         assert_eq!((dialled.state, dialled.agent), (CallbackState::Dialling, Some(id(4))));
-        assert_eq!(dialled.start(id(5), id(6), at(11)), Err(CallbackRefused::NotWaiting));
+        assert_eq!(dialled.start(id(5), Some(id(6)), at(11)), Err(CallbackRefused::NotWaiting));
     }
 
     #[test]
     fn who_is_not_reached_is_called_again_later_in_the_same_place_until_the_attempts_are_used_up() {
-        let first = callback(0).start(id(3), id(4), at(0)).unwrap().settle(id(3), Attempt::NotReached, at(30)).unwrap();
+        let first =
+            callback(0).start(id(3), Some(id(4)), at(0)).unwrap().settle(id(3), Attempt::NotReached, at(30)).unwrap();
         assert_eq!((first.state, first.attempts, first.due_at), (CallbackState::Waiting, 1, at(630)));
         assert_eq!(first.since, at(-60));
-        let second = first.start(id(5), id(4), at(700)).unwrap();
+        let second = first.start(id(5), Some(id(4)), at(700)).unwrap();
         assert_eq!(second.clone().settle(id(3), Attempt::Reached, at(701)), None, "another call's word");
         let failed = second.settle(id(5), Attempt::NotReached, at(730)).unwrap();
         assert_eq!((failed.state, failed.attempts), (CallbackState::Failed, 2));
@@ -352,8 +417,87 @@ mod tests {
     }
 
     #[test]
+    fn it_rests_when_it_comes_to_an_agent_a_second_time_and_keeps_its_place() {
+        let asked: Vec<UserId> = (10..12).map(id).collect();
+        assert_eq!(callback(0).rest(&asked, id(12), at(5)), Ok(None), "somebody is left");
+        let resting = callback(0).rest(&asked, id(11), at(5)).unwrap().unwrap();
+        assert_eq!((resting.state, resting.due_at, resting.attempts), (CallbackState::Waiting, at(605), 0));
+        assert_eq!((resting.since, resting.version), (at(-60), 2));
+        assert_eq!(resting.clone().rest(&[], id(11), at(604)), Err(CallbackRefused::NotWaiting));
+        assert_eq!(resting.rest(&[], id(11), at(605)), Ok(None), "and then the round begins anew");
+        let many: Vec<UserId> = (100..).take(ASKED_MAX).map(id).collect();
+        assert!(callback(0).rest(&many, id(12), at(5)).unwrap().is_some(), "there is an end to it");
+        let dialled = callback(0).start(id(3), None, at(0)).unwrap();
+        assert_eq!(dialled.rest(&asked, id(11), at(5)), Err(CallbackRefused::NotWaiting));
+    }
+
+    #[test]
+    fn no_more_customers_are_rung_than_there_are_agents_for_them() {
+        let may = |ringing, free| Callback::may_ring_first(ringing, free);
+        assert_eq!(
+            [may(0, 0), may(0, 1), may(1, 1), may(1, 2), may(3, 3), may(2, 0)],
+            [true, true, false, true, false, false]
+        );
+    }
+
+    /// A call of a queue to the outside that has ended; `first` is rung first, and `then` once they have answered.
+    fn ended(first: LegKind, then: Option<LegKind>, side: Side, cause: HangupCause) -> Call {
+        let mut call = Call::begin(NewCall {
+            id: id(3),
+            company: id(9),
+            direction: Direction::Outbound,
+            from: "+12025550100".into(),
+            to: "+12025550177".into(),
+            agent: Some(id(4)),
+            number: None,
+            trunk: None,
+            lead: None,
+            node: None,
+            at: at(0),
+        });
+        call.queue = Some(id(2));
+        let kinds = [Some(first), then].into_iter().flatten().zip(0..);
+        let agent = |kind| (kind == LegKind::Sip).then(|| id(4));
+        let legs = kinds.map(|(kind, leg)| Change::LegAdded { leg, kind, party: "x".into(), agent: agent(kind) });
+        let hangup = Hangup { side, cause, sip_status: None };
+        for change in legs.chain([Change::Ended { hangup }]) {
+            call.apply(at(0), &change).unwrap();
+        }
+        call
+    }
+
+    #[test]
+    fn what_an_attempt_was_is_told_by_its_call() {
+        use HangupCause::{Cancelled, NoAnswer, NodeLost, NormalClearing, SubscriberAbsent, UserBusy};
+        use LegKind::{Carrier, Sip};
+        let cases = [
+            // An agent was rung first.
+            (ended(Sip, None, Side::System, NoAnswer), Attempt::NoAgent, true),
+            (ended(Sip, None, Side::Callee, UserBusy), Attempt::NoAgent, true),
+            (ended(Sip, None, Side::System, SubscriberAbsent), Attempt::NoAgent, true),
+            (ended(Sip, None, Side::System, NodeLost), Attempt::NoAgent, false),
+            (ended(Sip, Some(Carrier), Side::Callee, UserBusy), Attempt::NotReached, false),
+            (ended(Sip, Some(Carrier), Side::Caller, Cancelled), Attempt::NotReached, false),
+            (ended(Sip, None, Side::System, HangupCause::NoRoute), Attempt::NotReached, false),
+            // The person was.
+            (ended(Carrier, None, Side::Callee, UserBusy), Attempt::NotReached, false),
+            (ended(Carrier, Some(Sip), Side::Caller, NormalClearing), Attempt::Reached, false),
+            (ended(Carrier, Some(Sip), Side::System, NoAnswer), Attempt::NotReached, false),
+            (ended(Carrier, None, Side::System, NodeLost), Attempt::NotReached, false),
+        ];
+        for (call, attempt, in_vain) in cases {
+            let told = (Attempt::of(&call), asked_in_vain(&call));
+            assert_eq!(told, (attempt, call.agent.filter(|_| in_vain)), "{:?} {:?}", call.legs, call.hangup);
+        }
+        let mut talked = ended(Carrier, Some(Sip), Side::System, NormalClearing);
+        talked.answered_at = Some(at(0));
+        assert_eq!(Attempt::of(&talked), Attempt::Reached);
+    }
+
+    #[test]
     fn an_agent_who_does_not_answer_costs_the_person_no_attempt() {
-        let back = callback(0).start(id(3), id(4), at(0)).unwrap().settle(id(3), Attempt::NoAgent, at(20)).unwrap();
+        let back =
+            callback(0).start(id(3), Some(id(4)), at(0)).unwrap().settle(id(3), Attempt::NoAgent, at(20)).unwrap();
         assert_eq!((back.state, back.attempts, back.due_at), (CallbackState::Waiting, 0, at(0)));
     }
 

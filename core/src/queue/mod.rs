@@ -20,7 +20,10 @@ pub mod staffing;
 pub mod waiting;
 
 pub use agent::{AgentProfile, AgentRefused, AgentSettings, CAPACITY_MAX, WRAP_UP_MAX};
-pub use callback::{ATTEMPTS_MAX, Attempt, Callback, CallbackRefused, CallbackRequest, CallbackState, DELAY_MAX};
+pub use callback::{
+    ASKED_MAX, ATTEMPTS_MAX, Attempt, Callback, CallbackRefused, CallbackRequest, CallbackState, DELAY_MAX,
+    asked_in_vain,
+};
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
 pub use decision::Decision;
 pub use overflow::OverflowTarget;

@@ -45,6 +45,9 @@ pub struct Waiting {
     /// Who gets a call first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred: Option<Preferred>,
+    /// Who is rung first where somebody is called back.
+    #[serde(default, skip_serializing_if = "CallbackFirst::is_agent")]
+    pub callback_first: CallbackFirst,
 }
 
 /// What waiting callers hear.
@@ -102,6 +105,25 @@ pub enum PreferredAgent {
     Owner,
     /// Whoever talked with the number last.
     Last,
+}
+
+/// Who is rung first where somebody is called back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackFirst {
+    /// An agent, who then hears the customer's telephone ring. Nobody is called whom no agent is there for.
+    #[default]
+    Agent,
+    /// The customer, who then waits in the queue, in the place they had, for the next agent. No agent's time is spent on a telephone
+    /// that nobody answers.
+    Customer,
+}
+
+impl CallbackFirst {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    const fn is_agent(&self) -> bool {
+        matches!(self, Self::Agent)
+    }
 }
 
 impl Waiting {
@@ -207,6 +229,8 @@ mod tests {
         assert_eq!(read(serde_json::json!({})), Waiting::default());
         let stored = serde_json::to_value(Waiting::default()).unwrap();
         assert_eq!(stored, serde_json::json!({"closeWaiting": false, "resumeSeconds": 0}));
+        let customer = serde_json::json!({"closeWaiting": false, "resumeSeconds": 0, "callbackFirst": "customer"});
+        assert_eq!(serde_json::to_value(read(customer.clone())).unwrap(), customer);
         let music = |word: &str| String::from(Music::from(word.to_owned()));
         assert!(["default", "ringing", "none", "jazz"].iter().all(|word| music(word) == *word));
     }

@@ -1,7 +1,8 @@
 //! Callbacks, from the request to what becomes of them.
 
+use chrono::TimeDelta;
 use dialplane_core::Actor;
-use dialplane_core::call::{CallStatus, Change, Hangup, HangupCause, Side};
+use dialplane_core::call::{CallStatus, Change, Hangup, HangupCause, LegKind, Side};
 use dialplane_core::command::call::{CallReport, CloseLostCalls, RecordCalls};
 use dialplane_core::command::callback::{CancelCallback, RequestCallback, StartCallback};
 use dialplane_core::command::telephony::{CreateInboundRoute, CreateQueue, CreateTrunk, DeleteQueue};
@@ -64,7 +65,7 @@ impl Desk {
     }
 
     fn start(&self, callback: &Callback) -> StartCallback {
-        StartCallback { callback: callback.id, call: self.id(), agent: self.agent, node: self.node }
+        StartCallback { callback: callback.id, call: self.id(), agent: Some(self.agent), node: self.node }
     }
 
     async fn dial(&self, callback: &Callback) -> CallId {
@@ -80,8 +81,11 @@ impl Desk {
     }
 
     async fn end(&self, call: CallId, cause: HangupCause) {
-        let hangup = Hangup { side: Side::System, cause, sip_status: None };
-        let changes = vec![(self.world.engine.now(), Change::Ended { hangup })];
+        self.tell(call, vec![ended(Side::System, cause)]).await;
+    }
+
+    async fn tell(&self, call: CallId, changes: Vec<Change>) {
+        let changes = changes.into_iter().map(|change| (self.world.engine.now(), change)).collect();
         let reports = vec![CallReport { changes, ..CallReport::nothing(call) }];
         self.world.engine.execute(&self.system(), &RecordCalls { reports }).await.unwrap();
     }
@@ -89,6 +93,65 @@ impl Desk {
     async fn stored(&self, callback: &Callback) -> Callback {
         self.world.engine.read(&self.world.admin).await.unwrap().callback(callback.id).await.unwrap().unwrap()
     }
+}
+
+fn ended(side: Side, cause: HangupCause) -> Change {
+    Change::Ended { hangup: Hangup { side, cause, sip_status: None } }
+}
+
+#[tokio::test]
+async fn a_person_who_is_rung_first_holds_no_agent_and_hangs_up_of_their_own_will_once() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    let customer = Change::LegAdded { leg: 0, kind: LegKind::Carrier, party: person().to_string(), agent: None };
+    let start = StartCallback { agent: None, ..desk.start(&callback) };
+    let dialling = desk.world.engine.execute(&desk.system(), &start).await.unwrap().unwrap();
+    assert_eq!((dialling.call.agent, dialling.callback.agent), (None, None));
+    let again = StartCallback { call: desk.id(), ..start };
+    assert!(desk.world.engine.execute(&desk.system(), &again).await.unwrap_err().to_string().contains("waits no more"));
+    // The agent is free for another call meanwhile.
+    let other = CallbackRequest { number: E164::from_stored("+12025550188").unwrap(), ..request_of(&callback) };
+    let other = desk.world.run(RequestCallback { request: other }).await;
+    desk.dial(&other).await;
+    // Nobody answers: the next attempt comes later.
+    desk.tell(start.call, vec![customer.clone(), ended(Side::Callee, HangupCause::NoAnswer)]).await;
+    let later = desk.stored(&callback).await;
+    assert_eq!((later.state, later.attempts), (CallbackState::Waiting, 1));
+    desk.world.pass(700);
+    let second = StartCallback { call: desk.id(), ..start };
+    desk.world.engine.execute(&desk.system(), &second).await.unwrap().unwrap();
+    let answered = Change::Answered { leg: 0, codec: None };
+    let queued = Change::Queued { queue: desk.queue, position: Some(1) };
+    let left = ended(Side::Caller, HangupCause::NormalClearing);
+    desk.tell(second.call, vec![customer, answered, queued, left]).await;
+    let done = desk.stored(&callback).await;
+    assert_eq!((done.state, done.attempts), (CallbackState::Done, 2));
+    let call = desk.world.engine.read(&desk.world.admin).await.unwrap().call(second.call).await.unwrap().unwrap();
+    assert_eq!((call.status, call.queue), (CallStatus::Abandoned, Some(desk.queue)));
+}
+
+#[tokio::test]
+async fn a_callback_that_all_agents_declined_rests_without_losing_its_place() {
+    let desk = Desk::new().await;
+    let bob = desk.world.user("Bob Agent", "bob@example.com", Role::Agent).await.id;
+    let callback = desk.ask().await;
+    for agent in [desk.agent, bob] {
+        let start = StartCallback { agent: Some(agent), ..desk.start(&callback) };
+        desk.world.engine.execute(&desk.system(), &start).await.unwrap().unwrap();
+        let phone = Change::LegAdded { leg: 0, kind: LegKind::Sip, party: "line".to_owned(), agent: Some(agent) };
+        desk.tell(start.call, vec![phone, ended(Side::Callee, HangupCause::CallRejected)]).await;
+        desk.world.pass(5);
+    }
+    let again = desk.start(&callback);
+    assert_eq!(desk.world.engine.execute(&desk.system(), &again).await.unwrap(), None);
+    let resting = desk.stored(&callback).await;
+    let due = desk.world.engine.now() + TimeDelta::seconds(600);
+    assert_eq!((resting.state, resting.attempts, resting.due_at), (CallbackState::Waiting, 0, due));
+    assert_eq!(resting.since, callback.since);
+    let early = desk.world.engine.execute(&desk.system(), &again).await.unwrap_err();
+    assert!(early.to_string().contains("waits no more"), "{early}");
+    desk.world.pass(600);
+    desk.dial(&resting).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use dialplane_core::id::{CalendarId, ExtensionId, FlowId, QueueId, UserId};
 use dialplane_core::pii::Pii;
 use dialplane_core::queue::announce::Announce;
 use dialplane_core::queue::overflow::{ExitKey, OverflowStep};
-use dialplane_core::queue::waiting::{Music, Preferred, PreferredAgent};
+use dialplane_core::queue::waiting::{CallbackFirst, Music, Preferred, PreferredAgent};
 use dialplane_core::queue::{OverflowTarget, Waiting};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -119,6 +119,17 @@ pub(crate) struct PreferredView {
     patience_seconds: u32,
 }
 
+/// Who is rung first where somebody is called back.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CallbackFirstView {
+    /// An agent, who then hears the customer's telephone ring.
+    Agent,
+    /// The customer, once an agent is free for them. No agent is held for it: whoever answers waits in the queue, in the place they had,
+    /// with its music and announcements. Whoever hangs up there is not called again, and counts as abandoned.
+    Customer,
+}
+
 /// What callers meet while they wait.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -142,6 +153,7 @@ pub(crate) struct WaitingView {
     /// Seconds within which a caller who hung up may call again and takes their old place; 0 means never.
     resume_seconds: u32,
     preferred: Option<PreferredView>,
+    callback_first: CallbackFirstView,
 }
 
 impl WaitingView {
@@ -173,6 +185,10 @@ impl WaitingView {
             close_waiting: waiting.close_waiting,
             resume_seconds: waiting.resume_seconds,
             preferred: waiting.preferred.map(preferred),
+            callback_first: match waiting.callback_first {
+                CallbackFirst::Agent => CallbackFirstView::Agent,
+                CallbackFirst::Customer => CallbackFirstView::Customer,
+            },
         }
     }
 }
@@ -215,6 +231,11 @@ impl QueueInput {
             close_waiting: self.close_waiting.unwrap_or(old.close_waiting),
             resume_seconds: self.resume_seconds.unwrap_or(old.resume_seconds),
             preferred: self.preferred.map_or(old.preferred, |view| view.map(preferred)),
+            callback_first: match self.callback_first {
+                Some(CallbackFirstView::Agent) => CallbackFirst::Agent,
+                Some(CallbackFirstView::Customer) => CallbackFirst::Customer,
+                None => old.callback_first,
+            },
         }
     }
 }

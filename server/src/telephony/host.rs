@@ -137,7 +137,7 @@ impl Host for EngineHost {
         company: CompanyId,
         callback: CallbackId,
         call: CallId,
-        agent: UserId,
+        agent: Option<UserId>,
     ) -> Option<CallbackGrant> {
         let command = StartCallback { callback, call, agent, node: self.node };
         let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
@@ -145,6 +145,7 @@ impl Host for EngineHost {
         match executed {
             Ok(dialling) => dialling.map(|dialling| CallbackGrant {
                 queue: dialling.callback.queue,
+                since: dialling.callback.since,
                 caller: dialling.shown,
                 destination: dialling.callback.number,
                 trunk: dialling.trunk.id,

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::company::{Agent, Company, text};
 use crate::support::peer::Peer;
+use crate::support::postgres::Database;
 use crate::support::server::Server;
 use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
@@ -42,6 +43,12 @@ impl Desk {
             body[name] = value.clone();
         }
         text(&self.company.post("/api/callbacks", &body).expect(201)["callback"]["id"])
+    }
+
+    /// Rings customers first from now on.
+    fn ring_customers_first(&self) {
+        let changed = self.company.put(&format!("/api/queues/{}", self.queue), &json!({ "callbackFirst": "customer" }));
+        assert_eq!(changed.expect(200)["queue"]["callbackFirst"], "customer");
     }
 
     fn callback(&self, id: &str) -> Value {
@@ -172,6 +179,207 @@ fn a_server_killed_while_an_agent_rings_calls_back_after_all() {
     person.hang_up(&mut desk.carrier);
     ringing.hung_up(&mut phone);
     assert_eq!(desk.await_state(&id, "done")["attemptsMade"], 1);
+    server.await_idle();
+}
+
+#[test]
+fn a_customer_who_is_rung_first_waits_in_their_place_with_music_until_an_agent_answers() {
+    rung_first(&Server::start());
+}
+
+#[test]
+fn the_same_holds_of_customers_rung_first_on_postgres() {
+    let database = Database::create();
+    rung_first(&Server::on(&database.url));
+}
+
+#[track_caller]
+fn rung_first(server: &Server) {
+    let mut desk = desk(server);
+    desk.ring_customers_first();
+    let id = desk.ask(&json!({}));
+    desk.company.choose(&desk.agent, "available");
+    let mut person = desk.carrier.incoming_for(SOON);
+    assert!(person.invite().uri().starts_with(&format!("sip:{CUSTOMER}@")), "{}", person.invite().start);
+    assert_eq!(person.invite().user_of("From"), NUMBER, "the number they had called is shown");
+    person.ring(&mut desk.carrier);
+    // No agent is held for it: the next caller is taken, and one more comes.
+    let mut early = desk.carrier.invite(NUMBER);
+    let ringing = desk.phone.incoming_for(SOON);
+    assert_eq!(ringing.invite().user_of("From"), OTHER);
+    ringing.answer(&mut desk.phone);
+    early.expect(&mut desk.carrier, 200);
+    let mut later = desk.carrier.invite(NUMBER);
+    until(SOON, "the later caller", || server.metric("dialplane_queue_waiting").filter(|waiting| *waiting == 1.0));
+    person.answer(&mut desk.carrier);
+    person.talk(880.0);
+    person.audio.await_music(&[425.0, 880.0]);
+    assert_eq!(desk.callback(&id)["state"], "dialling");
+    // The agent is free again, and the person has the place of their callback.
+    early.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut desk.phone);
+    let mut next = desk.phone.incoming_for(SOON);
+    assert_eq!(next.invite().user_of("From"), CUSTOMER);
+    next.answer(&mut desk.phone);
+    next.talk(440.0);
+    person.audio.await_tone_now(440.0);
+    next.audio.await_tone(880.0);
+    person.hang_up(&mut desk.carrier);
+    next.hung_up(&mut desk.phone);
+    let done = desk.await_state(&id, "done");
+    assert_eq!((&done["attemptsMade"], &done["agentId"]), (&json!(1), &json!(desk.agent.id)));
+    let call = desk.company.call(done["callId"].as_str().expect("a call"));
+    assert_eq!((&call["direction"], &call["status"]), (&json!("outbound"), &json!("completed")), "{call}");
+    assert_eq!(
+        (&call["queue"]["id"], &call["telecaller"]["id"]),
+        (&json!(desk.queue), &json!(desk.agent.id)),
+        "{call}"
+    );
+    let last = desk.phone.incoming_for(SOON);
+    assert_eq!(last.invite().user_of("From"), OTHER);
+    last.answer(&mut desk.phone);
+    later.expect(&mut desk.carrier, 200);
+    later.hang_up(&mut desk.carrier);
+    last.hung_up(&mut desk.phone);
+    server.await_idle();
+}
+
+#[test]
+fn a_customer_who_is_rung_first_and_does_not_answer_is_called_again_and_costs_no_agent_anything() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    let id = desk.ask(&json!({ "attempts": 2, "retrySeconds": 1 }));
+    desk.company.choose(&desk.agent, "available");
+    for attempt in 1..=2 {
+        let person = desk.carrier.incoming_for(Duration::from_secs(30));
+        person.ring(&mut desk.carrier);
+        person.refuse(&mut desk.carrier, "486 Busy Here");
+        let made = || Some(desk.callback(&id)).filter(|callback| callback["attemptsMade"] == attempt);
+        until(SOON, "the attempt", made);
+    }
+    assert_eq!(desk.callback(&id)["state"], "failed");
+    assert!(desk.phone.maybe_incoming(Duration::ZERO).is_none(), "{}", desk.phone.story());
+    // The agent is where they were: the next call rings at once.
+    let mut caller = desk.carrier.invite(NUMBER);
+    let ringing = desk.phone.incoming();
+    ringing.ring(&mut desk.phone);
+    caller.expect(&mut desk.carrier, 180);
+    caller.cancel(&mut desk.carrier);
+    ringing.cancelled(&mut desk.phone, SOON);
+    server.await_idle();
+}
+
+#[test]
+fn a_customer_who_was_rung_first_and_hangs_up_while_they_wait_is_not_called_again() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    let id = desk.ask(&json!({ "retrySeconds": 1 }));
+    desk.company.choose(&desk.agent, "available");
+    let mut person = desk.carrier.incoming_for(SOON);
+    desk.company.choose(&desk.agent, "break");
+    person.answer(&mut desk.carrier);
+    until(SOON, "the person in line", || server.metric("dialplane_queue_waiting").filter(|waiting| *waiting == 1.0));
+    person.hang_up(&mut desk.carrier);
+    let done = desk.await_state(&id, "done");
+    assert_eq!((&done["attemptsMade"], &done["agentId"]), (&json!(1), &json!(null)));
+    let call = desk.company.call(done["callId"].as_str().expect("a call"));
+    assert_eq!((&call["direction"], &call["status"]), (&json!("outbound"), &json!("abandoned")), "{call}");
+    desk.company.choose(&desk.agent, "available");
+    server.await_idle();
+    assert!(desk.carrier.maybe_incoming(Duration::ZERO).is_none(), "{}", desk.carrier.story());
+}
+
+#[test]
+fn a_customer_who_was_rung_first_and_had_to_be_let_go_without_an_agent_is_called_again() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 1 })).expect(200);
+    let id = desk.ask(&json!({ "retrySeconds": 3_600 }));
+    desk.company.choose(&desk.agent, "available");
+    let mut person = desk.carrier.incoming_for(SOON);
+    desk.company.choose(&desk.agent, "break");
+    person.answer(&mut desk.carrier);
+    person.talk(0.0);
+    // They are told that nobody can take the call.
+    person.hung_up_within(&mut desk.carrier, Duration::from_secs(20));
+    let later = desk.await_state(&id, "waiting");
+    assert_eq!(later["attemptsMade"], 1);
+    assert!(text(&later["dueAt"]) > text(&later["updatedAt"]), "{later}");
+    server.await_idle();
+}
+
+#[test]
+fn customers_are_rung_first_one_for_each_agent_who_is_free_and_in_their_order() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    let numbers: Vec<String> = (1..=3).map(|n| format!("+1202555017{n}")).collect();
+    for number in &numbers {
+        let body = json!({ "queueId": desk.queue, "number": number });
+        desk.company.post("/api/callbacks", &body).expect(201);
+    }
+    desk.company.choose(&desk.agent, "available");
+    for number in &numbers {
+        let person = desk.carrier.incoming_for(SOON);
+        assert!(person.invite().uri().starts_with(&format!("sip:{number}@")), "{}", person.invite().start);
+        // Whatever the server was about to do it has done once it has taken a change over.
+        let far = json!({ "queueId": desk.queue, "number": OTHER, "delaySeconds": 3_600 });
+        desk.company.post("/api/callbacks", &far).expect(201);
+        assert!(desk.carrier.maybe_incoming(Duration::ZERO).is_none(), "one agent is one customer");
+        person.refuse(&mut desk.carrier, "486 Busy Here");
+    }
+    server.await_idle();
+}
+
+#[test]
+fn a_server_killed_while_a_customer_rings_first_calls_them_again() {
+    let mut server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    let id = desk.ask(&json!({ "retrySeconds": 1 }));
+    desk.company.choose(&desk.agent, "available");
+    desk.carrier.incoming_for(SOON);
+    desk.await_state(&id, "dialling");
+    server.kill();
+    server.restart();
+    let mut phone = Peer::registered(server.sip, &desk.agent.line);
+    let mut person = desk.carrier.incoming_for(Duration::from_secs(30));
+    person.answer(&mut desk.carrier);
+    let ringing = phone.incoming_for(SOON);
+    ringing.answer(&mut phone);
+    person.hang_up(&mut desk.carrier);
+    ringing.hung_up(&mut phone);
+    // The person was rung before as well: the log had it, or the server died first.
+    assert!(desk.await_state(&id, "done")["attemptsMade"].as_u64().is_some_and(|made| made <= 2));
+    server.await_idle();
+}
+
+#[test]
+fn a_callback_that_its_agents_declined_rests_and_rings_them_no_more_until_then() {
+    declined(&Server::start());
+}
+
+#[test]
+fn the_same_holds_of_declined_callbacks_on_postgres() {
+    let database = Database::create();
+    declined(&Server::on(&database.url));
+}
+
+#[track_caller]
+fn declined(server: &Server) {
+    let mut desk = desk(server);
+    desk.company.choose(&desk.agent, "available");
+    let id = desk.ask(&json!({ "retrySeconds": 3_600 }));
+    let asked = desk.callback(&id);
+    desk.phone.incoming_for(SOON).refuse(&mut desk.phone, "603 Decline");
+    let rests = || Some(desk.callback(&id)).filter(|callback| callback["dueAt"] != asked["dueAt"]);
+    let resting = until(Duration::from_secs(40), "its rest", rests);
+    assert_eq!((&resting["state"], &resting["attemptsMade"]), (&json!("waiting"), &json!(0)));
+    assert_eq!(resting["since"], asked["since"], "the place stays");
+    assert!(desk.phone.maybe_incoming(Duration::ZERO).is_none(), "{}", desk.phone.story());
     server.await_idle();
 }
 

@@ -1,82 +1,140 @@
 //! Queues that ring several agents at once.
 
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::company::{Agent, Company};
-use crate::support::peer::Peer;
+use crate::support::peer::{Call, Peer};
 use crate::support::server::Server;
+use crate::support::wait::until;
 use crate::{CUSTOMER, NUMBER};
 
 const SOON: Duration = Duration::from_secs(5);
-const ROUNDS: usize = 30;
+/// Queues whose calls are under way at the same time.
+const DESKS: usize = 4;
+/// Calls of each, in which two answer at once.
+const ROUNDS: usize = 50;
 
-/// A queue with this strategy for the agents, who are all there.
-fn desk(server: &Server, strategy: &str, count: usize) -> (Company, Peer, Vec<Agent>, Vec<Peer>) {
-    let company = server.company();
+/// A queue and who is there for it.
+struct Desk {
+    number: String,
+    carrier: Peer,
+    agents: Vec<Agent>,
+    phones: Vec<Peer>,
+}
+
+/// A queue with this strategy for three agents, who are all there; `nth` of the company.
+fn desk(server: &Server, company: &Company, strategy: &str, nth: usize) -> Desk {
     let carrier = Peer::new(server.sip, CUSTOMER);
-    company.trunk(carrier.port());
-    let agents: Vec<Agent> = (0..count).map(|n| company.agent(&format!("agent{n}"))).collect();
+    if nth == 0 {
+        company.trunk(carrier.port());
+    }
+    let agents: Vec<Agent> = (0..3).map(|n| company.agent(&format!("agent{nth}{n}"))).collect();
     let phones: Vec<Peer> = agents.iter().map(|agent| Peer::registered(server.sip, &agent.line)).collect();
     let queue = company.queue(20, 120, &agents.iter().collect::<Vec<_>>());
-    let changed = json!({ "strategy": strategy, "progressiveSeconds": 1 });
+    let changed = json!({ "name": format!("desk {nth}"), "strategy": strategy, "progressiveSeconds": 1 });
     assert_eq!(company.put(&format!("/api/queues/{queue}"), &changed).expect(200)["queue"]["strategy"], strategy);
-    company.route(NUMBER, "queue", &queue);
+    let number = format!("{}{nth}", &NUMBER[..NUMBER.len() - 1]);
+    company.route(&number, "queue", &queue);
     for agent in &agents {
         company.choose(agent, "available");
     }
-    (company, carrier, agents, phones)
+    Desk { number, carrier, agents, phones }
+}
+
+impl Desk {
+    /// A call that rings everywhere.
+    fn call(&mut self) -> (Call, Vec<Call>) {
+        let mut caller = self.carrier.invite(&self.number);
+        let ringing: Vec<Call> = self.phones.iter_mut().map(|phone| phone.incoming_for(SOON)).collect();
+        for (ringing, phone) in ringing.iter().zip(&mut self.phones) {
+            ringing.ring(phone);
+        }
+        caller.expect(&mut self.carrier, 180);
+        (caller, ringing)
+    }
+
+    /// Whether the phone is cancelled; by the reason its display shows no missed call then (RFC 3326).
+    fn is_cancelled(&mut self, ringing: &[Call], n: usize) -> bool {
+        let cancel = ringing[n].maybe_cancelled(&mut self.phones[n], SOON);
+        let told = |cancel: &crate::support::message::Message| cancel.header("Reason").contains("SIP;cause=200");
+        assert!(cancel.as_ref().is_none_or(told), "{}", self.phones[n].story());
+        cancel.is_some()
+    }
+
+    /// The phone rings no more, because somebody else was faster.
+    fn is_freed(&mut self, ringing: &[Call], n: usize) {
+        assert!(self.is_cancelled(ringing, n), "a CANCEL; {}", self.phones[n].story());
+        ringing[n].refuse(&mut self.phones[n], "487 Request Terminated");
+    }
+
+    /// A call that two answer at once; who has it.
+    fn race(&mut self, [first, second]: [usize; 2]) -> usize {
+        let (mut caller, ringing) = self.call();
+        for n in [first, second] {
+            ringing[n].answer_only(&mut self.phones[n]);
+        }
+        caller.expect(&mut self.carrier, 200);
+        self.is_freed(&ringing, 2);
+        // Whoever was slower is cancelled, and as the answer and the CANCEL crossed, hung up.
+        let (winner, loser) = if self.is_cancelled(&ringing, second) { (first, second) } else { (second, first) };
+        ringing[loser].await_ack(&mut self.phones[loser]);
+        let bye = ringing[loser].hung_up(&mut self.phones[loser]);
+        assert!(bye.header("Reason").contains("SIP;cause=200"), "{}", self.phones[loser].story());
+        ringing[winner].await_ack(&mut self.phones[winner]);
+        caller.hang_up(&mut self.carrier);
+        ringing[winner].hung_up(&mut self.phones[winner]);
+        winner
+    }
+
+    /// Nobody is stuck: calls ring everywhere, and each agent takes one more.
+    fn all_take_one_more(&mut self) {
+        for n in 0..self.phones.len() {
+            let (mut caller, ringing) = self.call();
+            ringing[n].answer(&mut self.phones[n]);
+            caller.expect(&mut self.carrier, 200);
+            for other in (0..self.phones.len()).filter(|other| *other != n) {
+                self.is_freed(&ringing, other);
+            }
+            caller.hang_up(&mut self.carrier);
+            ringing[n].hung_up(&mut self.phones[n]);
+        }
+    }
 }
 
 #[test]
 fn of_two_who_answer_at_once_one_is_connected_and_the_other_told_that_somebody_else_was_faster() {
-    let server = Server::start();
-    let (company, mut carrier, agents, mut phones) = desk(&server, "ring_all", 3);
-    let mut won = [0; 2];
-    for round in 0..ROUNDS {
-        let mut caller = carrier.invite(NUMBER);
-        let ringing: Vec<_> = phones.iter_mut().map(Peer::incoming).collect();
-        for (ringing, phone) in ringing.iter().zip(&mut phones) {
-            ringing.ring(phone);
+    let server = Server::start_roomy();
+    let company = server.company();
+    let mut desks: Vec<Desk> = (0..DESKS).map(|nth| desk(&server, &company, "ring_all", nth)).collect();
+    thread::scope(|all| {
+        for desk in &mut desks {
+            all.spawn(|| {
+                let mut won = [0; 2];
+                for round in 0..ROUNDS {
+                    won[desk.race([round % 2, 1 - round % 2])] += 1;
+                }
+                assert!(won.iter().all(|won| *won > 0), "who answers first wins: {won:?}");
+                desk.all_take_one_more();
+            });
         }
-        caller.expect(&mut carrier, 180);
-        let (first, second) = (round % 2, 1 - round % 2);
-        for n in [first, second] {
-            ringing[n].answer_only(&mut phones[n]);
-        }
-        caller.expect(&mut carrier, 200);
-        // The third is cancelled while it rings; by the reason its display shows no missed call (RFC 3326).
-        let cancel = ringing[2].maybe_cancelled(&mut phones[2], SOON).expect("a CANCEL");
-        assert!(cancel.header("Reason").contains("cause=200"), "{}", phones[2].story());
-        ringing[2].refuse(&mut phones[2], "487 Request Terminated");
-        // Whoever was slower is cancelled, and as the answer and the CANCEL crossed, hung up.
-        let slower = ringing[second].maybe_cancelled(&mut phones[second], SOON).is_some();
-        let (winner, loser) = if slower { (first, second) } else { (second, first) };
-        ringing[loser].await_ack(&mut phones[loser]);
-        ringing[loser].hung_up(&mut phones[loser]);
-        ringing[winner].await_ack(&mut phones[winner]);
-        won[winner] += 1;
-        caller.hang_up(&mut carrier);
-        ringing[winner].hung_up(&mut phones[winner]);
-    }
-    assert!(won.iter().all(|won| *won > 0), "who answers first wins: {won:?}");
-    company.ended_calls(ROUNDS);
-    let connected: u64 = agents.iter().map(|agent| company.figures(agent).connected).sum();
-    assert_eq!(connected, ROUNDS as u64);
+    });
+    let calls = (DESKS * (ROUNDS + 3)) as u64;
+    let connected =
+        || desks.iter().flat_map(|desk| &desk.agents).map(|agent| company.figures(agent).connected).sum::<u64>();
+    until(SOON, "every call in the log, connected with one agent", || (connected() == calls).then_some(()));
+    let total: u64 = desks.iter().flat_map(|desk| &desk.agents).map(|agent| company.figures(agent).total).sum();
+    assert_eq!(total, calls);
     server.await_idle();
-    // Nobody is stuck: the next call rings everywhere.
-    let mut last = carrier.invite(NUMBER);
-    for phone in &mut phones {
-        phone.incoming();
-    }
-    last.cancel(&mut carrier);
 }
 
 #[test]
 fn one_agent_more_rings_every_so_often_until_somebody_answers() {
     let server = Server::start();
-    let (company, mut carrier, agents, mut phones) = desk(&server, "ring_progressively", 3);
+    let company = server.company();
+    let Desk { mut carrier, agents, mut phones, .. } = desk(&server, &company, "ring_progressively", 0);
     let mut caller = carrier.invite(NUMBER);
     let first = phones[0].incoming();
     first.ring(&mut phones[0]);

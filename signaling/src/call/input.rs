@@ -16,8 +16,8 @@ pub enum Input<T> {
     Originate {
         /// Usually the agent.
         first: Offer<T>,
-        /// Usually the customer.
-        then: Offer<T>,
+        /// Usually the customer. Without it the host is asked whom to ring, as for a caller we have answered.
+        then: Option<Offer<T>>,
     },
     /// The relay session is open at these addresses.
     MediaReady {
@@ -48,7 +48,7 @@ pub enum Input<T> {
         /// Why the caller is turned away.
         cause: HangupCause,
     },
-    /// Answer the caller now, before anyone else does: for an announcement or a queue.
+    /// Answer the caller now, before anyone else does: for an announcement or a queue. One whom we have called has answered already.
     AnswerCaller,
     /// A provisional response came on a leg we invited.
     Provisional {

@@ -24,9 +24,10 @@ impl<T> Call<T> {
         Ok(())
     }
 
-    pub(super) fn originate(&mut self, now: Instant, first: Offer<T>, then: Offer<T>) -> Result<(), Misuse> {
+    pub(super) fn originate(&mut self, now: Instant, first: Offer<T>, then: Option<Offer<T>>) -> Result<(), Misuse> {
         self.begin(now, true)?;
-        self.planned.extend([first, then]);
+        self.planned.push_back(first);
+        self.planned.extend(then);
         self.open_media();
         Ok(())
     }
@@ -223,6 +224,10 @@ impl<T> Call<T> {
         match side {
             Side::A if self.b.is_none() => {
                 self.a = Some(leg);
+                if self.planned.is_empty() {
+                    // How long they wait is the queue's business.
+                    self.deadlines.setup = None;
+                }
                 self.start_cap(now);
                 self.emit(CallEvent::Answered { leg, key });
                 self.route(now);
@@ -290,7 +295,7 @@ impl<T> Call<T> {
 
     pub(super) fn answer_caller(&mut self, now: Instant) -> Result<(), Misuse> {
         let leg = self.leg(CALLER).map_err(|_| Misuse::NotBegun)?;
-        if leg.key.is_some() {
+        if leg.key.is_some() && leg.state != LegState::Up {
             return Err(Misuse::WrongLeg(CALLER));
         }
         if leg.state != LegState::Waiting {

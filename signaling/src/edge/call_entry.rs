@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
@@ -61,6 +62,8 @@ pub(super) enum Plan {
     Admission,
     /// A flow says.
     Flow(Box<FlowRun>),
+    /// Whoever is rung is called back, and waits in the queue once they have answered, in the place of somebody who came then.
+    CallBack { queue: QueueId, since: Option<Instant> },
 }
 
 /// One leg's SIP side.
@@ -148,9 +151,9 @@ pub(super) struct CallEntry {
     pub(super) stay: Option<Stay>,
     /// What the caller hears from us.
     pub(super) hearing: Hearing,
-    /// The callback that is made by it, as the router calls it.
+    /// The callback that an agent makes by it: the router knows the call by its name.
     pub(super) callback: Option<CallId>,
-    /// The callback whose place its caller has.
+    /// The callback whose place its caller has: they called again, or were called before an agent.
     pub(super) returned: Option<CallId>,
     pub(super) next_key: u64,
     pub(super) hangup: Option<Hangup>,
@@ -171,7 +174,7 @@ pub(super) struct CallEntry {
     /// Whether the call is in the list of those with something to report.
     pub(super) listed: bool,
     /// When the machine is next due, as the heap of deadlines knows it.
-    pub(super) due: Option<std::time::Instant>,
+    pub(super) due: Option<Instant>,
 }
 
 impl CallEntry {

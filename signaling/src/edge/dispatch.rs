@@ -130,8 +130,8 @@ impl Edge {
             Order::Claimed(answers) => self.claims_answered(now, answers),
             Order::Flow(call, input) => self.feed_flow(now, call, input),
             Order::Sounds { call, play, segments, repeat } => self.sounds_ready(now, call, play, segments, repeat),
-            Order::CallBack { callback, call, agent, ring, grant, decision } => {
-                self.callback_begun(now, callback, (call, agent, ring), grant, decision);
+            Order::CallBack { callback, call, chosen, grant } => {
+                self.callback_begun(now, callback, call, chosen, grant);
             }
             Order::Comfort(call, segments) => self.comfort_ready(call, segments),
             Order::Preferred { call, question, agent } => self.preferred(now, call, question, agent),

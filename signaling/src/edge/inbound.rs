@@ -278,12 +278,9 @@ impl Edge {
 
     /// Asks the host about a call to the outside, away from this task.
     pub(super) fn ask_admission(&self, call: CallId, company: CompanyId, agent: UserId, dialled: String) {
-        let (host, orders) = (self.surroundings.host.clone(), self.own_orders.clone());
-        tokio::spawn(async move {
-            let answer = host.admit(OutboundRequest { call, company, agent, dialled }).await;
-            // An edge that has stopped wants no answer.
-            orders.send(Order::Admitted(call, answer)).await.ok();
-        });
+        let host = self.surroundings.host.clone();
+        let request = OutboundRequest { call, company, agent, dialled };
+        self.ask(async move { Order::Admitted(call, host.admit(request).await) });
     }
 
     pub(super) fn admitted(&mut self, now: Instant, call: CallId, result: Result<OutboundGrant, HangupCause>) {
@@ -318,12 +315,7 @@ impl Edge {
         origination: Origination,
         callback: Option<CallbackCall>,
     ) -> Result<(), EdgeError> {
-        if self.stopping.is_some() {
-            return Err(EdgeError::Stopped);
-        }
-        if self.calls.len() >= self.config.calls_max {
-            return Err(EdgeError::Full);
-        }
+        self.takes_calls()?;
         let Origination { call, company, agent, grant } = origination;
         let beginning = Beginning {
             company,
@@ -350,13 +342,54 @@ impl Edge {
         match callback {
             // The router knows that they are on it.
             Some(made) => {
-                first.ring = made.ring;
-                self.note_callback(now, call, &mut entry, (agent, first.key), made);
+                first.ring = made.chosen.ring;
+                self.note_callback(now, call, &mut entry, first.key, made);
             }
             None => self.engage(now, &mut entry, agent),
         }
-        self.enter(now, call, entry, Input::Originate { first, then });
+        self.enter(now, call, entry, Input::Originate { first, then: Some(then) });
         Ok(())
+    }
+
+    /// Places a call to a customer before there is an agent for them, by `plan`; they are called back.
+    pub(super) fn call_first(
+        &mut self,
+        now: Instant,
+        (call, company): (CallId, CompanyId),
+        grant: &OutboundGrant,
+        plan: Plan,
+        callback: CallId,
+    ) -> Result<(), EdgeError> {
+        self.takes_calls()?;
+        // To agents, flows and whoever else comes to the call they are the caller.
+        let beginning = Beginning {
+            company,
+            direction: Direction::Outbound,
+            from: grant.destination.as_str().to_owned(),
+            to: grant.caller.as_str().to_owned(),
+            agent: None,
+            number: grant.number,
+            trunk: grant.trunk,
+            kind: LegKind::Carrier,
+            caller: grant.destination.as_str().to_owned(),
+            settings: Settings { setup: self.config.setup, ..Settings::default() },
+        };
+        let mut entry = self.entry(&beginning, plan, CallReport::nothing(call));
+        entry.returned = Some(callback);
+        let Some(first) = self.offer_to_carrier(&mut entry, grant) else {
+            return self.fail_at_once(now, call, entry, HangupCause::NoRoute);
+        };
+        self.enter(now, call, entry, Input::Originate { first, then: None });
+        Ok(())
+    }
+
+    /// Whether there is room for a call of ours.
+    fn takes_calls(&self) -> Result<(), EdgeError> {
+        match self.stopping {
+            Some(_) => Err(EdgeError::Stopped),
+            None if self.calls.len() >= self.config.calls_max => Err(EdgeError::Full),
+            None => Ok(()),
+        }
     }
 
     /// A call that cannot be placed is over before it began; the log says why.

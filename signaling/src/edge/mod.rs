@@ -51,7 +51,6 @@ use dialplane_core::id::{
 };
 use dialplane_core::phone::E164;
 use dialplane_core::pii::Pii;
-use dialplane_core::queue::Decision;
 use dialplane_core::queue::claim::ClaimAnswer;
 use dialplane_core::queue::estimate::Calibration;
 use dialplane_core::queue::router::PauseReason;
@@ -124,6 +123,8 @@ pub struct OutboundGrant {
 pub struct CallbackGrant {
     /// The queue.
     pub queue: QueueId,
+    /// Since when the person waits.
+    pub since: DateTime<Utc>,
     /// The number that is shown.
     pub caller: E164,
     /// Whom to call.
@@ -178,15 +179,16 @@ pub trait Host: Send + Sync + 'static {
     /// Notes that an agent is on a break because the router says so: they missed too many offers, or had the one call they asked for.
     async fn pause(&self, company: CompanyId, agent: UserId, reason: PauseReason);
 
-    /// Begins `call`, by which an agent calls somebody back, in the store. `None` when it is not to be made: somebody else makes it
-    /// already, it was called off, or it cannot be made.
+    /// Begins `call`, by which somebody is called back, in the store: by an agent, who is claimed for it, or before there is one. `None`
+    /// when it is not to be made: somebody else makes it already, it was called off, it rests, or it cannot be made.
     async fn call_back(
         &self,
         company: CompanyId,
         callback: CallbackId,
         call: CallId,
-        agent: UserId,
+        agent: Option<UserId>,
     ) -> Option<CallbackGrant>;
+
     /// The agent who is to get a call of this number first, if there is one.
     async fn preferred_agent(&self, company: CompanyId, caller: E164, which: PreferredAgent) -> Option<UserId>;
 
@@ -291,10 +293,9 @@ enum Order {
     CallBack {
         callback: CallId,
         call: CallId,
-        agent: UserId,
-        ring: Duration,
+        /// Who makes it; nobody where the person is rung first.
+        chosen: Option<callback::Chosen>,
         grant: Option<CallbackGrant>,
-        decision: Box<Decision>,
     },
     /// Music for a caller who waits; an error when it cannot be had.
     Comfort(CallId, Result<Vec<Segment>, PlayFailure>),

@@ -101,6 +101,10 @@ impl Edge {
                 Self::tell(entry, now, Input::KeepCaller(true));
                 Self::tell(entry, now, Input::AnswerCaller);
             }
+            Plan::CallBack { queue, since } => {
+                let (queue, since) = (*queue, *since);
+                self.customer_answered(now, id, entry, queue, since);
+            }
             Plan::Admission => {
                 let agent = entry.legs.first().and_then(|leg| leg.agent);
                 let dialled = entry.legs.first().map(|leg| leg.party.clone()).unwrap_or_default();
@@ -229,7 +233,7 @@ impl Edge {
                     router::Command::Offer { call, queue, agent, ring, why, candidates } => {
                         let decision = Decision::of(queue, agent, &why, &candidates, now);
                         if self.is_callback(call) {
-                            self.offer_callback(call, agent, ring, Box::new(decision));
+                            self.offer_callback(now, call, agent, ring, decision);
                         } else {
                             self.offer_from_queue(now, call, agent, ring, decision);
                         }

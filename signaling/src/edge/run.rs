@@ -85,7 +85,7 @@ pub struct Edge {
     pub(super) media: HashMap<SessionId, CallId>,
     pub(super) routers: HashMap<CompanyId, Router>,
     /// Callbacks that are known, as the routers call them.
-    pub(super) callbacks: HashMap<CallId, (CompanyId, callback::Standing)>,
+    pub(super) callbacks: HashMap<CallId, callback::Known>,
     /// The day that each router counts.
     pub(super) days: HashMap<CompanyId, NaiveDate>,
     pub(super) days_due: Option<Instant>,

@@ -291,7 +291,8 @@ impl History {
         let settings = Settings { max_duration: Some(Duration::from_secs(600)), ..Settings::default() };
         let mut history = Self { call: Call::new(settings, seed), books: Books::default(), now: Instant::now() };
         if dice.below(3) == 0 {
-            let (first, then) = (history.books.offer(&mut dice), history.books.offer(&mut dice));
+            let first = history.books.offer(&mut dice);
+            let then = (dice.below(2) == 0).then(|| history.books.offer(&mut dice));
             // Not begun before it is rung; the books open when the machine says so.
             history.feed(Input::Originate { first, then });
         } else {

@@ -140,7 +140,7 @@ impl Story {
         let ring = Duration::from_secs(30);
         let first = Offer { key: 1, contacts: vec!["agent"], ring };
         let then = Offer { key: 2, contacts: vec!["customer"], ring };
-        story.expect(Input::Originate { first, then }, &["* Created originated: true", "media open"]);
+        story.expect(Input::Originate { first, then: Some(then) }, &["* Created originated: true", "media open"]);
         story.expect(media(), &["* offered 1 to [0]", "invite 0 agent <5000 [0 8 9 101]>"]);
         let invite = format!("invite 1 customer <5002 [{agent_codecs}]>");
         story.expect(
@@ -534,7 +534,7 @@ fn click_to_call_customer_busy_and_agent_hangs_up() {
 fn click_to_call_agent_does_not_answer() {
     let mut story = Story::new(Settings::default());
     let offer = |key, who| Offer { key, contacts: vec![who], ring: Duration::from_secs(30) };
-    story.after(Input::Originate { first: offer(1, "agent"), then: offer(2, "customer") });
+    story.after(Input::Originate { first: offer(1, "agent"), then: Some(offer(2, "customer")) });
     story.after(media());
     story.expect_timeout(
         Duration::from_secs(30),
@@ -550,6 +550,25 @@ fn click_to_call_agent_does_not_answer() {
             "* offered 2 to [2]",
             "invite 2 customer <5002 [8]>",
         ],
+    );
+}
+
+#[test]
+fn a_customer_who_is_called_first_waits_for_an_agent_as_long_as_the_queue_says() {
+    let mut story = Story::new(Settings::default());
+    let first = Offer { key: 1, contacts: vec!["customer"], ring: Duration::from_secs(30) };
+    story.expect(Input::Originate { first, then: None }, &["* Created originated: true", "media open"]);
+    story.expect(media(), &["* offered 1 to [0]", "invite 0 customer <5000 [0 8 9 101]>"]);
+    let told = ["media A at 192.0.2.1", "* Answered leg: 0, key: Some(1", "route"];
+    story.expect(answered(0, sdp(1, "8")), &told);
+    assert_eq!(story.call.poll_timeout(), None);
+    assert!(story.call.voice().is_some(), "they can be played music");
+    // A flow that the queue overflows to answers its caller in any case.
+    story.expect(Input::AnswerCaller, &[]);
+    story.expect(ring(2, &["agent"]), &["* offered 2 to [1]", "invite 1 agent <5002 [8]>"]);
+    story.expect(
+        answered(1, sdp(2, "8")),
+        &["media B at 192.0.2.2", "* Answered leg: 1, key: Some(2", "* Bridged a: 0, b: 1"],
     );
 }
 

@@ -238,6 +238,12 @@ impl Router {
         self.queue(queue).map_or(0, |queue| queue.waiting as usize)
     }
 
+    /// How many members of a queue are free.
+    #[must_use]
+    pub fn free(&self, queue: QueueId) -> usize {
+        self.queue(queue).map_or(0, |queue| queue.free as usize)
+    }
+
     /// How a queue stands; `None` when there is none.
     #[must_use]
     pub fn state(&self, now: Instant, queue: QueueId) -> Option<QueueNow> {

@@ -63,6 +63,10 @@ pub async fn a_callback_reads_back_and_is_replaced_by_its_next_version_only(stor
         assert_eq!(tx.callback_of_call_for_update(odd.call.unwrap()).await.unwrap().as_ref(), Some(&odd));
         assert_eq!(tx.callback_of_call_for_update(rows.id()).await.unwrap(), None);
     });
+    // Where the person is rung first nobody makes it yet.
+    let nobody = Callback { agent: None, version: 3, ..odd };
+    write!(store, scope, tx => tx.update_callback(&nobody).await.unwrap());
+    assert_eq!(read!(store, scope, tx => tx.callback(plain.id).await.unwrap()), Some(nobody));
     for state in [CallbackState::Done, CallbackState::Failed, CallbackState::Cancelled, CallbackState::Waiting] {
         let before = read!(store, scope, tx => tx.callback(plain.id).await.unwrap()).unwrap();
         let next = Callback { state, version: before.version + 1, ..before };

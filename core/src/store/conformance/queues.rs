@@ -53,7 +53,7 @@ pub async fn a_queue_reads_back_as_it_was_written(store: &dyn Store) {
             "overflow": [{"afterSeconds": 0, "target": {"type": "queue", "id": rows.id::<QueueKind>()}},
                 {"afterSeconds": 7_200, "target": {"type": "number", "id": "+12025550123"}}],
             "exitKeys": [{"key": "#", "target": {"type": "voicemail", "id": UNICODE}}, {"key": "0", "target": {"type": "callback"}}],
-            "calendar": rows.id::<CalendarKind>(), "preferred": {"agent": "owner", "patienceSeconds": 600},
+            "calendar": rows.id::<CalendarKind>(), "preferred": {"agent": "owner", "patienceSeconds": 600}, "callbackFirst": "customer",
         }))
         .unwrap(),
     };

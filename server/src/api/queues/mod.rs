@@ -18,7 +18,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::queue_waiting::{AnnounceView, ExitKeyView, OverflowStepView, PreferredView, WaitingView};
+use super::queue_waiting::{
+    AnnounceView, CallbackFirstView, ExitKeyView, OverflowStepView, PreferredView, WaitingView,
+};
 use crate::http::answer::{Done, answer};
 use crate::http::etag::{IfMatch, Versioned, versioned};
 use crate::http::faults::{Draft, Faults};
@@ -311,6 +313,9 @@ pub(crate) struct QueueInput {
     /// A member who gets a call first.
     #[serde(default, deserialize_with = "nullable")]
     pub(super) preferred: Option<Option<PreferredView>>,
+    /// Who is rung first where somebody is called back; agent when absent.
+    #[serde(alias = "callback_first")]
+    pub(super) callback_first: Option<CallbackFirstView>,
 }
 
 impl QueueInput {

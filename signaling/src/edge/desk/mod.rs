@@ -80,6 +80,11 @@ impl Desk {
         Self { is_on_hold: true, ..Self::new(now, queue, chain) }
     }
 
+    /// The same for a customer whom we have called, and who waits in the place of somebody who came at `since`.
+    pub(super) fn of_called(now: Instant, since: Option<Instant>, queue: QueueId, chain: &[OverflowStep]) -> Self {
+        Self { answered: true, arrived: since.unwrap_or(now), ..Self::new(now, queue, chain) }
+    }
+
     /// Whether the caller can hear us, or could until somebody else was there.
     pub(super) const fn is_voiced(&self) -> bool {
         self.voiced
