@@ -27,7 +27,7 @@ const EVENTS: u32 = 1_000;
 pub struct StoredDay {
     /// When it began.
     pub begins: DateTime<Utc>,
-    /// When it ended.
+    /// When it ended, or was read before its end.
     pub ends: DateTime<Utc>,
     /// The day.
     pub day: RecordedDay,
@@ -39,12 +39,18 @@ pub struct StoredDay {
     pub changed: Vec<QueueId>,
 }
 
-/// Reads a local day of a company, in slices of half an hour: see [`Recorder`] for what is known of it.
+/// Reads a local day of a company, as far as it has gone by `now`, in slices of half an hour: see [`crate::queue::sim::recorded`] for what is
+/// known of it.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn stored_day(repo: &mut dyn Repo, company: &Company, day: NaiveDate) -> Result<StoredDay, StoreError> {
-    let (begins, ends) = (start_of_day(company.timezone, day), end_of_day(company.timezone, day));
+pub async fn stored_day(
+    repo: &mut dyn Repo,
+    company: &Company,
+    day: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<StoredDay, StoreError> {
+    let (begins, ends) = (start_of_day(company.timezone, day), end_of_day(company.timezone, day).min(now));
     let queues: Vec<_> = repo.queues().await?.into_iter().filter(|queue| queue.created_at < ends).collect();
     let changed = queues.iter().filter(|queue| queue.updated_at > begins && queue.version > 1);
     let changed = changed.map(|queue| queue.id).collect();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, TimeDelta};
 use clap::{Args, ValueHint};
+use dialplane_core::clock::{Clock as _, SystemClock};
 use dialplane_core::command::replay::{StoredDay, stored_day};
 use dialplane_core::company::Company;
 use dialplane_core::id::UserId;
@@ -83,7 +84,7 @@ pub(super) async fn run(settings: &Settings, args: &Replay, json: bool) -> Resul
     let company = database::company(&*store, args.company.as_deref()).await?;
     let failed = |error: StoreError| CliError::Core(Error::from(error));
     let mut tx = store.begin(Actor::system_for(company.id).scope(), Access::Read).await.map_err(failed)?;
-    let stored = stored_day(&mut *tx, &company, args.day).await.map_err(failed)?;
+    let stored = stored_day(&mut *tx, &company, args.day, SystemClock.now()).await.map_err(failed)?;
     drop(tx);
     if stored.day.calls.is_empty() {
         return Err(CliError::Refused(format!("no call came into a queue of {} on {}", company.name, args.day)));

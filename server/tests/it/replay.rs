@@ -121,7 +121,7 @@ async fn replayed(store: Arc<dyn Store>, directory: &Path, environment: &[(&str,
 
     let engine = Engine::on(store);
     let mut tx = engine.read(&Actor::system_for(company.id)).await.unwrap();
-    let stored = stored_day(&mut *tx, &company, begins().date_naive()).await.unwrap();
+    let stored = stored_day(&mut *tx, &company, begins().date_naive(), begins() + TimeDelta::days(9)).await.unwrap();
     drop(tx);
     assert_eq!((stored.begins, stored.ends, stored.unended), (begins(), begins() + TimeDelta::days(1), 0));
     assert_eq!((stored.people.len(), stored.changed.len()), (6, 0));

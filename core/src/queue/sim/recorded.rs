@@ -1,6 +1,6 @@
 //! A day as it was, from what is stored of it: the histories of its calls, and what agents chose.
 //!
-//! A [`Recorder`] is told the facts in any order and gives a [`RecordedDay`], which can be looked at and
+//! A [`Recorder`] is told of the agents and then of the facts, in any order, and gives a [`RecordedDay`], which can be looked at and
 //! [played again](super::replay::replay). Each stay in a queue is a call of that day.
 //!
 //! # What is not stored, and what stands for it
@@ -67,7 +67,8 @@ impl Recorder {
         Self { begins, ends, slice_seconds, queues, agents: BTreeMap::new(), calls: Vec::new(), unended: 0 }
     }
 
-    /// An agent, and what they had chosen when the day began. Agents who are not told of and take calls are taken to be there all day.
+    /// An agent, and what they had chosen when the day began. Agents who are not told of and take calls are off work
+    /// otherwise: whoever is no member of a queue is offered none.
     pub fn agent(&mut self, agent: UserId, settings: AgentSettings, at_start: Availability) {
         let course = self.course(agent);
         (course.settings, course.at_start) = (settings, at_start);
@@ -146,8 +147,8 @@ impl Recorder {
     }
 
     fn course(&mut self, agent: UserId) -> &mut Course {
-        let there = || Course::new(AgentSettings::default(), Availability::Available);
-        self.agents.entry(agent).or_insert_with(there)
+        let absent = || Course::new(AgentSettings::default(), Availability::Offline);
+        self.agents.entry(agent).or_insert_with(absent)
     }
 
     fn settings_of(&self, queue: QueueId) -> Option<&QueueSettings> {

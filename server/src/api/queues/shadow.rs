@@ -148,7 +148,7 @@ pub(crate) async fn get_shadow(
 }
 
 /// Give a queue a shadow, in place of the one it has: with these settings, and those of the queue where nothing is said, its router decides
-/// beside the live one from now on, and nobody is rung for it. For admins and managers.
+/// beside the live one of this server from now on, and nobody is rung for it. For admins and managers.
 #[utoipa::path(put, path = "/queues/{id}/shadow", tag = "queues", params(("id" = Uuid, Path, description = "the queue")),
     request_body = QueueInput, responses((status = 200, body = ShadowAnswer),
         (status = 409, description = "too_many_shadows: four queues of the company have one")))]
