@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hangup, LegKind};
 use crate::id::{FlowId, QueueId, UserId};
-use crate::queue::Decision;
+use crate::queue::{Decision, SkillNeed};
 
 /// Why an offer of a call to an agent came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -124,6 +124,12 @@ pub enum Change {
         /// One more than the callers who waited there already.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
+        /// Its priority there, -100 to 100.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        priority: i8,
+        /// What it needs in an agent besides what the queue needs.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        needs: Vec<SkillNeed>,
     },
     /// The caller waits in the queue no more, and no agent of it has the call.
     LeftQueue {
@@ -220,7 +226,17 @@ pub enum Change {
     },
 }
 
+const fn is_zero(number: &i8) -> bool {
+    *number == 0
+}
+
 impl Change {
+    /// A caller comes into a queue without a priority or needs of their own.
+    #[must_use]
+    pub const fn queued(queue: QueueId, position: Option<u32>) -> Self {
+        Self::Queued { queue, position, priority: 0, needs: Vec::new() }
+    }
+
     /// The event's name in the timeline.
     #[must_use]
     pub const fn name(&self) -> &'static str {

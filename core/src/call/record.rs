@@ -462,7 +462,7 @@ pub(crate) mod tests {
             &mut call,
             &[
                 (0, Change::LegAdded { leg: 0, kind: LegKind::Carrier, party: "+1415".into(), agent: None }),
-                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH), position: None }),
+                (0, Change::queued(ids.id(DateTime::UNIX_EPOCH), None)),
                 (0, Change::Offered { agent, decision: None }),
                 (0, Change::LegAdded { leg: 1, kind: LegKind::Sip, party: "1001".into(), agent: Some(agent) }),
                 (1, Change::Ringing { leg: 1 }),
@@ -487,7 +487,7 @@ pub(crate) mod tests {
         let noted = Change::Tagged { tags: vec!["vip".into()], outcome: Some("booked".into()) };
         let steps = [
             (0, Change::InFlow { flow, version: 3 }),
-            (5, Change::Queued { queue, position: None }),
+            (5, Change::queued(queue, None)),
             (9, Change::InFlow { flow, version: 3 }),
             (10, noted),
             (12, ended(Side::System, HangupCause::NormalClearing)),
@@ -509,7 +509,7 @@ pub(crate) mod tests {
         play(
             &mut queued,
             &[
-                (0, Change::Queued { queue: ids.id(DateTime::UNIX_EPOCH), position: None }),
+                (0, Change::queued(ids.id(DateTime::UNIX_EPOCH), None)),
                 (1, Change::Ringing { leg: 1 }),
                 (9, Change::OfferFailed { agent, reason: OfferFailure::NoAnswer }),
                 (12, ended(Side::Caller, HangupCause::Cancelled)),

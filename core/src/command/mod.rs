@@ -16,6 +16,8 @@ pub mod number;
 pub mod offer;
 pub mod people;
 mod queue;
+#[cfg(feature = "sim")]
+pub mod replay;
 pub mod report;
 pub mod session;
 pub mod setup;

@@ -136,7 +136,7 @@ pub fn visit(queue: QueueId, seq: u32, timeline: &[CallEvent]) -> Vec<LogEntry> 
             legs.push((*leg, *agent));
         }
         match (&mut visit, &change) {
-            (None, Change::Queued { queue: own, position }) if event.seq == seq && *own == queue => {
+            (None, Change::Queued { queue: own, position, .. }) if event.seq == seq && *own == queue => {
                 let begun = Visit { entered: event.at, position: *position, rung: Vec::new(), talk: None };
                 entries.push(LogEntry { position: *position, ..begun.entry(event, Verb::Enter) });
                 visit = Some(begun);

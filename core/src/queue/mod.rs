@@ -13,6 +13,7 @@ pub mod log;
 pub mod overflow;
 pub mod resume;
 pub mod router;
+pub mod shadow;
 #[cfg(feature = "sim")]
 pub mod sim;
 mod skill;

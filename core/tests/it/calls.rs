@@ -152,7 +152,7 @@ fn story(world: &World, agent: UserId, call: CallId, talk: i64, node: Option<Nod
     let hangup = Hangup { side: Side::Caller, cause: HangupCause::NormalClearing, sip_status: None };
     let changes = vec![
         (at(0), Change::LegAdded { leg: 0, kind: LegKind::Carrier, party: "+14155550100".into(), agent: None }),
-        (at(0), Change::Queued { queue: id::<dialplane_core::id::QueueKind>(world) as QueueId, position: None }),
+        (at(0), Change::queued(id::<dialplane_core::id::QueueKind>(world) as QueueId, None)),
         (at(0), Change::LegAdded { leg: 1, kind: LegKind::Sip, party: "1001".into(), agent: Some(agent) }),
         (at(1), Change::Ringing { leg: 1 }),
         (at(5), Change::Answered { leg: 1, codec: Some("PCMU".into()) }),

@@ -7,10 +7,8 @@ use clap::Args;
 use dialplane_core::command::people::RegisterUser;
 use dialplane_core::command::setup::SetUp;
 use dialplane_core::error::Failure;
-use dialplane_core::id::CompanyId;
 use dialplane_core::people::password::check_password;
 use dialplane_core::people::{Argon2Hasher, NewUser, PasswordHasher as _, Role, User, UserRefused, user};
-use dialplane_core::store::{Page, StoreError};
 use dialplane_core::{Actor, Engine, Error};
 
 use super::{CliError, database, print};
@@ -91,24 +89,9 @@ pub(super) async fn first(
 }
 
 async fn another(engine: &Engine, company: Option<&str>, new: NewUser) -> Result<User, CliError> {
-    let company = existing(engine, company).await?;
+    let company = database::company(engine.store(), company).await?.id;
     let command = RegisterUser { new, open: false };
     Ok(engine.execute(&Actor::system_for(company), &command).await.map_err(Error::from)?)
-}
-
-async fn existing(engine: &Engine, named: Option<&str>) -> Result<CompanyId, CliError> {
-    let store = |error: StoreError| CliError::Core(error.into());
-    let mut tx = engine.read(&Actor::system()).await.map_err(store)?;
-    if let Some(id) = named.and_then(|text| text.parse().ok()) {
-        let found = tx.company(id).await.map_err(store)?;
-        return found.map(|company| company.id).ok_or_else(|| CliError::Refused("there is no such company".to_owned()));
-    }
-    let listing = tx.companies(Page { offset: 0, limit: 2 }).await.map_err(store)?;
-    match (listing.items.as_slice(), named) {
-        ([only], None) => Ok(only.id),
-        ([only], Some(name)) if only.name == name => Ok(only.id),
-        _ => Err(CliError::Refused("name the company by its id: --company <id>".to_owned())),
-    }
 }
 
 fn read_password(create: &Create) -> Result<String, CliError> {

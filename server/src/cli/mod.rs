@@ -4,9 +4,12 @@ mod admin;
 mod config;
 mod database;
 mod doctor;
+mod figures;
 mod ivr;
 mod paint;
 mod print;
+mod progress;
+mod replay;
 mod serve;
 mod simulate;
 
@@ -26,7 +29,8 @@ use crate::settings::{Settings, SettingsError, Sources};
     after_help = "Examples:\n  dialplane                                    serve on 127.0.0.1:8080 with everything in ./data\n  \
                   dialplane --http 0.0.0.0:80 --database postgres://…\n  dialplane admin create --email ann@example.com\n  \
                   dialplane config print\n  dialplane doctor\n  dialplane ivr test examples/flows\n  \
-                  dialplane simulate examples/plans/centre.toml --runs 10"
+                  dialplane simulate examples/plans/centre.toml --runs 10\n  \
+                  dialplane replay --day 2026-11-20 --set support.maxWaitSeconds=120"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -90,6 +94,8 @@ enum Command {
     Ivr(ivr::IvrCommand),
     /// Play a day of a contact centre from a plan, with the router that serves real calls, in seconds.
     Simulate(simulate::Simulate),
+    /// Play a day of a company again, from its database, as it was or with other settings.
+    Replay(replay::Replay),
     /// Print the description of the API (OpenAPI 3.1).
     Openapi,
     /// Print completions for a shell.
@@ -171,6 +177,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         }
         Command::Config(ConfigCommand::Print) => config::print(&cli.flags.sources()?, json)?,
         Command::Doctor { verify } => return doctor::run(cli.flags.sources(), verify, json).await,
+        Command::Replay(args) => replay::run(&Settings::read(&cli.flags.sources()?)?, &args, json).await?,
         Command::Migrate => database::migrate(&Settings::read(&cli.flags.sources()?)?, json).await?,
         Command::Admin(AdminCommand::Create(create)) => {
             admin::create(&Settings::read(&cli.flags.sources()?)?, create, json).await?;

@@ -22,6 +22,7 @@ mod privacy;
 mod races;
 mod registration;
 mod ring_all;
+mod shadows;
 mod support;
 mod sync;
 mod transfers;

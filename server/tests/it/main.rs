@@ -27,6 +27,7 @@ mod meta_companies;
 mod operations;
 #[path = "../shared/postgres.rs"]
 mod postgres;
+mod replay;
 mod reports;
 mod resources;
 mod settings;

@@ -29,7 +29,7 @@ fn report(company: CompanyId, queue: QueueId, agent: UserId, at: DateTime<Utc>, 
     };
     let leg = |leg, kind, agent| Change::LegAdded { leg, kind, party: "1001".into(), agent };
     let ended = |side| Change::Ended { hangup: Hangup { side, cause: HangupCause::NormalClearing, sip_status: None } };
-    let mut steps = vec![(0, leg(0, LegKind::Carrier, None)), (0, Change::Queued { queue, position: None })];
+    let mut steps = vec![(0, leg(0, LegKind::Carrier, None)), (0, Change::queued(queue, None))];
     if answered {
         steps.push((0, Change::Offered { agent, decision: None }));
         steps.push((0, leg(1, LegKind::Sip, Some(agent))));

@@ -10,6 +10,7 @@ use dialplane_core::queue::router::{AgentNow, AssignRefused, CallNow, Input, Rou
 use tokio::sync::oneshot;
 
 use super::run::Edge;
+use super::shadows::ShadowOrder;
 use super::{EdgeError, EdgeHandle, Order};
 
 /// How the queues and agents of a company stood at a moment.
@@ -66,6 +67,7 @@ pub(super) enum QueueOrder {
     Next(NextOf, oneshot::Sender<Option<Waiting>>),
     Assign { call: CallId, agent: UserId, by: Option<UserId>, reply: oneshot::Sender<Result<(), AssignRefused>> },
     WrapUp { agent: UserId, left: Duration, reply: oneshot::Sender<Option<AgentNow>> },
+    Shadow(QueueId, ShadowOrder),
 }
 
 impl EdgeHandle {
@@ -153,6 +155,7 @@ impl Edge {
             QueueOrder::WrapUp { agent, left, reply } => {
                 drop(reply.send(self.change_wrap_up(now, company, agent, left)));
             }
+            QueueOrder::Shadow(queue, order) => self.obey_shadow(now, company, queue, order),
         }
     }
 

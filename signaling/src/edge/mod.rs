@@ -28,6 +28,7 @@ mod reports;
 mod responses;
 mod routing;
 mod run;
+mod shadows;
 mod sip_text;
 mod stay;
 mod transfer;
@@ -66,6 +67,7 @@ pub use directory::{
 };
 pub use live::{CompanyState, Explained, NextOf, Waiting};
 pub use run::Edge;
+pub use shadows::{SHADOWS_MAX, ShadowState, TooManyShadows};
 
 /// How the edge runs.
 #[derive(Debug, Clone)]

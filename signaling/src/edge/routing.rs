@@ -187,6 +187,7 @@ impl Edge {
     }
 
     pub(super) fn tell_router(&mut self, now: Instant, company: CompanyId, input: router::Input) {
+        self.shadows_hear(now, company, &input);
         self.router_of(company).handle(now, input);
         self.stirred.push_back(company);
     }
@@ -198,12 +199,12 @@ impl Edge {
         }
         self.days_due = Some(now + Duration::from_secs(60));
         let today = self.surroundings.clock.now();
-        for (company, router) in &mut self.routers {
-            let Some(zone) = self.directory.company(*company).map(|company| company.timezone) else { continue };
+        let companies: Vec<CompanyId> = self.routers.keys().copied().collect();
+        for company in companies {
+            let Some(zone) = self.directory.company(company).map(|company| company.timezone) else { continue };
             let day = today.with_timezone(&zone).date_naive();
-            if self.days.insert(*company, day).is_some_and(|before| before != day) {
-                router.handle(now, router::Input::DayBegan);
-                self.stirred.push_back(*company);
+            if self.days.insert(company, day).is_some_and(|before| before != day) {
+                self.tell_router(now, company, router::Input::DayBegan);
             }
         }
     }
@@ -221,6 +222,7 @@ impl Edge {
                 self.stirred.push_back(*company);
             }
         }
+        self.shadows_due(now);
     }
 
     /// Carries out what routers want; whether there was anything.
@@ -229,6 +231,7 @@ impl Edge {
         while let Some(company) = self.stirred.pop_front() {
             while let Some(command) = self.routers.get_mut(&company).and_then(Router::poll_command) {
                 any = true;
+                self.shadows_see(now, company, &command);
                 match command {
                     router::Command::Offer { call, queue, agent, ring, why, candidates } => {
                         let decision = Decision::of(queue, agent, &why, &candidates, now);

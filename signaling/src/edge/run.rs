@@ -23,6 +23,7 @@ use super::call_entry::{CallEntry, Place};
 use super::callback;
 use super::directory::Directory;
 use super::flow::Take;
+use super::shadows;
 use super::voice::ringing;
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
 use crate::call::{CALLER, Input, LegId};
@@ -84,6 +85,7 @@ pub struct Edge {
     pub(super) dialogs: HashMap<DialogId, (CallId, LegId)>,
     pub(super) media: HashMap<SessionId, CallId>,
     pub(super) routers: HashMap<CompanyId, Router>,
+    pub(super) shadows: HashMap<CompanyId, Vec<shadows::Kept>>,
     /// Callbacks that are known, as the routers call them.
     pub(super) callbacks: HashMap<CallId, callback::Known>,
     /// The day that each router counts.
@@ -198,6 +200,7 @@ impl Edge {
             dialogs: HashMap::new(),
             media: HashMap::new(),
             routers: HashMap::new(),
+            shadows: HashMap::new(),
             callbacks: HashMap::new(),
             days: HashMap::new(),
             days_due: None,
@@ -348,6 +351,7 @@ impl Edge {
             self.account_due,
             calls,
             routers,
+            self.next_shadow(),
             reports,
             self.stopping.filter(|_| self.farewell.is_none()),
             self.farewell,

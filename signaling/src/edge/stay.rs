@@ -49,7 +49,7 @@ impl Edge {
     /// A call comes into a queue.
     pub(super) fn join_queue(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, mut arrival: Arrival) {
         let queue = arrival.queue;
-        self.note_queued(now, id, entry, queue);
+        self.note_arrival(now, entry, &arrival);
         arrival.since = self.place_of_callback(now, entry, queue).or(arrival.since);
         let directory = self.directory.clone();
         let settings = directory.queue(queue).map(|queue| &queue.settings);
@@ -107,11 +107,17 @@ impl Edge {
 
     /// The call waits in a queue from now on.
     pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
+        self.note_arrival(now, entry, &Arrival::new(id, queue));
+    }
+
+    fn note_arrival(&mut self, now: Instant, entry: &mut CallEntry, arrival: &Arrival) {
+        let queue = arrival.queue;
         entry.stay = Some(Stay { queue, entered: now, ahead: None, asked: None });
         self.waiting += 1;
         let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
         let position = u32::try_from(before + 1).ok();
-        self.report(now, id, entry, Change::Queued { queue, position });
+        let (priority, needs) = (arrival.priority, arrival.skills.clone());
+        self.report(now, arrival.call, entry, Change::Queued { queue, position, priority, needs });
     }
 
     /// Takes a call out of its queue without an agent; the router is told afterwards, as it knows the place. Whether it was in one.

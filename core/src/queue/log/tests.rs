@@ -34,7 +34,7 @@ impl Told {
 
     fn queued(self, second: i64, position: u32) -> Self {
         let queue = self.queue;
-        self.then(second, Change::Queued { queue, position: Some(position) })
+        self.then(second, Change::queued(queue, Some(position)))
     }
 
     fn rung(self, second: i64, leg: u32, agent: UserId) -> Self {
@@ -159,7 +159,7 @@ fn a_call_that_comes_twice_is_two_stays_and_another_queues_is_none_of_ours() {
     let told = Told::new();
     let (ann, other) = (told.ann, (&told.ids as &dyn IdSource).id(DateTime::UNIX_EPOCH));
     let told = told.queued(0, 1).left(10, LeaveReason::Key, Some('9'));
-    let told = told.then(11, Change::Queued { queue: other, position: None });
+    let told = told.then(11, Change::queued(other, None));
     let told = told.left(12, LeaveReason::Flow, None).queued(20, 2).rung(20, 1, ann);
     let told = told.then(22, Change::Bridged { a: 0, b: 1 });
     let flow = (&told.ids as &dyn IdSource).id(DateTime::UNIX_EPOCH);

@@ -85,7 +85,7 @@ impl AgentState {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Agent {
     pub(super) id: UserId,
     pub(super) chosen: Availability,

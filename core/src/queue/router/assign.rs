@@ -208,7 +208,7 @@ impl Router {
     }
 
     /// Rings an agent for a call that is in no line.
-    fn offer(&mut self, now: Instant, at: CallIx, agent_at: AgentIx, occasion: Occasion) {
+    pub(super) fn offer(&mut self, now: Instant, at: CallIx, agent_at: AgentIx, occasion: Occasion) {
         self.withdraw(agent_at);
         self.count += 1;
         let call = &mut self.calls[at as usize];

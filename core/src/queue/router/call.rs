@@ -25,7 +25,7 @@ pub(super) struct Wish {
     pub(super) until: Instant,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) queue: u32,
@@ -57,7 +57,7 @@ pub(super) struct Call {
 }
 
 /// What a call needs besides its queue.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Needs {
     pub(super) required: Vec<(SkillIx, u8)>,
     pub(super) preferred: Vec<(SkillIx, u8)>,

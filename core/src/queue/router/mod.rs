@@ -20,6 +20,7 @@ mod agent;
 mod assign;
 mod call;
 mod explain;
+mod impose;
 mod io;
 mod pool;
 mod preview;
@@ -95,7 +96,7 @@ fn retime(timers: &mut BTreeSet<(Instant, Due)>, timer: &mut Option<Instant>, wa
 }
 
 /// The router of one company.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Router {
     agents: Slab<Agent>,
     agent_ix: FxHashMap<UserId, AgentIx>,

@@ -99,14 +99,14 @@ pub(super) const fn tier(key: u64) -> u16 {
     (key >> (ORDER_BITS + 12)) as u16
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Order {
     Least(Tournament),
     Chance(Lottery),
 }
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pool {
     pub(super) requirement: Requirement,
     /// Who sits at each place.

@@ -14,7 +14,7 @@ use crate::queue::{Mode, QueueSettings, Rule, SkillNeed};
 pub const POINT_SECONDS: i64 = 6;
 
 /// A member of a queue, in the order of tier and position.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) agent: AgentIx,
     pub(super) tier: u16,
@@ -24,7 +24,7 @@ pub(super) struct Place {
 }
 
 /// A step of what the queue needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) after: Duration,
     mode: Mode,
@@ -33,13 +33,13 @@ pub(super) struct Step {
 }
 
 /// A rule with the numbers of its skills.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NumberedRule {
     pub(super) rule: Rule,
     pub(super) skills: Vec<SkillIx>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Queue {
     pub(super) id: QueueId,
     pub(super) settings: QueueSettings,

@@ -21,7 +21,7 @@ use crate::queue::router::{Arrival, Command, Input, Router};
 enum Event {
     /// The next call comes.
     Arrives,
-    /// A caller hangs up, unless somebody talks to them.
+    /// A caller hangs up, or something takes them out of the queue, unless somebody talks to them.
     GivesUp { call: CallId },
     /// An agent answers, if it still rings.
     Answers { call: CallId, agent: usize, offer: u64 },
@@ -31,6 +31,8 @@ enum Event {
     Ends { call: CallId },
     /// An agent chooses what they are going to choose next.
     Chooses { agent: usize, choice: usize },
+    /// An agent begins a call that came through no queue, or ends it.
+    Engages { agent: usize, begins: bool },
     /// The process dies, and another one goes on with what is stored.
     Dies { death: usize },
 }
@@ -81,10 +83,16 @@ pub(super) struct Centre<'a> {
 }
 
 impl<'a> Centre<'a> {
-    /// Plays the script: what came of it, and the calls in the order of their ends.
-    pub(super) fn play(script: &'a Script, seed: u64) -> (Day, Vec<RecordedCall>) {
+    /// Plays the script: what came of it, and the calls in the order of their ends. `tell` hears the share of the calls that have come.
+    pub(super) fn play(script: &'a Script, seed: u64, tell: &mut dyn FnMut(f64)) -> (Day, Vec<RecordedCall>) {
         let mut centre = Self::open(script, seed);
-        while centre.step() {}
+        let mut told = 0;
+        while centre.step() {
+            if centre.next_call > told {
+                told = centre.next_call;
+                tell(told as f64 / script.calls.len() as f64);
+            }
+        }
         centre.day.close(script);
         (centre.day, centre.recorded)
     }
@@ -114,6 +122,10 @@ impl<'a> Centre<'a> {
         centre.configure();
         for agent in 0..script.agents.len() {
             centre.plan_choice(agent, 0);
+            for (from, until) in &script.agents[agent].engaged {
+                centre.later(*from, Event::Engages { agent, begins: true });
+                centre.later(*until, Event::Engages { agent, begins: false });
+            }
         }
         for (death, at) in script.deaths.iter().enumerate() {
             centre.later(*at, Event::Dies { death });
@@ -194,7 +206,8 @@ impl<'a> Centre<'a> {
             Event::GivesUp { call } => {
                 if self.calls.get(&call).is_some_and(|live| live.answered.is_none()) {
                     self.tell(Input::CallGone { call });
-                    self.close(call, RecordedEnd::Abandoned);
+                    let leaves = self.calls.get(&call).is_some_and(|live| self.script.calls[live.place].leaves);
+                    self.close(call, if leaves { RecordedEnd::Left } else { RecordedEnd::Abandoned });
                 }
             }
             Event::Answers { call, agent, offer } => {
@@ -219,6 +232,10 @@ impl<'a> Centre<'a> {
                     self.tell(Input::AgentChose { agent: self.script.agents[agent].id, availability });
                 }
                 self.plan_choice(agent, choice + 1);
+            }
+            Event::Engages { agent, begins } => {
+                let agent = self.script.agents[agent].id;
+                self.tell(if begins { Input::AgentEngaged { agent } } else { Input::AgentReleased { agent } });
             }
             Event::Dies { .. } => self.crash(),
         }
@@ -275,7 +292,7 @@ impl<'a> Centre<'a> {
             RecordedEnd::Abandoned => {
                 self.day.abandoned(call.queue, call.at, self.now, settings.service_level_seconds);
             }
-            RecordedEnd::SentOn => self.day.overflowed(call.queue, call.at),
+            RecordedEnd::SentOn | RecordedEnd::Left => self.day.overflowed(call.queue, call.at),
         }
         let until = live.answered.map_or(self.now, |(since, _)| since);
         let rings = live.ringing.iter().map(|ring| self.now - ring.since).max();

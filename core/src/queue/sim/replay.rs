@@ -65,6 +65,8 @@ pub struct RecordedAgent {
     pub settings: AgentSettings,
     /// What they chose, in milliseconds since the day began, in order; off work before. Who can be reached by no phone is off work, too.
     pub choices: Vec<(u64, Availability)>,
+    /// Calls that came through no queue: from when to when, in milliseconds since the day began.
+    pub engaged: Vec<(u64, u64)>,
 }
 
 /// A call of a day.
@@ -102,8 +104,11 @@ pub enum RecordedEnd {
     },
     /// The caller gave up.
     Abandoned,
-    /// The queue sent it on.
+    /// The queue sent it on, by its own settings.
     SentOn,
+    /// It left before somebody took it, and not by the queue's settings: by a key or a step of the overflow chain, or where its flow led
+    /// it, or as the queue closed. Played again, it leaves after the same wait.
+    Left,
 }
 
 /// How things stood at an instant of a day.
@@ -146,6 +151,7 @@ impl RecordedDay {
             id: agent.id,
             settings: agent.settings.clone(),
             choices: agent.choices.clone(),
+            engaged: agent.engaged.clone(),
         };
         Self {
             slice_seconds: (script.slice_ms / 1_000) as u32,
@@ -176,6 +182,34 @@ impl RecordedDay {
             }
         }
         Moment { queues, agents }
+    }
+
+    /// What came of the day, as it was.
+    #[must_use]
+    pub fn figures(&self) -> Day {
+        let script = self.script(&mut Luck::new(0));
+        let mut day = Day::new(&script);
+        let places: BTreeMap<QueueId, usize> = self.queues.iter().zip(0..).map(|(queue, at)| (queue.id, at)).collect();
+        let agents: BTreeMap<UserId, usize> = self.agents.iter().zip(0..).map(|(agent, at)| (agent.id, at)).collect();
+        for call in &self.calls {
+            let Some((queue, recorded)) = places.get(&call.queue).and_then(|at| Some((*at, self.queues.get(*at)?)))
+            else {
+                continue;
+            };
+            let (left, seconds) = (call.came_ms + call.waited_ms, recorded.settings.service_level_seconds);
+            day.offered(queue, call.came_ms);
+            match call.end {
+                RecordedEnd::Answered { agent, talked_ms } => {
+                    day.answered(queue, call.came_ms, left, seconds);
+                    let agent = agents.get(&agent).copied().unwrap_or(usize::MAX);
+                    day.talked(queue, agent, left, left + talked_ms);
+                }
+                RecordedEnd::Abandoned => day.abandoned(queue, call.came_ms, left, seconds),
+                RecordedEnd::SentOn | RecordedEnd::Left => day.overflowed(queue, call.came_ms),
+            }
+        }
+        day.close(&script);
+        day
     }
 
     /// The most likely mean patience of the callers of a queue, in milliseconds; `None` where nobody gave up.
@@ -213,11 +247,13 @@ impl RecordedDay {
                     (Some(call.waited_ms), None, slow)
                 }
                 RecordedEnd::SentOn => (longer, None, None),
+                RecordedEnd::Left => (Some(call.waited_ms), None, None),
             };
             let talks = &talks[queue];
             let talk = talk.or_else(|| talks.get(luck.below(talks.len())).copied()).unwrap_or_default();
             let (at, priority, needs) = (call.came_ms, call.priority, call.needs.clone());
-            Some(ScriptedCall { at, queue, priority, needs, patience, talk, rings })
+            let leaves = call.end == RecordedEnd::Left;
+            Some(ScriptedCall { at, queue, priority, needs, patience, leaves, talk, rings })
         });
         let calls = calls.collect();
         let slice_ms = u64::from(self.slice_seconds.max(1)) * 1_000;
@@ -238,7 +274,7 @@ impl RecordedDay {
         let calls = self.calls.iter().filter(|call| call.queue == queue);
         let talks = calls.filter_map(|call| match call.end {
             RecordedEnd::Answered { talked_ms, .. } => Some(talked_ms),
-            RecordedEnd::Abandoned | RecordedEnd::SentOn => None,
+            RecordedEnd::Abandoned | RecordedEnd::SentOn | RecordedEnd::Left => None,
         });
         talks.collect()
     }
@@ -247,7 +283,8 @@ impl RecordedDay {
 impl RecordedAgent {
     fn at(&self, instant_ms: u64) -> AgentThen {
         let last = self.choices.iter().take_while(|(at, _)| *at <= instant_ms).last();
-        AgentThen { agent: self.id, chosen: last.map_or(Availability::Offline, |(_, chosen)| *chosen), calls: 0 }
+        let calls = self.engaged.iter().filter(|(from, until)| (*from..*until).contains(&instant_ms)).count() as u32;
+        AgentThen { agent: self.id, chosen: last.map_or(Availability::Offline, |(_, chosen)| *chosen), calls }
     }
 
     /// Planned for as long as they were not off work.
@@ -265,14 +302,19 @@ impl RecordedAgent {
             }
         }
         planned.extend(since.filter(|from| *from < length_ms).map(|from| (from, length_ms)));
-        let (settings, choices) = (self.settings.clone(), self.choices.clone());
-        ScriptedAgent { id: self.id, settings, choices, planned }
+        let Self { id, settings, choices, engaged } = self.clone();
+        ScriptedAgent { id, settings, choices, engaged, planned }
     }
 }
 
 /// Plays a recorded day again. `seed` decides what was not recorded.
 #[must_use]
 pub fn replay(day: &RecordedDay, seed: u64) -> Day {
+    replay_telling(day, seed, &mut |_| {})
+}
+
+/// The same. `tell` hears the share of the calls that have come, 0 to 1, each time one comes.
+pub fn replay_telling(day: &RecordedDay, seed: u64, tell: &mut dyn FnMut(f64)) -> Day {
     let script = day.script(&mut Luck::new(seed));
-    Centre::play(&script, seed).0
+    Centre::play(&script, seed, tell).0
 }

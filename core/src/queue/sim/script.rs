@@ -21,6 +21,8 @@ pub(super) struct ScriptedCall {
     pub(super) needs: Vec<SkillNeed>,
     /// How long they wait at most; `None` for ever.
     pub(super) patience: Option<u64>,
+    /// They do not give up then: something else takes them out of the queue.
+    pub(super) leaves: bool,
     pub(super) talk: u64,
     /// How long the agent who answers lets it ring; by chance when nothing is said.
     pub(super) rings: Option<u64>,
@@ -33,6 +35,8 @@ pub(super) struct ScriptedAgent {
     pub(super) settings: AgentSettings,
     /// What they choose, and when.
     pub(super) choices: Vec<(u64, Availability)>,
+    /// When they have calls that came through no queue.
+    pub(super) engaged: Vec<(u64, u64)>,
     /// When they are paid.
     pub(super) planned: Vec<(u64, u64)>,
 }
@@ -120,7 +124,7 @@ fn agent(plan: &Plan, planned: &PlannedAgent, id: UserId, luck: &mut Luck) -> Sc
             choices.push((*to, Availability::Offline));
         }
     }
-    ScriptedAgent { id, settings, choices, planned: works }
+    ScriptedAgent { id, settings, choices, engaged: Vec::new(), planned: works }
 }
 
 /// Times with exponential gaps of this mean; none for a mean of 0.
@@ -162,6 +166,7 @@ fn draw_calls(plan: &Plan, queue: usize, luck: &mut Luck, calls: &mut Vec<Script
                 priority: planned.priority,
                 needs,
                 patience: Some(luck.exponential(planned.patience_seconds)),
+                leaves: false,
                 talk: luck.log_normal(planned.talk_seconds, planned.talk_deviation),
                 rings: None,
             });

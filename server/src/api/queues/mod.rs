@@ -1,6 +1,7 @@
 //! `/queues`: waiting calls and who takes them.
 
 mod preview;
+mod shadow;
 
 use axum::Json;
 use axum::extract::State;
@@ -35,6 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(list_queues, create_queue))
         .routes(routes!(get_queue, update_queue, delete_queue))
         .routes(routes!(preview::preview_queue, preview::try_queue))
+        .routes(routes!(shadow::get_shadow, shadow::cast_shadow, shadow::end_shadow))
 }
 
 /// A member of a queue.
