@@ -121,7 +121,7 @@ async fn a_person_who_is_rung_first_holds_no_agent_and_hangs_up_of_their_own_wil
     let second = StartCallback { call: desk.id(), ..start };
     desk.world.engine.execute(&desk.system(), &second).await.unwrap().unwrap();
     let answered = Change::Answered { leg: 0, codec: None };
-    let queued = Change::Queued { queue: desk.queue, position: Some(1) };
+    let queued = Change::queued(desk.queue, Some(1));
     let left = ended(Side::Caller, HangupCause::NormalClearing);
     desk.tell(second.call, vec![customer, answered, queued, left]).await;
     let done = desk.stored(&callback).await;
