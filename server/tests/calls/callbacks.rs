@@ -335,6 +335,34 @@ fn customers_are_rung_first_one_for_each_agent_who_is_free_and_in_their_order() 
 }
 
 #[test]
+fn two_customers_are_rung_first_at_once_where_two_agents_are_free_and_not_three() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ring_customers_first();
+    let bob = desk.company.agent("bob");
+    let _other = Peer::registered(server.sip, &bob.line);
+    let members = json!({ "members": [{ "agentId": desk.agent.id }, { "agentId": bob.id }] });
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &members).expect(200);
+    desk.company.choose(&desk.agent, "available");
+    desk.company.choose(&bob, "available");
+    for n in 1..=3 {
+        let body = json!({ "queueId": desk.queue, "number": format!("+1202555017{n}"), "retrySeconds": 3_600 });
+        desk.company.post("/api/callbacks", &body).expect(201);
+    }
+    let rung = [(); 2].map(|()| desk.carrier.incoming_for(SOON));
+    // Whatever the server was about to do it has done once it has taken a change over.
+    let far = json!({ "queueId": desk.queue, "number": OTHER, "delaySeconds": 3_600 });
+    desk.company.post("/api/callbacks", &far).expect(201);
+    assert!(desk.carrier.maybe_incoming(Duration::ZERO).is_none(), "two agents are two customers");
+    rung[0].refuse(&mut desk.carrier, "486 Busy Here");
+    let third = desk.carrier.incoming_for(SOON);
+    assert!(third.invite().uri().starts_with("sip:+12025550173@"), "{}", third.invite().start);
+    rung[1].refuse(&mut desk.carrier, "486 Busy Here");
+    third.refuse(&mut desk.carrier, "486 Busy Here");
+    server.await_idle();
+}
+
+#[test]
 fn a_server_killed_while_a_customer_rings_first_calls_them_again() {
     let mut server = Server::start();
     let mut desk = desk(&server);
