@@ -19,10 +19,8 @@
 //! Calls that had come before the shadow began, or were given to an agent by hand, are not compared. Overflow chains belong to
 //! whoever leads calls to queues and are those of the live queue.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
-
-use rustc_hash::FxHashMap;
 
 use super::QueueSettings;
 use super::router::{Arrival, Command, Input, Occasion, Router};
@@ -146,7 +144,7 @@ struct Open {
 pub struct Shadow {
     router: Router,
     queue: QueueId,
-    open: FxHashMap<CallId, Open>,
+    open: BTreeMap<CallId, Open>,
     report: Report,
 }
 
