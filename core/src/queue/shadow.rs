@@ -12,7 +12,7 @@
 //! - waits are those until the first offer, over calls that both sides found an agent for;
 //! - a call that the live side found an agent for while the shadow's still waited is counted, without a wait: it would have been longer;
 //! - over a time of overload a change that lets calls be answered sooner looks smaller than it is, as nobody becomes free sooner.
-//!   [Playing a recorded day](crate::queue::sim::replay) answers what this cannot, at the price of more assumptions.
+//!   Playing a recorded day (`queue::sim::replay`) answers what this cannot, at the price of more assumptions.
 //!
 //! With the settings that the queue has the shadow decides as the live router does, by chance too, as it began as its copy.
 //! It keeps an entry for each call that has no agent, as a router does, and sums.
