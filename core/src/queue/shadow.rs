@@ -12,17 +12,15 @@
 //! - waits are those until the first offer, over calls that both sides found an agent for;
 //! - a call that the live side found an agent for while the shadow's still waited is counted, without a wait: it would have been longer;
 //! - over a time of overload a change that lets calls be answered sooner looks smaller than it is, as nobody becomes free sooner.
-//!   [Playing a recorded day](crate::queue::sim::replay) answers what this cannot, at the price of more assumptions.
+//!   Playing a recorded day (`queue::sim::replay`) answers what this cannot, at the price of more assumptions.
 //!
 //! With the settings that the queue has the shadow decides as the live router does, by chance too, as it began as its copy.
 //! It keeps an entry for each call that has no agent, as a router does, and sums.
 //! Calls that had come before the shadow began, or were given to an agent by hand, are not compared. Overflow chains belong to
 //! whoever leads calls to queues and are those of the live queue.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
-
-use rustc_hash::FxHashMap;
 
 use super::QueueSettings;
 use super::router::{Arrival, Command, Input, Occasion, Router};
@@ -146,7 +144,7 @@ struct Open {
 pub struct Shadow {
     router: Router,
     queue: QueueId,
-    open: FxHashMap<CallId, Open>,
+    open: BTreeMap<CallId, Open>,
     report: Report,
 }
 

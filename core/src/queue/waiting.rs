@@ -120,7 +120,6 @@ pub enum CallbackFirst {
 }
 
 impl CallbackFirst {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     const fn is_agent(&self) -> bool {
         matches!(self, Self::Agent)
     }

@@ -133,6 +133,37 @@ fn an_agent_who_does_not_answer_costs_no_attempt_and_the_next_one_calls() {
 }
 
 #[test]
+fn one_agent_calls_back_where_all_ring_and_then_all_take_the_next_call() {
+    let server = Server::start();
+    let Desk { company, mut carrier, queue, agent, phone } = desk(&server);
+    let bob = company.agent("bob");
+    let mut phones = [phone, Peer::registered(server.sip, &bob.line)];
+    let all = json!({ "strategy": "ring_all", "members": [{ "agentId": agent.id }, { "agentId": bob.id }] });
+    company.put(&format!("/api/queues/{queue}"), &all).expect(200);
+    company.choose(&agent, "available");
+    company.choose(&bob, "available");
+    company.post("/api/callbacks", &json!({ "queueId": queue, "number": CUSTOMER })).expect(201);
+    let rung = |phone: &mut Peer| phone.maybe_incoming(Duration::from_millis(50));
+    let (n, ringing) =
+        until(SOON, "one phone", || phones.iter_mut().enumerate().find_map(|(n, phone)| Some((n, rung(phone)?))));
+    ringing.answer(&mut phones[n]);
+    let mut person = carrier.incoming_for(SOON);
+    person.answer(&mut carrier);
+    assert!(phones[1 - n].maybe_incoming(Duration::ZERO).is_none(), "{}", phones[1 - n].story());
+    person.hang_up(&mut carrier);
+    ringing.hung_up(&mut phones[n]);
+    let mut caller = carrier.invite(NUMBER);
+    let both = phones.each_mut().map(|phone| phone.incoming_for(SOON));
+    both[0].ring(&mut phones[0]);
+    both[1].ring(&mut phones[1]);
+    caller.expect(&mut carrier, 180);
+    caller.cancel(&mut carrier);
+    both[0].cancelled(&mut phones[0], SOON);
+    both[1].cancelled(&mut phones[1], SOON);
+    server.await_idle();
+}
+
+#[test]
 fn who_calls_again_has_the_place_and_is_not_called_back_once_they_were_answered() {
     let server = Server::start();
     let mut desk = desk(&server);

@@ -8,6 +8,7 @@
 //! - **Phones.** Whether a phone of an agent could be reached is told by the decisions that are kept with offers, for the members each of them
 //!   names. Between two of them it is as the earlier one said; before the first as that one says; an agent of whom none tells could be
 //!   reached.
+//! - **Choices** are told by the log of events: where it was cleared since, an agent was as they are when they have just come.
 //! - **A caller who is sent from one queue to another** is two calls, and played again the second comes also where the first is answered.
 //! - **Talks** are counted for the agent who answered, whomever they hand the caller on to.
 //! - **Calls that have not ended** are passed over, and [counted](Recorder::unended). So are callbacks, which wait without a call: their talks are
