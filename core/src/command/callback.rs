@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::company_of;
+use super::{company_of, own_company};
 use crate::call::{Call, Change, Direction, NewCall};
 use crate::engine::{Command, Context};
 use crate::error::Failure;
@@ -43,7 +43,17 @@ impl Command for RequestCallback {
         if !cx.actor().may(Permission::ManageQueues) {
             let own = |user| queue.settings.members.iter().any(|member| member.agent_id == user);
             cx.actor().user_id().filter(|user| own(*user)).ok_or(CallbackRefused::NoSuchQueue)?;
+            let home = own_company(cx, repo).await?.default_country;
+            if self.request.number.country() != Some(home) {
+                return Err(CallbackRefused::Abroad.into());
+            }
         }
+        if let Some(shown) = &self.request.shown
+            && !repo.inbound_routes().await?.iter().any(|route| route.number == *shown)
+        {
+            return Err(CallbackRefused::NotOurs.into());
+        }
+        way_out(repo, self.request.queue, self.request.shown.as_ref()).await?;
         ask(cx, repo, queue.company, self.request.clone()).await
     }
 }
@@ -156,12 +166,18 @@ impl Command for StartCallback {
                 return Ok(None);
             }
         }
-        let callback = callback.start(self.call, self.agent, cx.now())?;
-        let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default).ok_or(CallbackRefused::NoTrunk)?;
-        let shown = match &callback.shown {
-            Some(shown) => shown.clone(),
-            None => number_of(repo, callback.queue).await?.ok_or(CallbackRefused::NoNumber)?,
+        let (trunk, shown) = match way_out(repo, callback.queue, callback.shown.as_ref()).await {
+            Err(Failure::Refused(refused)) => {
+                tracing::warn!(callback = %callback.id, %refused, "a callback cannot be made");
+                let missed = callback.start(self.call, None, cx.now())?;
+                let missed = Callback { call: None, ..missed.missed(cx.now()) };
+                repo.update_callback(&missed).await?;
+                changed(cx, &missed);
+                return Ok(None);
+            }
+            way => way?,
         };
+        let callback = callback.start(self.call, self.agent, cx.now())?;
         let mut call = Call::begin(NewCall {
             id: self.call,
             company,
@@ -203,10 +219,20 @@ async fn asked_since(repo: &mut dyn Repo, callback: &Callback) -> Result<Vec<Use
     Ok(attempts.iter().filter_map(asked_in_vain).collect())
 }
 
-/// A number that leads to the queue.
-async fn number_of(repo: &mut dyn Repo, queue: QueueId) -> Result<Option<E164>, StoreError> {
-    let routes = repo.inbound_routes().await?.into_iter();
-    Ok(routes.filter(|route| route.target == InboundTarget::Queue(queue)).map(|route| route.number).next())
+/// The trunk by which people of a queue are called back, and the number that they see: the one that was asked for, or one that leads to
+/// the queue.
+async fn way_out(
+    repo: &mut dyn Repo,
+    queue: QueueId,
+    shown: Option<&E164>,
+) -> Result<(Trunk, E164), Failure<CallbackRefused>> {
+    let trunk = repo.trunks().await?.into_iter().find(|trunk| trunk.is_default).ok_or(CallbackRefused::NoTrunk)?;
+    if let Some(shown) = shown {
+        return Ok((trunk, shown.clone()));
+    }
+    let mut routes = repo.inbound_routes().await?.into_iter();
+    let leads_here = routes.find(|route| route.target == InboundTarget::Queue(queue));
+    Ok((trunk, leads_here.ok_or(CallbackRefused::NoNumber)?.number))
 }
 
 /// Keeps the callbacks that callers asked for in a call. What cannot be kept is logged: it must not keep the call from being written.
@@ -276,10 +302,9 @@ pub(super) async fn settle(cx: &mut Context<'_>, repo: &mut dyn Repo, ended: &[C
 /// Calls off what waits in a queue that goes.
 pub(super) async fn drop_queue(cx: &mut Context<'_>, repo: &mut dyn Repo, queue: QueueId) -> Result<(), StoreError> {
     for callback in repo.open_callbacks_of_queue_for_update(queue).await? {
-        if let Ok(off) = callback.cancel(cx.now()) {
-            repo.update_callback(&off).await?;
-            changed(cx, &off);
-        }
+        let off = callback.lose_queue(cx.now());
+        repo.update_callback(&off).await?;
+        changed(cx, &off);
     }
     Ok(())
 }

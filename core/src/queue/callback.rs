@@ -199,6 +199,12 @@ pub enum CallbackRefused {
     /// The agent who is to call has other calls in hand.
     #[error("the agent has a call in hand")]
     AgentBusy,
+    /// An agent asks for a call abroad: whoever names a number would make costs. Admins and managers may.
+    #[error("the number is in another country: an admin or a manager may ask for this callback")]
+    Abroad,
+    /// The number to be shown is not one of the company's.
+    #[error("only a number that an inbound route of the company leads somewhere can be shown")]
+    NotOurs,
     /// The company has no trunk to call out by.
     #[error("there is no trunk to call out by")]
     NoTrunk,
@@ -221,6 +227,8 @@ refusal!(CallbackRefused {
     Self::BadState => Invalid, "invalid_input", "state";
     Self::NoSuchQueue => Invalid, "unknown_queue", "queueId";
     Self::NotWaiting => Conflict, "not_waiting";
+    Self::Abroad => Refused, "country_not_allowed", "number";
+    Self::NotOurs => Invalid, "unknown_number", "callerId";
     Self::AgentBusy => Conflict, "agent_busy";
     Self::NoTrunk => Conflict, "no_trunk";
     Self::NoNumber => Conflict, "no_number";
@@ -323,26 +331,38 @@ impl Callback {
                 let attempts = self.attempts.saturating_add(1);
                 Self { attempts, ..self }.moved(CallbackState::Done, now)
             }
-            Attempt::NotReached => {
-                let attempts = self.attempts.saturating_add(1);
-                let over = attempts >= self.attempts_max;
-                let due_at = now + TimeDelta::seconds(self.retry_seconds.into());
-                let state = if over { CallbackState::Failed } else { CallbackState::Waiting };
-                Self { attempts, due_at: if over { self.due_at } else { due_at }, ..self }.moved(state, now)
-            }
+            Attempt::NotReached => self.missed(now),
             Attempt::NoAgent => self.moved(CallbackState::Waiting, now),
         })
+    }
+
+    /// An attempt came to nothing: it is tried again later, unless it was the last one. Also for one that could not be made, as without
+    /// a trunk, or it would be tried without end.
+    #[must_use]
+    pub fn missed(self, now: DateTime<Utc>) -> Self {
+        let attempts = self.attempts.saturating_add(1);
+        if attempts >= self.attempts_max {
+            return Self { attempts, ..self }.moved(CallbackState::Failed, now);
+        }
+        let due_at = now + TimeDelta::seconds(self.retry_seconds.into());
+        Self { attempts, due_at, ..self }.moved(CallbackState::Waiting, now)
     }
 
     /// Somebody calls it off.
     ///
     /// # Errors
-    /// [`CallbackRefused::NotWaiting`] when it is over.
+    /// [`CallbackRefused::NotWaiting`] when it is over, or the call is being made: that call is to be ended by hand.
     pub fn cancel(self, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
-        if !self.state.is_open() {
-            return Err(CallbackRefused::NotWaiting);
+        match self.state {
+            CallbackState::Waiting => Ok(self.moved(CallbackState::Cancelled, now)),
+            _ => Err(CallbackRefused::NotWaiting),
         }
-        Ok(self.moved(CallbackState::Cancelled, now))
+    }
+
+    /// Its queue goes; a call that is being made is not made again.
+    #[must_use]
+    pub fn lose_queue(self, now: DateTime<Utc>) -> Self {
+        self.moved(CallbackState::Cancelled, now)
     }
 
     /// The person called again and was talked to; `None` when it was over.

@@ -5,12 +5,12 @@ use dialplane_core::Actor;
 use dialplane_core::call::{CallStatus, Change, Hangup, HangupCause, LegKind, Side};
 use dialplane_core::command::call::{CallReport, CloseLostCalls, RecordCalls};
 use dialplane_core::command::callback::{CancelCallback, RequestCallback, StartCallback};
-use dialplane_core::command::telephony::{CreateInboundRoute, CreateQueue, CreateTrunk, DeleteQueue};
+use dialplane_core::command::telephony::{CreateInboundRoute, CreateQueue, CreateTrunk, DeleteQueue, DeleteTrunk};
 use dialplane_core::id::{CallId, Id, NodeId, QueueId, UserId};
 use dialplane_core::people::Role;
 use dialplane_core::phone::trunk::{TrunkAuth, TrunkSettings, TrunkTransport};
 use dialplane_core::phone::{E164, InboundTarget};
-use dialplane_core::queue::{Callback, CallbackRefused, CallbackRequest, CallbackState, QueueSettings};
+use dialplane_core::queue::{Callback, CallbackRefused, CallbackRequest, CallbackState, Member, QueueSettings};
 
 use crate::world::World;
 
@@ -25,6 +25,18 @@ fn person() -> E164 {
     E164::from_stored("+12025550177").unwrap()
 }
 
+fn carrier() -> CreateTrunk {
+    let settings = TrunkSettings {
+        name: "carrier".to_owned(),
+        transport: TrunkTransport::Udp,
+        host: "192.0.2.1".to_owned(),
+        port: 5060,
+        auth: TrunkAuth::Address { addresses: vec!["192.0.2.1".parse().unwrap()] },
+        is_default: true,
+    };
+    CreateTrunk { settings }
+}
+
 impl Desk {
     /// A queue that a number leads to, with one agent and a trunk.
     async fn new() -> Self {
@@ -33,15 +45,7 @@ impl Desk {
         let queue = world.run(CreateQueue { settings: QueueSettings::new("Sales", Vec::new()) }).await.id;
         let route = CreateInboundRoute { number: "+12025550100".to_owned(), target: InboundTarget::Queue(queue) };
         world.run(route).await;
-        let settings = TrunkSettings {
-            name: "carrier".to_owned(),
-            transport: TrunkTransport::Udp,
-            host: "192.0.2.1".to_owned(),
-            port: 5060,
-            auth: TrunkAuth::Address { addresses: vec!["192.0.2.1".parse().unwrap()] },
-            is_default: true,
-        };
-        world.run(CreateTrunk { settings }).await;
+        world.run(carrier()).await;
         let node = world.engine.ids().id(world.engine.now());
         Self { world, queue, agent, node }
     }
@@ -228,9 +232,48 @@ async fn a_callback_is_called_off_by_hand_and_with_its_queue() {
     assert_eq!(desk.world.refused(CancelCallback { callback: callback.id }).await, CallbackRefused::NotWaiting);
     let other = desk.world.run(CreateQueue { settings: QueueSettings::new("Support", Vec::new()) }).await.id;
     let request = CallbackRequest { queue: other, ..request_of(&callback) };
+    let unseen = desk.world.refused(RequestCallback { request: request.clone() }).await;
+    assert_eq!(unseen, CallbackRefused::NoNumber, "it could never be made");
+    let request = CallbackRequest { shown: E164::from_stored("+12025550100"), ..request };
     let waiting = desk.world.run(RequestCallback { request }).await;
     desk.world.run(DeleteQueue { queue: other }).await;
     assert_eq!(desk.stored(&waiting).await.state, CallbackState::Cancelled);
     let gone = CallbackRequest { queue: other, ..request_of(&callback) };
     assert_eq!(desk.world.refused(RequestCallback { request: gone }).await, CallbackRefused::NoSuchQueue);
+}
+
+#[tokio::test]
+async fn an_agent_asks_for_nobody_abroad_and_nobody_shows_a_number_that_is_not_theirs() {
+    let desk = Desk::new().await;
+    let settings = QueueSettings::new("Members", vec![Member::new(desk.agent)]);
+    let queue = desk.world.run(CreateQueue { settings }).await.id;
+    let ours = E164::from_stored("+12025550100");
+    let home = CallbackRequest { queue, shown: ours, ..request_of(&desk.ask().await) };
+    let abroad = CallbackRequest { number: E164::from_stored("+4930123456").unwrap(), ..home.clone() };
+    let agent = Actor::user(desk.agent, desk.world.company.id, Role::Agent.kind(), false);
+    let asked = |request| async {
+        let asked = desk.world.engine.execute(&agent, &RequestCallback { request }).await;
+        asked.map(|_| ()).map_err(|error| error.refusal().cloned().unwrap())
+    };
+    assert_eq!(asked(abroad.clone()).await, Err(CallbackRefused::Abroad));
+    assert_eq!(asked(home.clone()).await, Ok(()));
+    desk.world.run(RequestCallback { request: abroad }).await;
+    let foreign = CallbackRequest { shown: E164::from_stored("+12025550999"), ..home };
+    assert_eq!(desk.world.refused(RequestCallback { request: foreign }).await, CallbackRefused::NotOurs);
+}
+
+#[tokio::test]
+async fn a_callback_that_cannot_be_made_costs_an_attempt_and_one_that_is_being_made_cannot_be_called_off() {
+    let desk = Desk::new().await;
+    let callback = desk.ask().await;
+    let trunk = desk.world.engine.read(&desk.world.admin).await.unwrap().trunks().await.unwrap().remove(0);
+    desk.world.run(DeleteTrunk { trunk: trunk.id }).await;
+    let begun = desk.world.engine.execute(&desk.system(), &desk.start(&callback)).await.unwrap();
+    let stored = desk.stored(&callback).await;
+    assert_eq!((begun, stored.state, stored.attempts, stored.call), (None, CallbackState::Waiting, 1, None));
+    desk.world.run(carrier()).await;
+    desk.world.pass(600);
+    desk.dial(&callback).await;
+    assert_eq!(desk.world.refused(CancelCallback { callback: callback.id }).await, CallbackRefused::NotWaiting);
+    assert_eq!(desk.stored(&callback).await.state, CallbackState::Dialling);
 }

@@ -16,6 +16,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use dialplane_signaling::edge::Party;
+
 use crate::http::answer::answer;
 use crate::http::faults::Draft;
 use crate::http::guard::Authed;
@@ -97,8 +99,10 @@ pub(crate) struct WaitingCallView {
     since: DateTime<Utc>,
     wait_seconds: u64,
     priority: i8,
-    /// Who calls; agents see the last digits.
+    /// Who calls, or is to be called back; agents see the last digits.
     from: Option<String>,
+    /// Whether nobody is on the line: the id is that of a callback.
+    callback: bool,
     /// Whose phones ring.
     ringing: Vec<Uuid>,
 }
@@ -176,15 +180,10 @@ impl AgentStateView {
 
 impl WaitingCallView {
     /// A call as whoever may see all calls sees it, or an agent.
-    pub(crate) fn of(
-        call: &CallNow,
-        since: DateTime<Utc>,
-        caller: Option<&dialplane_core::pii::Pii<String>>,
-        sees_all: bool,
-    ) -> Self {
-        let shown = |caller: &dialplane_core::pii::Pii<String>| match sees_all {
-            true => caller.expose().clone(),
-            false => caller.to_string(),
+    pub(crate) fn of(call: &CallNow, since: DateTime<Utc>, caller: Option<&Party>, sees_all: bool) -> Self {
+        let shown = |caller: &Party| match sees_all {
+            true => caller.number.expose().clone(),
+            false => caller.number.to_string(),
         };
         Self {
             id: call.call.as_uuid(),
@@ -195,6 +194,7 @@ impl WaitingCallView {
             wait_seconds: call.waited.as_secs(),
             priority: call.priority,
             from: caller.map(shown),
+            callback: caller.is_some_and(|caller| caller.is_callback),
             ringing: call.ringing.iter().map(|agent| agent.as_uuid()).collect(),
         }
     }

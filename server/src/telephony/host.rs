@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dialplane_core::Actor;
@@ -14,6 +15,7 @@ use dialplane_core::command::people::SetAvailability;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, NodeId, RecordingId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{E164, Rotation};
+use dialplane_core::queue::CallbackRefused;
 use dialplane_core::queue::router::PauseReason;
 use dialplane_core::queue::waiting::PreferredAgent;
 use dialplane_core::store::{CallFilter, Page, StoreError};
@@ -31,6 +33,11 @@ use crate::state::App;
 
 /// Calls of a number that are looked at for whoever talked with it last.
 const LATEST: u32 = 20;
+/// How often, and after which pause, a callback's agent is looked at again who has a call in hand: that their last one is over goes
+/// into the store with other reports, and the callback would lose its turn to whoever comes next.
+const RELEASE_LOOKS: u32 = 40;
+/// See [`RELEASE_LOOKS`].
+const RELEASE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers by the engine's rules, and does for flows what takes files, other programs and other machines.
 #[derive(Debug)]
@@ -141,7 +148,16 @@ impl Host for EngineHost {
     ) -> Option<CallbackGrant> {
         let command = StartCallback { callback, call, agent, node: self.node };
         let (engine, actor) = (self.engine.clone(), Actor::system_for(company));
-        let executed = self.away(async move { engine.execute(&actor, &command).await }).await?;
+        let begun = async move {
+            for _ in 0..RELEASE_LOOKS {
+                match engine.execute(&actor, &command).await {
+                    Err(Failure::Refused(CallbackRefused::AgentBusy)) => tokio::time::sleep(RELEASE_PAUSE).await,
+                    executed => return executed,
+                }
+            }
+            engine.execute(&actor, &command).await
+        };
+        let executed = self.away(begun).await?;
         match executed {
             Ok(dialling) => dialling.map(|dialling| CallbackGrant {
                 queue: dialling.callback.queue,

@@ -172,6 +172,10 @@ impl Edge {
             }
         };
         self.callbacks.insert(callback, Known { company, queue, standing: Standing::Asked });
+        // The host may still have to hear that the agent's last call is over.
+        if self.has_reports() {
+            self.report_due = Some(now);
+        }
         let (host, call) = (self.surroundings.host.clone(), self.new_id());
         self.ask(async move {
             let (id, agent) = (CallbackId::from_uuid(callback.as_uuid()), chosen.as_ref().map(|chosen| chosen.agent));

@@ -21,7 +21,16 @@ pub struct CompanyState {
     /// How they stood.
     pub snapshot: Snapshot,
     /// Who calls, of the calls that are told.
-    pub callers: BTreeMap<CallId, Pii<String>>,
+    pub callers: BTreeMap<CallId, Party>,
+}
+
+/// Who waits for an agent.
+#[derive(Debug, Clone)]
+pub struct Party {
+    /// Their number, or what else they called themselves.
+    pub number: Pii<String>,
+    /// Whether they wait on no line, and are to be called back: what waits has the id of the callback.
+    pub is_callback: bool,
 }
 
 /// A call that has no agent yet, and how members of its queue stand to it.
@@ -44,8 +53,8 @@ pub struct Waiting {
     pub queue: QueueId,
     /// The call.
     pub call: CallNow,
-    /// Who calls.
-    pub caller: Pii<String>,
+    /// Who waits.
+    pub caller: Party,
 }
 
 /// Which call would be next.
@@ -166,8 +175,12 @@ impl Edge {
         CompanyState { taken: now, snapshot, callers }
     }
 
-    fn caller_of(&self, call: CallId) -> Option<Pii<String>> {
-        self.calls.get(&call).map(|entry| Pii::new(entry.caller.clone()))
+    fn caller_of(&self, call: CallId) -> Option<Party> {
+        if let Some(entry) = self.calls.get(&call) {
+            return Some(Party { number: Pii::new(entry.caller.clone()), is_callback: false });
+        }
+        let callback = self.directory.callback(call)?;
+        Some(Party { number: Pii::new(callback.number.as_str().to_owned()), is_callback: true })
     }
 
     fn next_waiting(&self, now: Instant, company: CompanyId, of: NextOf) -> Option<Waiting> {

@@ -65,7 +65,7 @@ pub use accounts::TrunkRegistration;
 pub use directory::{
     AgentEntry, CallbackEntry, CompanyEntry, Directory, ExtensionEntry, FlowEntry, QueueEntry, RouteEntry, TrunkEntry,
 };
-pub use live::{CompanyState, Explained, NextOf, Waiting};
+pub use live::{CompanyState, Explained, NextOf, Party, Waiting};
 pub use run::Edge;
 pub use shadows::{SHADOWS_MAX, ShadowState, TooManyShadows};
 
