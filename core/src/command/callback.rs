@@ -169,8 +169,7 @@ impl Command for StartCallback {
         let (trunk, shown) = match way_out(repo, callback.queue, callback.shown.as_ref()).await {
             Err(Failure::Refused(refused)) => {
                 tracing::warn!(callback = %callback.id, %refused, "a callback cannot be made");
-                let missed = callback.start(self.call, None, cx.now())?;
-                let missed = Callback { call: None, ..missed.missed(cx.now()) };
+                let missed = callback.miss(cx.now())?;
                 repo.update_callback(&missed).await?;
                 changed(cx, &missed);
                 return Ok(None);

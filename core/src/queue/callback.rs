@@ -336,10 +336,17 @@ impl Callback {
         })
     }
 
-    /// An attempt came to nothing: it is tried again later, unless it was the last one. Also for one that could not be made, as without
-    /// a trunk, or it would be tried without end.
-    #[must_use]
-    pub fn missed(self, now: DateTime<Utc>) -> Self {
+    /// The person cannot be called, as without a trunk: that costs an attempt, or it would be tried without end.
+    ///
+    /// # Errors
+    /// [`CallbackRefused::NotWaiting`] unless it waits and its time has come.
+    pub fn miss(self, now: DateTime<Utc>) -> Result<Self, CallbackRefused> {
+        self.is_due(now)?;
+        Ok(self.missed(now))
+    }
+
+    /// An attempt came to nothing: it is tried again later, unless it was the last one.
+    fn missed(self, now: DateTime<Utc>) -> Self {
         let attempts = self.attempts.saturating_add(1);
         if attempts >= self.attempts_max {
             return Self { attempts, ..self }.moved(CallbackState::Failed, now);
