@@ -138,10 +138,10 @@ impl Journey {
         }
     }
 
-    /// When the next step is due.
+    /// When the next step that may lead somewhere is due: nobody is taken out of a queue for nothing.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        let step = self.steps.get(self.next)?;
+        let step = self.steps.get(self.next..)?.iter().find(|step| self.may_go(&step.target))?;
         Some(self.began + Duration::from_secs(step.after_seconds.into()))
     }
 
@@ -207,6 +207,10 @@ mod tests {
         assert_eq!(journey.step(), Some(OverflowTarget::Queue(ids[1])));
         journey.enter(now, ids[1], &chains[1]);
         assert_eq!(journey.step(), Some(mail(0).target), "the first queue was left for good");
+        let mut journey = Journey::new(now, ids[0], &[to_queue(0, ids[1])]);
+        journey.step();
+        journey.enter(now, ids[1], &[to_queue(5, ids[0])]);
+        assert_eq!(journey.due(), None, "nobody is taken out of a queue for nothing");
         let ids = queues(HOPS_MAX + 1);
         let mut journey = Journey::new(now, ids[0], &[]);
         for queue in &ids[1..HOPS_MAX] {

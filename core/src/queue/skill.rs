@@ -104,7 +104,12 @@ impl Rule {
                 symbols.add(name.as_str(), Type::Number);
             }
             match Expression::compile(text, &symbols) {
-                Ok(expression) => return Ok(Self { expression, names }),
+                Ok(expression) if expression.kind().fits(Type::Bool) => return Ok(Self { expression, names }),
+                // A number would hold for nobody.
+                Ok(expression) => {
+                    let fault = Fault::Expected { expected: "true or false", found: expression.kind().to_string() };
+                    return Err(ExprError { column: 1, fault });
+                }
                 // Every name is a skill: an agent who has it not is at level 0. As many names as an expression has parts end this.
                 Err(ExprError { fault: Fault::UnknownName(name), .. }) if !names.contains(&name) => names.push(name),
                 Err(error) => return Err(error),
@@ -176,6 +181,9 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_rule_is_told_with_its_column() {
         assert_eq!(Rule::compile("german >= ").unwrap_err().column, 11);
+        for number in ["1/0", "german", "'x'"] {
+            assert!(Rule::compile(number).unwrap_err().to_string().contains("expected true or false"), "{number}");
+        }
         assert!(Rule::compile("german == 'x'").unwrap_err().to_string().contains("cannot be compared"));
     }
 

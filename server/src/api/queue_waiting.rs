@@ -67,7 +67,8 @@ fn read<T: std::str::FromStr>(field: &'static str, id: &str) -> Result<T, Proble
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OverflowStepView {
-    /// After so many seconds in the queue, 0 to 7,200.
+    /// After so many seconds in the queue, 0 to 7,200. A step that leads nowhere, as to a queue they come from or an agent without a phone, is
+    /// passed over, and they wait on.
     #[serde(alias = "after_seconds")]
     after_seconds: u32,
     target: OverflowTargetView,

@@ -51,8 +51,28 @@ impl Fault {
             place.push(Step::Key(field.to_owned()));
         }
         let field = if place.is_empty() { BODY.to_owned() } else { shown(&place) };
-        Self { place, field, message: if missing.is_some() { "this is required" } else { message }.to_owned() }
+        Self { place, field, message: if missing.is_some() { "this is required".to_owned() } else { worded(message) } }
     }
+}
+
+/// A message without the names of our types.
+fn worded(message: &str) -> String {
+    match message {
+        "invalid digit found in string" => return "expected a whole number".to_owned(),
+        "invalid float literal" => return "expected a number".to_owned(),
+        _ => {}
+    }
+    let Some((head, wanted)) = message.rsplit_once(", expected ") else { return message.to_owned() };
+    let wanted = match wanted {
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "an object",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    };
+    format!("{head}, expected {wanted}")
 }
 
 fn shown(place: &[Step]) -> String {
@@ -210,6 +230,15 @@ mod tests {
             problem.errors().iter().map(|fault| (fault.field.clone(), fault.message.clone())).collect();
         named.sort();
         (mended, named)
+    }
+
+    #[test]
+    fn messages_do_not_speak_of_our_types() {
+        let (_, named) = fields(json!({"members": 5, "owner": "x", "ring_seconds": "x"}));
+        let told: Vec<&str> = named.iter().map(|(_, message)| message.as_str()).collect();
+        assert!(told.iter().any(|message| message.ends_with("expected a whole number, 0 or more")), "{told:?}");
+        assert!(told.iter().any(|message| message.ends_with("expected an object")), "{told:?}");
+        assert!(told.iter().all(|message| !message.contains("u32") && !message.contains("struct")), "{told:?}");
     }
 
     #[test]

@@ -175,19 +175,29 @@ fn the_chain_leads_to_another_queue_and_then_to_a_mailbox() {
 }
 
 #[test]
-fn a_full_queue_calls_a_number_and_queues_that_overflow_into_each_other_end() {
+fn a_full_queue_calls_a_number_and_a_chain_that_leads_nowhere_takes_nobody_out_of_the_queue() {
     let server = Server::start();
     let mut shop = shop(&server, &["ann"]);
-    let back = json!([{"afterSeconds": 0, "target": {"type": "queue", "id": shop.queue}}]);
-    let second = shop.other_queue("second", &json!({"overflow": back}));
+    // Back to where they come from, and then to somebody without a phone.
+    let nowhere = json!([
+        {"afterSeconds": 0, "target": {"type": "queue", "id": shop.queue}},
+        {"afterSeconds": 1, "target": {"type": "agent", "id": shop.agents[0].id}},
+    ]);
+    let second = shop.other_queue("second", &json!({"overflow": nowhere, "music": "default"}));
     let chain = json!([{"afterSeconds": 0, "target": {"type": "queue", "id": second}}]);
     shop.set(&json!({"overflow": chain}));
-    // Nobody is there, neither queue is entered twice, and the caller, who only heard ringing, is told that nobody answers.
-    let mut caller = shop.carrier.invite(NUMBER);
-    caller.expect(&mut shop.carrier, 480);
+    let mut caller = shop.call();
+    until(PATIENCE, "the caller waits on in their place", || {
+        let state = shop.company.get(&format!("/api/queues/{second}/state")).expect(200)["state"].clone();
+        state["calls"][0]["waitSeconds"].as_u64().is_some_and(|seconds| seconds >= 2).then_some(())
+    });
+    caller.hang_up(&mut shop.carrier);
     let (record, ways) = shop.overflowed();
     assert_eq!(ways, ["chain queue"], "{record}");
-    assert_eq!(record["status"], "no_answer", "{record}");
+    assert_eq!(record["status"], "abandoned", "{record}");
+    let left: Vec<&Value> =
+        record["events"].as_array().into_iter().flatten().map(|event| &event["data"]["reason"]).collect();
+    assert_eq!(left.iter().filter(|reason| ***reason == "sent_on").count(), 2, "{record}");
 
     let outside = json!([{"afterSeconds": 60, "target": {"type": "number", "id": "+12025550199"}}]);
     shop.set(&json!({"overflow": outside, "maxLength": 1, "music": "default"}));
@@ -206,7 +216,7 @@ fn a_full_queue_calls_a_number_and_queues_that_overflow_into_each_other_end() {
     first.hang_up(&mut shop.carrier);
     let calls = shop.company.ended_calls(3);
     let statuses: Vec<String> = calls.iter().map(|call| text(&call["status"])).collect();
-    assert_eq!(statuses, ["completed", "abandoned", "no_answer"]);
+    assert_eq!(statuses, ["completed", "abandoned", "abandoned"]);
     server.await_idle();
 }
 

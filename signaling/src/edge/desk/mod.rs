@@ -257,7 +257,8 @@ impl Edge {
         self.next_target(now, id, entry, "not_answered", cause(reason));
     }
 
-    /// Leads the call on by its chain; where that is at its end the call ends, for `cause`.
+    /// Leads the call on by its chain. Where that is at its end the call ends, for `cause`; but whoever was only to be led on in good time
+    /// stays in the queue, in their place.
     fn next_target(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: &str, cause: HangupCause) {
         self.quiet(entry);
         while let Some(target) = entry.desk().and_then(|desk| desk.journey.step()) {
@@ -267,6 +268,11 @@ impl Edge {
                     tracing::warn!(call = %id, kind = target.kind(), "a target of overflow is not there: passed over");
                 }
             }
+        }
+        let queue = entry.desk().and_then(|desk| desk.journey.queue());
+        let stays = |queue: QueueId| self.directory.queue(queue).is_some() && !self.is_closed(queue);
+        if reason == OverflowReason::Chain.as_str() && queue.is_some_and(stays) {
+            return self.enter_desk(now, id, entry);
         }
         let language = entry.desk().filter(|desk| desk.answered).map(|desk| desk.waiting.language().to_owned());
         match language.and_then(|language| self.farewell(id, entry, &language, cause)) {
