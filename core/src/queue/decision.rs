@@ -144,6 +144,8 @@ verdicts! {
     Free = "free", "was free, and somebody else came first";
     /// Could have been, and had been asked in vain.
     Tried = "tried", "had been asked in vain for this call before";
+    /// Could have been, but the call waited for somebody else at first.
+    Kept = "kept", "was free, but the call waited for the agent it should go to";
     /// Was being offered a call.
     Offered = "offered", "was being offered another call";
     /// Was on as many calls as they take.
@@ -184,6 +186,7 @@ impl Verdict {
             Standing::Chosen => Self::Chosen,
             Standing::Free => Self::Free,
             Standing::Tried => Self::Tried,
+            Standing::Kept => Self::Kept,
             Standing::Unfit => Self::Unfit,
             Standing::LaterTier => Self::LaterTier,
             Standing::NoMember => Self::NoMember,
@@ -220,6 +223,7 @@ impl Verdict {
         match self {
             Self::Chosen => "is being rung for this call".to_owned(),
             Self::Free => "is free".to_owned(),
+            Self::Kept => "is free, but the call waits for the agent it should go to".to_owned(),
             _ => told.unwrap_or_else(|| says.to_owned()),
         }
     }
@@ -350,6 +354,8 @@ impl Decision {
             (Occasion::Assigned, _) => "was free, but the call was given to somebody by hand",
             (Occasion::Wished, _) => "was free, but the call was to go to somebody else",
             (_, Some(chosen)) if own.tier > chosen.tier => "was free, but in a later tier than the one who was chosen",
+            _ if self.strategy == Strategy::RingAll => "was free, and was rung as well",
+            _ if self.strategy == Strategy::RingProgressively => "was free, and would have been rung after them",
             (_, Some(chosen)) if own.fit < chosen.fit => "was free, but fitted less well what the call needs",
             _ if matches!(self.strategy, Strategy::Random | Strategy::WeightedRandom) => "was free, but was not drawn",
             (_, Some(chosen)) if own.order > chosen.order => {

@@ -156,3 +156,23 @@ fn what_is_kept_is_bounded_and_is_read_back() {
     let unlisted = desk.agents.iter().filter(|agent| decision.verdict_of(**agent) == Verdict::Unlisted);
     assert_eq!(unlisted.count(), MEMBERS_EXPLAINED_MAX - 1);
 }
+
+#[test]
+fn where_all_ring_those_who_were_free_rang_as_well() {
+    let mut desk = Desk::new(2, Strategy::RingAll);
+    let decision = desk.decide();
+    assert_eq!(Desk::reasons(&decision)[1], "was free, and was rung as well");
+}
+
+#[test]
+fn while_a_call_waits_for_one_agent_it_is_kept_from_the_others_who_are_free() {
+    let mut desk = Desk::new(2, Strategy::LongestIdle);
+    let agents = desk.agents.clone();
+    desk.tell(Input::AgentEngaged { agent: agents[0] });
+    let call = (&desk.ids as &dyn IdSource).id(chrono::DateTime::UNIX_EPOCH);
+    let wish = Some((agents[0], Duration::from_secs(30)));
+    desk.tell(Input::CallQueued(Arrival { wish, ..Arrival::new(call, desk.queue) }));
+    let own = Considered::of(&desk.router.standing(desk.now, call, agents[1]).unwrap(), desk.now);
+    assert_eq!((own.verdict, own.verdict.is_included()), (Verdict::Kept, false));
+    assert_eq!(own.says_now(), "is free, but the call waits for the agent it should go to");
+}

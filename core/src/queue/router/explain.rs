@@ -37,6 +37,8 @@ pub enum Standing {
     Free,
     /// Could be, and was asked in vain before.
     Tried,
+    /// Could be, but the call waits for another agent, whom it should go to.
+    Kept,
     /// Does not have what the call needs now.
     Unfit,
     /// Belongs to a tier that is not asked yet.
@@ -79,11 +81,13 @@ impl Router {
         let (call, agent) = (view.call, &self.agents[agent_at as usize]);
         let chosen = matches!(call.state, CallState::Taken { agent, .. } if agent == agent_at)
             || call.offers.contains(&agent_at);
+        let kept = call.state == CallState::Waiting && call.wish.is_some_and(|wish| wish.agent != agent_at);
         let standing = match (view.queue, place) {
             _ if chosen => Standing::Chosen,
             (Some(queue), Some(place)) => match agent.state(view.now) {
                 _ if !admits(&view.requirement, &queue.rules, &agent.skills) => Standing::Unfit,
                 _ if place.tier > view.requirement.last_tier => Standing::LaterTier,
+                AgentState::Idle if kept => Standing::Kept,
                 AgentState::Idle if call.tried.contains(&agent_at) => Standing::Tried,
                 AgentState::Idle => Standing::Free,
                 state => Standing::Unavailable(state),
