@@ -68,7 +68,7 @@ fn read<T: std::str::FromStr>(field: &'static str, id: &str) -> Result<T, Proble
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OverflowStepView {
     /// After so many seconds in the queue, 0 to 7,200. A step that leads nowhere, as to a queue they come from or an agent without a phone, is
-    /// passed over, and they wait on.
+    /// passed over, and they wait on. Callers who wait already go by what was set when they came.
     #[serde(alias = "after_seconds")]
     after_seconds: u32,
     target: OverflowTargetView,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use dialplane_core::id::{CompanyId, QueueId, UserId};
 use dialplane_core::queue::router::{AgentNow, QueueStand};
 use dialplane_signaling::edge::{CompanyState, EdgeHandle};
@@ -37,9 +37,10 @@ impl Taken {
         agents.binary_search_by_key(&agent, |own| own.agent).ok().and_then(|place| agents.get(place))
     }
 
-    /// The time of day of something that has lasted so long.
+    /// The time of day of something that has lasted so long, to a hundredth of a second: two clocks are read, and what has not changed is
+    /// told by the same time again.
     pub(crate) fn began(&self, lasted: Duration) -> DateTime<Utc> {
-        self.at - TimeDelta::from_std(lasted).unwrap_or_default()
+        (self.at - TimeDelta::from_std(lasted).unwrap_or_default()).round_subsecs(2)
     }
 }
 
@@ -74,7 +75,8 @@ impl States {
             return Ok(Arc::clone(taken));
         }
         let state = edge.state(company).await?;
-        let taken = Arc::new(Taken { at: app.engine.now(), state });
+        let ago = TimeDelta::from_std(state.taken.elapsed()).unwrap_or_default();
+        let taken = Arc::new(Taken { at: app.engine.now() - ago, state });
         *kept = Some((Instant::now(), Arc::clone(&taken)));
         Ok(taken)
     }

@@ -177,6 +177,7 @@ const fn reachable(verdict: Verdict) -> Option<bool> {
         Verdict::Chosen
         | Verdict::Free
         | Verdict::Tried
+        | Verdict::Kept
         | Verdict::Offered
         | Verdict::OnCall
         | Verdict::WrapUp
