@@ -131,7 +131,8 @@ impl<K> Ord for Id<K> {
 }
 impl<K> Hash for Id<K> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.uuid.hash(state);
+        // As one number: ids are looked up in hash maps at every turn, and hashing bytes one by one takes several times as long.
+        state.write_u128(self.uuid.as_u128());
     }
 }
 impl<K> fmt::Display for Id<K> {
