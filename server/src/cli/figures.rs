@@ -67,7 +67,7 @@ pub(super) fn width<'a>(lines: impl Iterator<Item = &'a Figures>) -> usize {
     lines.map(|line| line.name.chars().count()).max().unwrap_or(0).clamp(5, 40)
 }
 
-/// The head of a table of [`line`]s.
+/// The head of a table of lines.
 pub(super) fn head(width: usize) -> String {
     format!(
         "{:width$}  {:>8}  {:>8}  {:>9}  {:>8}  {:>8}  {:>9}  {:>7}  {:>9}",
