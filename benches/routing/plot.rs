@@ -8,7 +8,7 @@ use dialplane_benches::figures::duration;
 use plotters::prelude::*;
 
 const COLOURS: [RGBColor; 4] =
-    [RGBColor(120, 120, 120), RGBColor(214, 110, 30), RGBColor(180, 40, 50), RGBColor(30, 100, 190)];
+    [RGBColor(30, 100, 190), RGBColor(214, 110, 30), RGBColor(180, 40, 50), RGBColor(120, 120, 120)];
 
 /// Draws the medians, in seconds, of each way by the number of agents into an SVG file.
 ///
