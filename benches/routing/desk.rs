@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::DateTime;
 use dialplane_core::id::{CallId, IdSource, QueueId, SeededIds, UserId};
 use dialplane_core::people::Availability;
-use dialplane_core::queue::router::{AgentSettings, Arrival, Command, Input, Router, Why};
+use dialplane_core::queue::decision::Decision;
+use dialplane_core::queue::router::{AgentSettings, Arrival, Command, Input, Router, Stands, Why};
 use dialplane_core::queue::{AgentSkill, Member, Mode, QueueSettings, Relaxation, SkillNeed};
 
 /// What there is.
@@ -57,7 +58,7 @@ pub(crate) struct Desk {
     queues: Vec<QueueId>,
     calls: Vec<CallId>,
     needs: Vec<Vec<SkillNeed>>,
-    kept: VecDeque<(CallId, UserId, Why)>,
+    kept: VecDeque<(CallId, UserId, Why, Option<Stands>)>,
     round: usize,
 }
 
@@ -109,10 +110,10 @@ impl Desk {
         (call, arrival)
     }
 
-    fn offered(&mut self, arrival: Arrival) -> (UserId, Why) {
+    fn offered(&mut self, arrival: Arrival) -> (UserId, Why, Option<Stands>) {
         self.router.handle(self.now, Input::CallQueued(arrival));
         match self.router.poll_command() {
-            Some(Command::Offer { agent, why, .. }) => (agent, why),
+            Some(Command::Offer { agent, why, stands, .. }) => (agent, why, stands),
             other => panic!("somebody is free: {other:?}"),
         }
     }
@@ -124,7 +125,7 @@ impl Desk {
 
     pub(crate) fn serve(&mut self) -> UserId {
         let (call, arrival) = self.turn();
-        let (agent, _) = self.offered(arrival);
+        let (agent, ..) = self.offered(arrival);
         self.end(call, agent);
         agent
     }
@@ -147,13 +148,23 @@ impl Desk {
 
     pub(crate) fn serve_and_keep(&mut self) -> UserId {
         let (call, arrival) = self.turn();
-        let (agent, why) = self.offered(arrival);
+        let (agent, why, stands) = self.offered(arrival);
         if self.kept.len() == 1_024 {
             self.kept.pop_front();
         }
-        self.kept.push_back((call, agent, why));
+        self.kept.push_back((call, agent, why, stands));
         self.end(call, agent);
         agent
+    }
+
+    /// What is kept of a decision, read as it is written to the history of its call.
+    pub(crate) fn serve_and_read(&mut self) -> usize {
+        let (call, arrival) = self.turn();
+        let queue = arrival.queue;
+        let (agent, why, stands) = self.offered(arrival);
+        let decision = Decision::of(queue, agent, &why, stands.as_ref(), self.now);
+        self.end(call, agent);
+        decision.candidates.len()
     }
 
     pub(crate) fn pause(&mut self) {

@@ -74,7 +74,8 @@ fn explanations(criterion: &mut Criterion) {
     for agents in [10, EXPLAINED, 1_000, 100_000] {
         let shape = Shape { agents, ..Shape::default() };
         let (mut silent, mut told) = (Desk::new(shape), Desk::new(shape));
-        let mut every = Desk::new(Shape { explained: EXPLAINED, ..shape });
+        let explained = Shape { explained: EXPLAINED, ..shape };
+        let (mut every, mut read) = (Desk::new(explained), Desk::new(explained));
         Turns::new(format!("routing: why, 1 queue, {agents} agents"))
             .baseline("the decision thrown away", repeated(move || silent.serve()))
             .ours("why kept with each decision", repeated(move || told.serve_and_keep()))
@@ -82,6 +83,7 @@ fn explanations(criterion: &mut Criterion) {
                 format!("the same, and how each member stood, up to {EXPLAINED}"),
                 repeated(move || every.serve_and_keep()),
             )
+            .ours("the same, and read as it is written down", repeated(move || read.serve_and_read()))
             .measure(criterion);
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Strategy;
-use super::router::{AgentState, Candidate, Occasion, Rest, Standing, TieBreak, Why};
+use super::router::{AgentState, Candidate, Occasion, Rest, Standing, Stands, TieBreak, Why};
 use crate::id::{QueueId, UserId};
 
 /// Members of a queue whose standing is looked at for each of its offers; in larger queues only the agent who is chosen, the next one and
@@ -80,8 +80,9 @@ pub struct Considered {
     /// How well they fitted.
     #[serde(default, skip_serializing_if = "is_zero_16")]
     pub fit: u16,
-    /// What the strategy compared of them.
-    pub order: u64,
+    /// What the strategy compared of them, where they could have been asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<u64>,
     /// How they stood to the call.
     pub verdict: Verdict,
     /// Seconds of a rest that were left.
@@ -255,13 +256,14 @@ impl Considered {
 }
 
 impl Decision {
-    /// What is kept of a decision that was made at `now`: all of it, and of the candidates who came first.
+    /// What is kept of a decision that was made at `now`: all of it, and of the members those who came first.
     #[must_use]
-    pub fn of(queue: QueueId, chosen: UserId, why: &Why, candidates: &[Candidate], now: Instant) -> Self {
-        let mut listed: Vec<Considered> = candidates.iter().map(|candidate| Considered::of(candidate, now)).collect();
+    pub fn of(queue: QueueId, chosen: UserId, why: &Why, stands: Option<&Stands>, now: Instant) -> Self {
+        let candidates = stands.into_iter().flat_map(|stands| stands.candidates(chosen, now));
+        let mut listed: Vec<Considered> = candidates.map(|candidate| Considered::of(&candidate, now)).collect();
         for own in listed.iter_mut().filter(|own| own.agent == chosen) {
             // As it was compared: being offered a call changes whose turn is next.
-            own.order = why.order;
+            own.order = Some(why.order);
         }
         // The one who was chosen first even where others ring, too; a stable order keeps the members' places.
         listed.sort_by_key(|own| (own.agent != chosen, own.verdict, own.tier, std::cmp::Reverse(own.fit), own.order));

@@ -233,8 +233,8 @@ impl Edge {
                 any = true;
                 self.shadows_see(now, company, &command);
                 match command {
-                    router::Command::Offer { call, queue, agent, ring, why, candidates } => {
-                        let decision = Decision::of(queue, agent, &why, &candidates, now);
+                    router::Command::Offer { call, queue, agent, ring, why, stands } => {
+                        let decision = Decision::of(queue, agent, &why, stands.as_ref(), now);
                         if self.is_callback(call) {
                             self.offer_callback(now, call, agent, ring, decision);
                         } else {

@@ -48,8 +48,8 @@ impl Desk {
 
     fn decision(&mut self) -> Decision {
         match self.router.poll_command() {
-            Some(Command::Offer { queue, agent, why, candidates, .. }) => {
-                Decision::of(queue, agent, &why, &candidates, self.now)
+            Some(Command::Offer { queue, agent, why, stands, .. }) => {
+                Decision::of(queue, agent, &why, stands.as_ref(), self.now)
             }
             other => panic!("no offer but {other:?}"),
         }

@@ -100,13 +100,14 @@ pub(super) struct Agent {
     pub(super) engaged: u32,
     pub(super) calls_taken: u32,
     pub(super) talked: Duration,
-    pub(super) idle_since: Instant,
+    /// When their last call ended, in milliseconds since the router began.
+    pub(super) idle_since: u64,
     pub(super) rest: Option<(Rest, Instant)>,
     pub(super) skills: Vec<(SkillIx, u8)>,
     pub(super) offers: SmallVec<[CallIx; 1]>,
     pub(super) seats: Vec<Seat>,
-    /// The queues they are a member of.
-    pub(super) member_of: SmallVec<[u32; 4]>,
+    /// The queues they are a member of, and the place among the members of each.
+    pub(super) member_of: SmallVec<[(u32, u32); 2]>,
     /// Calls that wait for this agent alone, by their turn.
     pub(super) own_line: BTreeSet<(i64, CallIx)>,
     /// What they were doing when it changed last, and when that was.
@@ -114,7 +115,7 @@ pub(super) struct Agent {
 }
 
 impl Agent {
-    pub(super) fn new(id: UserId, now: Instant) -> Self {
+    pub(super) fn new(id: UserId, now: Instant, idle_since: u64) -> Self {
         Self {
             id,
             chosen: Availability::default(),
@@ -127,7 +128,7 @@ impl Agent {
             engaged: 0,
             calls_taken: 0,
             talked: Duration::ZERO,
-            idle_since: now,
+            idle_since,
             rest: None,
             skills: Vec::new(),
             offers: SmallVec::new(),

@@ -201,7 +201,7 @@ impl Router {
         for (agent, seat) in passed {
             let queue = &mut self.queues[call.queue as usize];
             let place = queue.places.get(seat.member as usize);
-            let order = order(queue.settings.strategy, &self.agents[agent as usize], place, self.epoch);
+            let order = order(queue.settings.strategy, &self.agents[agent as usize], place);
             queue.pools[call.pool as usize].join(&seat, order);
         }
         found.or(Some(first))
@@ -220,7 +220,7 @@ impl Router {
         let pool = &mut queue.pools[call.pool as usize];
         let seat = agent.seat_in(call.queue, call.pool);
         let place = seat.and_then(|seat| queue.places.get_mut(seat.member as usize));
-        let order = order(queue.settings.strategy, agent, place.as_deref(), self.epoch);
+        let order = order(queue.settings.strategy, agent, place.as_deref());
         if let Some(place) = place {
             place.turn = self.count;
         }
@@ -257,20 +257,13 @@ impl Router {
         let another = (settings.strategy == Strategy::RingProgressively).then(|| now + progressive);
         // Who joins others was explained with the first of them.
         let explains = occasion != Occasion::Joined && queue.places.len() <= self.explained_max;
-        let (call, queue, agent) = (call.id, queue.id, self.agents[agent_at as usize].id);
-        let candidates = if explains { self.candidates(now, call) } else { Vec::new() };
-        self.commands.push_back(Command::Offer { call, queue, agent, ring, why, candidates });
+        let (call, agent) = (&self.calls[at as usize], self.agents[agent_at as usize].id);
+        let queue = &self.queues[call.queue as usize];
+        let pool = queue.pools.get(call.pool as usize).filter(|_| explains);
+        let stands = pool.and_then(|pool| self.stands(now, queue, pool, &call.tried));
+        self.commands.push_back(Command::Offer { call: call.id, queue: queue.id, agent, ring, why, stands });
         self.note_state(now, agent_at);
         self.set_call_timer(at, another);
-    }
-
-    /// Notes since when an agent has been doing what they do.
-    fn note_state(&mut self, now: Instant, at: AgentIx) {
-        let agent = &mut self.agents[at as usize];
-        let state = agent.state(now);
-        if !state.is_like(agent.shown.0) {
-            agent.shown = (state, now);
-        }
     }
 
     /// What an agent is free for, now that they are: a call that waits for them, or their places in the pools.
@@ -339,6 +332,9 @@ impl Router {
             .extend(losers.clone().map(|offer| Command::Rescind { call: id, agent: self.agents[*offer as usize].id }));
         for offer in &offers {
             self.agents[*offer as usize].offers.retain(|call| *call != at);
+            if *offer != agent_at {
+                self.note_state(now, *offer);
+            }
         }
         let winner = &mut self.agents[agent_at as usize];
         winner.engaged += 1;
@@ -361,6 +357,8 @@ impl Router {
         if reason != OfferFailure::Rescinded {
             call.note_tried(agent_at);
         }
+        self.note_state(now, agent_at);
+        let call = &mut self.calls[at as usize];
         if call.offers.is_empty() {
             self.stop_ringing(at);
             let call = &mut self.calls[at as usize];
@@ -443,10 +441,13 @@ impl Router {
             self.agents[*offer as usize].offers.retain(|offered| *offered != at);
         }
         if let CallState::Taken { agent: agent_at, since } = call.state {
+            let idle_since = self.millis(now);
+            // Who had room for another call meanwhile sits where the last one put them.
+            self.withdraw(agent_at);
             let agent = &mut self.agents[agent_at as usize];
             agent.engaged = agent.engaged.saturating_sub(1);
             agent.talked += now.saturating_duration_since(since);
-            agent.idle_since = now;
+            agent.idle_since = idle_since;
             let wrap_up = Duration::from_secs(agent.wrap_up.unwrap_or(call.wrap_up).into());
             let on_demand = agent.chosen == Availability::OnDemand;
             self.rest(now, agent_at, Rest::WrapUp, wrap_up);

@@ -6,7 +6,7 @@ use super::agent::AgentState;
 use super::call::{Call, CallState};
 use super::pool::{CallIx, Requirement};
 use super::queue::{Place, Queue};
-use super::setup::{admits, fit, order};
+use super::setup::{fit, order};
 use super::{AgentIx, Router};
 use crate::id::{CallId, UserId};
 
@@ -22,9 +22,9 @@ pub struct Candidate {
     /// How well they fit, before anything else is compared: with the strategy `best_skill` the sum of their levels of what the call needs,
     /// else how much of what it prefers they have.
     pub fit: u16,
-    /// What the queue's strategy compares of them: lower goes first. Milliseconds since the router began, turns, calls or seconds by the
-    /// strategy.
-    pub order: u64,
+    /// What the queue's strategy compares of those who are free, or were: lower goes first. Milliseconds since the router began, turns,
+    /// calls or seconds by the strategy.
+    pub order: Option<u64>,
 }
 
 /// How an agent stands to a call.
@@ -47,6 +47,21 @@ pub enum Standing {
     NoMember,
     /// Cannot take a call now.
     Unavailable(AgentState),
+}
+
+impl Standing {
+    /// How somebody stands who could be asked; `tried` is who was asked in vain.
+    pub(super) const fn of(state: AgentState, tried: bool) -> Self {
+        match state {
+            AgentState::Idle if tried => Self::Tried,
+            AgentState::Idle => Self::Free,
+            state => Self::Unavailable(state),
+        }
+    }
+
+    const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Tried)
+    }
 }
 
 impl Router {
@@ -84,18 +99,16 @@ impl Router {
         let kept = call.state == CallState::Waiting && call.wish.is_some_and(|wish| wish.agent != agent_at);
         let standing = match (view.queue, place) {
             _ if chosen => Standing::Chosen,
-            (Some(queue), Some(place)) => match agent.state(view.now) {
-                _ if !admits(&view.requirement, &queue.rules, &agent.skills) => Standing::Unfit,
-                _ if place.tier > view.requirement.last_tier => Standing::LaterTier,
-                AgentState::Idle if kept => Standing::Kept,
-                AgentState::Idle if call.tried.contains(&agent_at) => Standing::Tried,
-                AgentState::Idle => Standing::Free,
-                state => Standing::Unavailable(state),
-            },
+            (Some(queue), Some(place)) => {
+                let out = view.requirement.keeps_out(place.tier, &queue.rules, &agent.skills);
+                let standing = Standing::of(agent.state(view.now), call.tried.contains(&agent_at));
+                out.unwrap_or(if standing.is_free() && kept { Standing::Kept } else { standing })
+            }
             _ => Standing::NoMember,
         };
         let strategy = view.queue.map(|queue| queue.settings.strategy).unwrap_or_default();
-        let order = order(strategy, agent, place, self.epoch);
+        let is_compared = standing.is_free() || matches!(standing, Standing::Chosen | Standing::Kept);
+        let order = is_compared.then(|| order(strategy, agent, place));
         let rules = view.queue.map(|queue| queue.rules.as_slice()).unwrap_or_default();
         let fit = fit(strategy, &view.requirement, rules, &agent.skills);
         Candidate { agent: agent.id, tier: place.map_or(0, |place| place.tier), standing, fit, order }

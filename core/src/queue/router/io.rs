@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::explain::Candidate;
+use super::stand::Stands;
 use crate::call::OfferFailure;
 use crate::id::{CallId, QueueId, UserId};
 use crate::people::Availability;
@@ -152,7 +152,7 @@ pub enum Command {
         why: Why,
         /// How the members of the queue stood to the call at that moment, where the router [explains](super::Router::explaining) and
         /// there are not too many of them.
-        candidates: Vec<Candidate>,
+        stands: Option<Stands>,
     },
     /// Ring the agent no more: somebody else has the call.
     Rescind {

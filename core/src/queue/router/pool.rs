@@ -5,7 +5,9 @@
 //! the first of its pool. What is computed for each member is computed once, when the pool is made.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use super::stand::Rostered;
 use super::tournament::{ABSENT, Lottery, Tournament};
 use crate::queue::Strategy;
 use crate::queue::chance::Chance;
@@ -120,6 +122,8 @@ pub(super) struct Pool {
     pub(super) ringing: BTreeSet<(i64, CallIx)>,
     /// When it was used last: a count.
     pub(super) used: u64,
+    /// All members of the queue, where it tells how they stood.
+    pub(super) roster: Option<Arc<[Rostered]>>,
 }
 
 impl Pool {
@@ -130,7 +134,7 @@ impl Pool {
             _ => Order::Least(Tournament::new(agents.len())),
         };
         let (line, ringing) = (BTreeSet::new(), BTreeSet::new());
-        Self { requirement, agents, order, free: 0, line, ringing, used: 0 }
+        Self { requirement, agents, order, free: 0, line, ringing, used: 0, roster: None }
     }
 
     /// The agent takes part.

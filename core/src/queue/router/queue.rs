@@ -7,6 +7,7 @@ use slab::Slab;
 
 use super::call::Needs;
 use super::pool::{AgentIx, Alternative, Pool, Requirement, SkillIx};
+use super::stand::Stand;
 use crate::id::QueueId;
 use crate::queue::{Mode, QueueSettings, Rule, SkillNeed};
 
@@ -45,6 +46,8 @@ pub(super) struct Queue {
     pub(super) settings: QueueSettings,
     pub(super) version: u32,
     pub(super) places: Vec<Place>,
+    /// How each of them stands, where the queue tells that.
+    pub(super) stands: Vec<Stand>,
     pub(super) pools: Slab<Pool>,
     pub(super) by_requirement: BTreeMap<Requirement, u32>,
     pub(super) rules: Vec<NumberedRule>,
@@ -116,6 +119,7 @@ impl Queue {
             settings,
             version,
             places,
+            stands: Vec::new(),
             pools,
             by_requirement,
             rules,

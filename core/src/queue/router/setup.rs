@@ -7,9 +7,11 @@ use rustc_hash::FxHashMap;
 
 use super::agent::{Agent, AgentState};
 use super::call::CallState;
+use super::explain::Standing;
 use super::io::OverflowReason;
 use super::pool::{AgentIx, CallIx, FIT_MAX, Pool, Requirement, Seat, SkillIx, level};
 use super::queue::{NumberedRule, Place, Queue};
+use super::stand::{Rostered, Stand};
 use super::{Due, Router, retime};
 use crate::id::{QueueId, UserId};
 use crate::queue::{AgentSettings, QueueSettings, Strategy};
@@ -32,10 +34,10 @@ pub(super) fn number(skills: &mut FxHashMap<String, SkillIx>, name: &str) -> Ski
 }
 
 /// What a strategy compares of an agent: lower goes first.
-pub(super) fn order(strategy: Strategy, agent: &Agent, place: Option<&Place>, epoch: Option<Instant>) -> u64 {
+pub(super) fn order(strategy: Strategy, agent: &Agent, place: Option<&Place>) -> u64 {
     match strategy {
         Strategy::LongestIdle | Strategy::BestSkill | Strategy::RingAll | Strategy::RingProgressively => {
-            epoch.map_or(0, |epoch| agent.idle_since.saturating_duration_since(epoch).as_millis() as u64)
+            agent.idle_since
         }
         Strategy::RoundRobin => place.map_or(0, |place| place.turn),
         Strategy::FewestCalls => agent.calls_taken.into(),
@@ -52,7 +54,7 @@ impl Router {
                 let queue = self.make(now, id, settings, version);
                 let at = self.queues.insert(queue) as u32;
                 self.queue_ix.insert(id, at);
-                self.join_members(at);
+                self.join_members(now, at);
                 self.watch_presence(now, at, now);
             }
         }
@@ -70,12 +72,14 @@ impl Router {
         Queue::new(id, settings, version, places, &mut |name| number(&mut self.skills, name))
     }
 
-    /// Notes the membership with the agents.
-    fn join_members(&mut self, at: u32) {
+    /// Notes the membership with the agents, and how they stand.
+    fn join_members(&mut self, now: Instant, at: u32) {
+        let stands = self.stands_of(now, &self.queues[at as usize]);
+        self.queues[at as usize].stands = stands;
         let queue = &mut self.queues[at as usize];
-        for place in &queue.places {
+        for (member, place) in queue.places.iter().enumerate() {
             let agent = &mut self.agents[place.agent as usize];
-            agent.member_of.push(at);
+            agent.member_of.push((at, member as u32));
             queue.present += u32::from(agent.is_present());
             queue.free += u32::from(agent.free);
         }
@@ -101,7 +105,7 @@ impl Router {
             place.turn = turns.get(&place.agent).copied().unwrap_or_default();
         }
         (queue.timer, queue.empty_since) = (old.timer, old.empty_since);
-        self.join_members(at);
+        self.join_members(now, at);
         let max_wait = self.queues[at as usize].settings.max_wait_seconds;
         for at in &calls {
             let call = &mut self.calls[*at as usize];
@@ -134,7 +138,7 @@ impl Router {
         for place in &queue.places {
             let agent = &mut self.agents[place.agent as usize];
             agent.seats.retain(|seat| seat.queue != at);
-            agent.member_of.retain(|queue| *queue != at);
+            agent.member_of.retain(|(queue, _)| *queue != at);
         }
     }
 
@@ -173,7 +177,7 @@ impl Router {
         }
         let agent = &self.agents[at as usize];
         if !same {
-            for queue in agent.member_of.clone() {
+            for (queue, _) in agent.member_of.clone() {
                 let found = &self.queues[queue as usize];
                 if found.reads_skills() {
                     let (settings, version) = (found.settings.clone(), found.version);
@@ -190,8 +194,10 @@ impl Router {
         let before = agent.is_present();
         change(agent);
         let after = agent.is_present();
+        // Calls that look for somebody else because of it tell how the agent stands now.
+        self.note_state(now, at);
         if before != after {
-            for queue in agent.member_of.clone() {
+            for (queue, _) in self.agents[at as usize].member_of.clone() {
                 let present = &mut self.queues[queue as usize].present;
                 *present = if after { *present + 1 } else { *present - 1 };
                 self.watch_presence(now, queue, now);
@@ -279,13 +285,16 @@ impl Router {
     pub(super) fn present(&mut self, at: AgentIx) {
         let agent = &mut self.agents[at as usize];
         agent.free = true;
-        for queue in &agent.member_of {
+        for (queue, _) in &agent.member_of {
             self.queues[*queue as usize].free += 1;
         }
         for seat in &agent.seats {
             let queue = &mut self.queues[seat.queue as usize];
-            let order = order(queue.settings.strategy, agent, queue.places.get(seat.member as usize), self.epoch);
+            let order = order(queue.settings.strategy, agent, queue.places.get(seat.member as usize));
             queue.pools[seat.pool as usize].join(seat, order);
+            if let Some(stand) = queue.stands.get_mut(seat.member as usize) {
+                *stand = Stand::free(order);
+            }
         }
     }
 
@@ -295,7 +304,7 @@ impl Router {
         if !std::mem::take(&mut agent.free) {
             return;
         }
-        for queue in &agent.member_of {
+        for (queue, _) in &agent.member_of {
             self.queues[*queue as usize].free -= 1;
         }
         for seat in &agent.seats {
@@ -350,16 +359,25 @@ impl Router {
         let queue = &mut self.queues[at as usize];
         let strategy = queue.settings.strategy;
         let pool_at = queue.pools.vacant_key() as u32;
-        let (mut agents, mut tiers, mut seats) = (Vec::new(), Vec::new(), Vec::new());
+        let is_explained = queue.places.len() <= self.explained_max;
+        let (mut agents, mut tiers, mut seats, mut roster) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (member, place) in queue.places.iter().enumerate() {
-            let skills = &self.agents[place.agent as usize].skills;
-            if place.tier <= requirement.last_tier && admits(&requirement, &queue.rules, skills) {
+            let Agent { skills, id, .. } = &self.agents[place.agent as usize];
+            let out = requirement.keeps_out(place.tier, &queue.rules, skills);
+            if out.is_some() && !is_explained {
+                continue;
+            }
+            let fit = fit(strategy, &requirement, &queue.rules, skills);
+            if is_explained {
+                roster.push(Rostered { at: place.agent, agent: *id, tier: place.tier, fit, out });
+            }
+            if out.is_none() {
                 seats.push(Seat {
                     queue: at,
                     pool: pool_at,
                     place: agents.len() as u32,
                     tier: place.tier,
-                    fit: fit(strategy, &requirement, &queue.rules, skills),
+                    fit,
                     weight: if strategy == Strategy::WeightedRandom { place.weight } else { 1 },
                     member: member as u32,
                 });
@@ -369,16 +387,32 @@ impl Router {
         }
         let mut pool = Pool::new(strategy, requirement.clone(), agents, &tiers);
         pool.used = self.count;
+        pool.roster = is_explained.then(|| roster.into());
         for seat in seats {
             let agent = &mut self.agents[pool.agents[seat.place as usize] as usize];
             if agent.free {
-                pool.join(&seat, order(strategy, agent, queue.places.get(seat.member as usize), self.epoch));
+                let order = order(strategy, agent, queue.places.get(seat.member as usize));
+                pool.join(&seat, order);
+                if let Some(stand) = queue.stands.get_mut(seat.member as usize) {
+                    *stand = Stand::free(order);
+                }
             }
             agent.seats.push(seat);
         }
         queue.pools.insert(pool);
         queue.by_requirement.insert(requirement, pool_at);
         pool_at
+    }
+}
+
+impl Requirement {
+    /// Why somebody is not to be asked, if so.
+    pub(super) fn keeps_out(&self, tier: u16, rules: &[NumberedRule], skills: &[(SkillIx, u8)]) -> Option<Standing> {
+        if !admits(self, rules, skills) {
+            Some(Standing::Unfit)
+        } else {
+            (tier > self.last_tier).then_some(Standing::LaterTier)
+        }
     }
 }
 

@@ -24,7 +24,7 @@ impl World {
         reason = "an instant cannot be made in another way; only distances from it matter"
     )]
     fn new() -> Self {
-        Self { router: Router::with_seed(7), now: Instant::now(), ids: SeededIds::new(1) }
+        Self { router: Router::with_seed(7).explaining(64), now: Instant::now(), ids: SeededIds::new(1) }
     }
 
     fn id<K>(&self) -> crate::id::Id<K> {

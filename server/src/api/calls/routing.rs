@@ -38,8 +38,8 @@ pub(crate) struct ScoreView {
     tier: u16,
     /// How well they fit what the call needs; higher is better.
     fit: u16,
-    /// What the queue's strategy compares: milliseconds, turns, calls or seconds.
-    order: u64,
+    /// What the queue's strategy compares of those who are free: milliseconds, turns, calls or seconds.
+    order: Option<u64>,
 }
 
 /// How an agent stood to a call.

@@ -187,3 +187,44 @@ fn a_preview_tells_who_fits_at_each_step_and_which_step_adds_nobody() {
     // What the call needs goes with the first step only.
     assert_eq!(told(&[need("english", 1)]), [(0, 0, 0, 0), (20, 2, 2, 0), (40, 2, 0, 0), (60, 4, 2, 0)]);
 }
+
+#[test]
+fn an_offer_tells_of_all_members_how_they_stood_those_without_the_skills_and_of_later_tiers_too() {
+    let mut world = World::new();
+    let agents = world.agents(5);
+    for (agent, level) in [(0, 5), (1, 7), (2, 1), (4, 9)] {
+        teach(&mut world, agents[agent], &[("german", level)]);
+    }
+    let queue = world.queue(&agents, |settings| {
+        settings.strategy = Strategy::BestSkill;
+        settings.skills = vec![need("german", 5)];
+        settings.tier_wait_seconds = 10;
+        settings.members[4].tier = 2;
+    });
+    world.tell(Input::AgentChose { agent: agents[0], availability: Availability::Break });
+    let call = world.call(queue);
+    let commands = world.commands();
+    let [Command::Offer { agent, stands: Some(stands), .. }] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!(*agent, agents[1]);
+    let told: Vec<_> =
+        stands.candidates(*agent, world.now).map(|own| (own.agent, own.tier, own.standing, own.fit)).collect();
+    let first = world.router.candidates(world.now, call)[0].tier;
+    assert_eq!(
+        told,
+        [
+            (agents[0], first, Standing::Unavailable(AgentState::OnBreak), 5),
+            (agents[1], first, Standing::Chosen, 7),
+            (agents[2], first, Standing::Unfit, 1),
+            (agents[3], first, Standing::Unfit, 0),
+            (agents[4], 2, Standing::LaterTier, 9),
+        ]
+    );
+    // Whoever learns it is told of as one who fits.
+    teach(&mut world, agents[3], &[("german", 6)]);
+    world.fail(call, agents[1], OfferFailure::Declined);
+    let commands = world.commands();
+    let [Command::Offer { agent, stands: Some(stands), .. }] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!(*agent, agents[3]);
+    let declined = stands.candidates(*agent, world.now).find(|own| own.agent == agents[1]);
+    assert_eq!(declined.map(|own| own.standing), Some(Standing::Tried));
+}

@@ -136,7 +136,7 @@ impl Desk {
             agent: *agent,
             tier: 1,
             fit: 0,
-            order: 0,
+            order: None,
             verdict: *verdict,
             left: None,
         };

@@ -63,7 +63,7 @@ pub(super) struct Desk {
 impl Desk {
     pub(super) fn new(seed: u64, fault: Option<Fault>) -> Self {
         let nodes = if fault == Some(Fault::SkippedClaim) { 2 } else { 1 };
-        let nodes = (0..nodes).map(|node| Router::with_seed(seed + node)).collect();
+        let nodes = (0..nodes).map(|node| Router::with_seed(seed + node).explaining(64)).collect();
         Self { nodes, fault, node_of: BTreeMap::new(), talks: BTreeMap::new() }
     }
 
