@@ -105,7 +105,7 @@ pub(super) struct Agent {
     pub(super) rest: Option<(Rest, Instant)>,
     pub(super) skills: Vec<(SkillIx, u8)>,
     pub(super) offers: SmallVec<[CallIx; 1]>,
-    pub(super) seats: Vec<Seat>,
+    pub(super) seats: SmallVec<[Seat; 1]>,
     /// The queues they are a member of, and the place among the members of each.
     pub(super) member_of: SmallVec<[(u32, u32); 2]>,
     /// Calls that wait for this agent alone, by their turn.
@@ -132,7 +132,7 @@ impl Agent {
             rest: None,
             skills: Vec::new(),
             offers: SmallVec::new(),
-            seats: Vec::new(),
+            seats: SmallVec::new(),
             member_of: SmallVec::new(),
             own_line: BTreeSet::new(),
             shown: (AgentState::Offline, now),

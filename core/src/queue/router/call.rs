@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::io::OverflowReason;
-use super::pool::{AgentIx, SkillIx};
+use super::pool::{AgentIx, Levels};
 use crate::id::CallId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,8 @@ pub(super) struct Call {
 /// What a call needs besides its queue.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Needs {
-    pub(super) required: Vec<(SkillIx, u8)>,
-    pub(super) preferred: Vec<(SkillIx, u8)>,
+    pub(super) required: Levels,
+    pub(super) preferred: Levels,
 }
 
 /// The most agents that are remembered as tried.

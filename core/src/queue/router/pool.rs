@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::stand::Rostered;
 use super::tournament::{ABSENT, Lottery, Tournament};
 use crate::queue::Strategy;
@@ -18,14 +20,16 @@ pub(super) type AgentIx = u32;
 pub(super) type CallIx = u32;
 /// A skill, by number.
 pub(super) type SkillIx = u32;
+/// Levels of skills: few, as a rule, and looked at for each call.
+pub(super) type Levels = SmallVec<[(SkillIx, u8); 2]>;
 
 /// Whom a call may go to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Requirement {
     /// Each alone is enough; none means everyone.
-    pub(super) alternatives: Vec<Alternative>,
+    pub(super) alternatives: SmallVec<[Alternative; 1]>,
     /// Who has these goes first.
-    pub(super) preferred: Vec<(SkillIx, u8)>,
+    pub(super) preferred: Levels,
     /// Only tiers up to this one.
     pub(super) last_tier: u16,
 }
@@ -38,10 +42,10 @@ impl Requirement {
 }
 
 /// One way to fit.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(super) struct Alternative {
     /// Least levels.
-    pub(super) skills: Vec<(SkillIx, u8)>,
+    pub(super) skills: Levels,
     /// One of the queue's rules.
     pub(super) rule: Option<u16>,
 }

@@ -1,12 +1,12 @@
 //! What the router knows of a queue.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use super::call::Needs;
-use super::pool::{AgentIx, Alternative, Pool, Requirement, SkillIx};
+use super::pool::{AgentIx, Alternative, Levels, Pool, Requirement, SkillIx};
 use super::stand::Stand;
 use crate::id::QueueId;
 use crate::queue::{Mode, QueueSettings, Rule, SkillNeed};
@@ -30,7 +30,7 @@ pub(super) struct Step {
     pub(super) after: Duration,
     mode: Mode,
     alternative: Alternative,
-    preferred: Vec<(SkillIx, u8)>,
+    preferred: Levels,
 }
 
 /// A rule with the numbers of its skills.
@@ -49,7 +49,7 @@ pub(super) struct Queue {
     /// How each of them stands, where the queue tells that.
     pub(super) stands: Vec<Stand>,
     pub(super) pools: Slab<Pool>,
-    pub(super) by_requirement: BTreeMap<Requirement, u32>,
+    pub(super) by_requirement: FxHashMap<Requirement, u32>,
     pub(super) rules: Vec<NumberedRule>,
     /// What it needs at first; the first step.
     pub(super) steps: Vec<Step>,
@@ -112,7 +112,7 @@ impl Queue {
         }
         let mut tiers: Vec<u16> = places.iter().map(|place| place.tier).collect();
         tiers.dedup();
-        let (pools, by_requirement) = (Slab::new(), BTreeMap::new());
+        let (pools, by_requirement) = (Slab::new(), FxHashMap::default());
         let (plain, waiting, present, free) = (None, 0, 0, 0);
         let mut queue = Self {
             id,
