@@ -51,6 +51,9 @@ pub struct Decision {
     /// Agents who had been asked in vain.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tried: u8,
+    /// The skills that the call needed then, as a rule reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needed: Option<String>,
     /// The version of the queue's settings.
     pub version: u32,
     /// The members who were looked at, in the order in which they would have been asked: [`CANDIDATES_MAX`] at most.
@@ -237,12 +240,17 @@ impl Verdict {
 }
 
 impl Considered {
-    /// In a sentence: how they stand now.
+    /// In a sentence: how they stand now to a call that needs these skills.
     #[must_use]
-    pub fn says_now(&self) -> String {
-        match self.left {
-            Some(left) => format!("{}, for {left} s more", self.verdict.says_now()),
-            None => self.verdict.says_now(),
+    pub fn says_now(&self, needed: Option<&str>) -> String {
+        self.told(self.verdict.says_now(), needed)
+    }
+
+    fn told(&self, says: String, needed: Option<&str>) -> String {
+        match (self.verdict, self.left, needed) {
+            (_, Some(left), _) => format!("{says}, for {left} s more"),
+            (Verdict::Unfit, None, Some(needed)) => format!("{says}: {needed}"),
+            _ => says,
         }
     }
 
@@ -287,6 +295,7 @@ impl Decision {
             next: why.next.map(|(agent, order)| Next { agent, order }),
             tie_break: why.tie_break,
             tried: why.tried,
+            needed: stands.and_then(Stands::needed).map(str::to_owned),
             version: why.version,
             candidates: listed,
             others: others.into_iter().map(|(verdict, count)| Others { verdict, count }).collect(),
@@ -341,11 +350,10 @@ impl Decision {
         if own.agent == self.chosen {
             return self.reason();
         }
-        match (own.verdict, own.left) {
-            (Verdict::Chosen, _) => "was being rung for this call, too".to_owned(),
-            (Verdict::Free, _) => self.behind(own),
-            (verdict, Some(left)) => format!("{}, for {left} s more", verdict.says()),
-            (verdict, None) => verdict.says().to_owned(),
+        match own.verdict {
+            Verdict::Chosen => "was being rung for this call, too".to_owned(),
+            Verdict::Free => self.behind(own),
+            verdict => own.told(verdict.says().to_owned(), self.needed.as_deref()),
         }
     }
 

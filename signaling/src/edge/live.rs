@@ -42,6 +42,8 @@ pub struct Explained {
     pub call: CallNow,
     /// The members in the order of tier and position; none of a large queue.
     pub candidates: Vec<Considered>,
+    /// The skills that the call needs now, as a rule reads.
+    pub needed: Option<String>,
     /// The agent who was asked about, member or not.
     pub asked: Option<Considered>,
 }
@@ -230,6 +232,7 @@ fn explained(router: &Router, now: Instant, call: CallId, agent: Option<UserId>)
         queue,
         call: found,
         candidates: candidates.iter().map(|candidate| Considered::of(candidate, now)).collect(),
+        needed: router.needed(now, call),
         asked: asked.map(|candidate| Considered::of(&candidate, now)),
     })
 }

@@ -104,7 +104,7 @@ fn a_rest_tells_how_long_it_lasts_and_a_second_choice_why_it_is_one() {
     let other = desk.router.standing(desk.now, call, agents[0]).unwrap();
     let own = Considered::of(&other, desk.now);
     assert_eq!(second.reason_of(&own), "had declined a call a moment before, for 10 s more");
-    assert_eq!(own.says_now(), "has declined a call a moment before, for 10 s more");
+    assert_eq!(own.says_now(None), "has declined a call a moment before, for 10 s more");
     assert_eq!(Verdict::OnBreak.says_now(), "is on a break");
     assert_eq!(Verdict::LaterTier.says_now(), Verdict::LaterTier.says());
 }
@@ -174,5 +174,5 @@ fn while_a_call_waits_for_one_agent_it_is_kept_from_the_others_who_are_free() {
     desk.tell(Input::CallQueued(Arrival { wish, ..Arrival::new(call, desk.queue) }));
     let own = Considered::of(&desk.router.standing(desk.now, call, agents[1]).unwrap(), desk.now);
     assert_eq!((own.verdict, own.verdict.is_included()), (Verdict::Kept, false));
-    assert_eq!(own.says_now(), "is free, but the call waits for the agent it should go to");
+    assert_eq!(own.says_now(None), "is free, but the call waits for the agent it should go to");
 }

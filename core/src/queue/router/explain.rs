@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
+
 use super::agent::AgentState;
 use super::call::{Call, CallState};
-use super::pool::{CallIx, Requirement};
-use super::queue::{Place, Queue};
+use super::pool::{Alternative, CallIx, Requirement, SkillIx};
+use super::queue::{NumberedRule, Place, Queue};
 use super::setup::{fit, order};
 use super::{AgentIx, Router};
 use crate::id::{CallId, UserId};
@@ -64,6 +66,28 @@ impl Standing {
     }
 }
 
+impl Requirement {
+    /// See [`Router::needed`].
+    pub(super) fn needed(&self, rules: &[NumberedRule], skills: &FxHashMap<String, SkillIx>) -> Option<String> {
+        let level = |(skill, least): &(SkillIx, u8)| {
+            let name = skills.iter().find(|(_, number)| *number == skill).map(|(name, _)| name.as_str());
+            format!("{} >= {least}", name.unwrap_or_default())
+        };
+        let words = |alternative: &Alternative| {
+            let rule = alternative.rule.and_then(|rule| rules.get(usize::from(rule)));
+            let levels = alternative.skills.iter().map(level);
+            let parts: Vec<String> = levels.chain(rule.map(|rule| rule.text.clone())).collect();
+            if parts.len() == 1 { parts.concat() } else { format!("({})", parts.join(") && (")) }
+        };
+        let each: Vec<String> = self.alternatives.iter().map(words).collect();
+        match each.as_slice() {
+            [] => None,
+            [only] => Some(only.clone()),
+            several => Some(format!("({})", several.join(") || ("))),
+        }
+    }
+}
+
 impl Router {
     /// How every member of a call's queue stands to it, in the order of tier and position. Costs O(members). Empty for a call that the
     /// router does not know.
@@ -82,6 +106,14 @@ impl Router {
         let view = self.view(now, call);
         let place = view.queue.and_then(|queue| queue.places.iter().find(|place| place.agent == agent));
         Some(self.candidate(&view, agent, place))
+    }
+
+    /// The skills that somebody has to have to be offered a call now, as a rule reads: `german >= 5 && english >= 2`. `None` where nobody has
+    /// to have any, and for a call that the router does not know.
+    #[must_use]
+    pub fn needed(&self, now: Instant, call: CallId) -> Option<String> {
+        let view = self.view(now, *self.call_ix.get(&call)?);
+        view.requirement.needed(&view.queue?.rules, &self.skills)
     }
 
     fn view(&self, now: Instant, at: CallIx) -> View<'_> {

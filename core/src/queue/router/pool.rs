@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::stand::Rostered;
+use super::stand::Roster;
 use super::tournament::{ABSENT, Lottery, Tournament};
 use crate::queue::Strategy;
 use crate::queue::chance::Chance;
@@ -127,7 +127,7 @@ pub(super) struct Pool {
     /// When it was used last: a count.
     pub(super) used: u64,
     /// All members of the queue, where it tells how they stood.
-    pub(super) roster: Option<Arc<[Rostered]>>,
+    pub(super) roster: Option<Arc<Roster>>,
 }
 
 impl Pool {

@@ -36,6 +36,7 @@ pub(super) struct Step {
 /// A rule with the numbers of its skills.
 #[derive(Debug, Clone)]
 pub(super) struct NumberedRule {
+    pub(super) text: String,
     pub(super) rule: Rule,
     pub(super) skills: Vec<SkillIx>,
 }
@@ -98,9 +99,10 @@ impl Queue {
         let mut step = |after, mode, skills: &[SkillNeed], rule: Option<&String>| {
             let Needs { required, preferred } = numbered(skills, &mut *numbers);
             // Rules were checked when they were set; one that is none lets nobody pass rather than everybody.
-            let rule = rule.map(|text| Rule::compile(text).unwrap_or_else(|_| Rule::never())).map(|rule| {
+            let rule = rule.map(|text| {
+                let rule = Rule::compile(text).unwrap_or_else(|_| Rule::never());
                 let skills = rule.names().iter().map(|name| numbers(name)).collect();
-                rules.push(NumberedRule { rule, skills });
+                rules.push(NumberedRule { text: text.clone(), rule, skills });
                 (rules.len() - 1) as u16
             });
             Step { after, mode, alternative: Alternative { skills: required, rule }, preferred }

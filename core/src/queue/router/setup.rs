@@ -1,5 +1,6 @@
 //! Queues, agents and pools come, change and go.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dialplane_ivr::expr::Value;
@@ -11,7 +12,7 @@ use super::explain::Standing;
 use super::io::OverflowReason;
 use super::pool::{AgentIx, CallIx, FIT_MAX, Pool, Requirement, Seat, SkillIx, level};
 use super::queue::{NumberedRule, Place, Queue};
-use super::stand::{Rostered, Stand};
+use super::stand::{Roster, Rostered, Stand};
 use super::{Due, Router, retime};
 use crate::id::{QueueId, UserId};
 use crate::queue::{AgentSettings, QueueSettings, Strategy};
@@ -360,7 +361,7 @@ impl Router {
         let strategy = queue.settings.strategy;
         let pool_at = queue.pools.vacant_key() as u32;
         let is_explained = queue.places.len() <= self.explained_max;
-        let (mut agents, mut tiers, mut seats, mut roster) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut agents, mut tiers, mut seats, mut members) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (member, place) in queue.places.iter().enumerate() {
             let Agent { skills, id, .. } = &self.agents[place.agent as usize];
             let out = requirement.keeps_out(place.tier, &queue.rules, skills);
@@ -369,7 +370,7 @@ impl Router {
             }
             let fit = fit(strategy, &requirement, &queue.rules, skills);
             if is_explained {
-                roster.push(Rostered { at: place.agent, agent: *id, tier: place.tier, fit, out });
+                members.push(Rostered { at: place.agent, agent: *id, tier: place.tier, fit, out });
             }
             if out.is_none() {
                 seats.push(Seat {
@@ -387,7 +388,10 @@ impl Router {
         }
         let mut pool = Pool::new(strategy, requirement.clone(), agents, &tiers);
         pool.used = self.count;
-        pool.roster = is_explained.then(|| roster.into());
+        pool.roster = is_explained.then(|| {
+            let needed = requirement.needed(&queue.rules, &self.skills);
+            Arc::new(Roster { members, needed })
+        });
         for seat in seats {
             let agent = &mut self.agents[pool.agents[seat.place as usize] as usize];
             if agent.free {

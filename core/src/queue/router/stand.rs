@@ -89,20 +89,34 @@ pub(super) struct Rostered {
     pub(super) out: Option<Standing>,
 }
 
+/// The members of a queue, as a pool sees them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Roster {
+    pub(super) members: Vec<Rostered>,
+    /// See [`Router::needed`].
+    pub(super) needed: Option<String>,
+}
+
 /// How the members of a queue stood to a call when it was offered to somebody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stands {
-    roster: Arc<[Rostered]>,
+    roster: Arc<Roster>,
     /// A word for each of them; then the microseconds between the router's beginning and the offer, and who had been asked in vain.
     words: Box<[u64]>,
 }
 
 impl Stands {
+    /// The skills that somebody had to have to be asked, as a rule reads; `None` where nobody had to have any.
+    #[must_use]
+    pub fn needed(&self) -> Option<&str> {
+        self.roster.needed.as_deref()
+    }
+
     /// Each of them, in the order of tier and position; `chosen` is who was offered the call, and `at` when.
     pub fn candidates(&self, chosen: UserId, at: Instant) -> impl Iterator<Item = Candidate> {
-        let (words, rest) = self.words.split_at(self.roster.len().min(self.words.len()));
+        let (words, rest) = self.words.split_at(self.roster.members.len().min(self.words.len()));
         let (micros, tried) = rest.split_first().map_or((0, rest), |(micros, tried)| (*micros as i64, tried));
-        self.roster.iter().zip(words).map(move |(member, word)| {
+        self.roster.members.iter().zip(words).map(move |(member, word)| {
             let (state, order) = Stand(*word).read(at, micros);
             let standing = match member.out {
                 _ if member.agent == chosen => Standing::Chosen,

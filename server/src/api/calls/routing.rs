@@ -94,6 +94,8 @@ pub(crate) struct CallDecisionView {
     free: u32,
     /// Agents who had been asked in vain.
     tried: u8,
+    /// The skills that the call needed then, as a rule reads; null where it needed none, and of a queue with more than 64 members.
+    needed: Option<String>,
     /// Who would have been next.
     next: Option<Uuid>,
     /// What decided between the two: alone, untried, tier, skills, order, position or chance; null where nobody had to be chosen.
@@ -194,6 +196,7 @@ impl Viewer {
             fitting: decision.fitting,
             free: decision.free,
             tried: decision.tried,
+            needed: decision.needed.clone(),
             next: decision.next.filter(|_| self.only.is_none()).map(|next| next.agent.as_uuid()),
             tie_break: decision.tie_break,
             config_version: decision.version,
@@ -209,8 +212,8 @@ impl Viewer {
             queue: explained.queue.as_uuid(),
             waited_seconds: explained.call.waited.as_secs(),
             position: explained.call.position,
-            candidates: listed.map(|own| self.candidate(own, own.says_now())).collect(),
-            agent: explained.asked.as_ref().map(|own| self.candidate(own, own.says_now())),
+            candidates: listed.map(|own| self.candidate(own, own.says_now(explained.needed.as_deref()))).collect(),
+            agent: explained.asked.as_ref().map(|own| self.candidate(own, own.says_now(explained.needed.as_deref()))),
         }
     }
 }

@@ -206,6 +206,7 @@ fn an_offer_tells_of_all_members_how_they_stood_those_without_the_skills_and_of_
     let commands = world.commands();
     let [Command::Offer { agent, stands: Some(stands), .. }] = commands.as_slice() else { panic!("{commands:?}") };
     assert_eq!(*agent, agents[1]);
+    assert_eq!(stands.needed(), Some("german >= 5"));
     let told: Vec<_> =
         stands.candidates(*agent, world.now).map(|own| (own.agent, own.tier, own.standing, own.fit)).collect();
     let first = world.router.candidates(world.now, call)[0].tier;
@@ -227,4 +228,23 @@ fn an_offer_tells_of_all_members_how_they_stood_those_without_the_skills_and_of_
     assert_eq!(*agent, agents[3]);
     let declined = stands.candidates(*agent, world.now).find(|own| own.agent == agents[1]);
     assert_eq!(declined.map(|own| own.standing), Some(Standing::Tried));
+}
+
+#[test]
+fn what_a_call_needs_is_told_as_a_rule_reads() {
+    let mut world = World::new();
+    let agents = world.agents(1);
+    let queue = world.queue(&agents, |settings| {
+        settings.skills = vec![need("german", 5)];
+        settings.rule = Some("sales > 2 || billing > 2".to_owned());
+        settings.relax = vec![step(10, Mode::Cumulative, vec![need("english", 1)]), step(20, Mode::Replace, vec![])];
+    });
+    let call = world.arrive(queue, |arrival| arrival.skills = vec![need("care", 3)]);
+    let needed = |world: &World| world.router.needed(world.now, call);
+    assert_eq!(needed(&world).as_deref(), Some("(german >= 5) && (care >= 3) && (sales > 2 || billing > 2)"));
+    world.pass(10);
+    let relaxed = "((german >= 5) && (care >= 3) && (sales > 2 || billing > 2)) || (english >= 1)";
+    assert_eq!(needed(&world).as_deref(), Some(relaxed));
+    world.pass(10);
+    assert_eq!(needed(&world), None);
 }

@@ -155,6 +155,7 @@ impl Desk {
             next: None,
             tie_break: None,
             tried: 0,
+            needed: None,
             version: 1,
             candidates: candidates.iter().map(considered).collect(),
             others: Vec::new(),
