@@ -12,7 +12,7 @@ use crate::id::{QueueId, UserId};
 /// Members of a queue whose standing is looked at for each of its offers; in larger queues only the agent who is chosen, the next one and
 /// the counts are kept, as an offer must cost the same however many the others are.
 pub const MEMBERS_EXPLAINED_MAX: usize = 64;
-/// Members who are kept by name; the others are counted.
+/// Members who are kept with all that was compared; of the others it is kept how they stood.
 pub const CANDIDATES_MAX: usize = 20;
 
 /// Why an agent was offered a call.
@@ -59,7 +59,7 @@ pub struct Decision {
     /// The members who were looked at, in the order in which they would have been asked: [`CANDIDATES_MAX`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Considered>,
-    /// How the members stood who are not among them.
+    /// The members who are not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub others: Vec<Others>,
 }
@@ -94,12 +94,15 @@ pub struct Considered {
 }
 
 /// Members who stood alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Others {
     /// How.
     pub verdict: Verdict,
     /// How many.
     pub count: u32,
+    /// Who; empty in decisions that were made when only their number was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<UserId>,
 }
 
 const fn is_zero(number: &u8) -> bool {
@@ -263,6 +266,27 @@ impl Considered {
     }
 }
 
+impl Others {
+    /// Takes those who come after the first [`CANDIDATES_MAX`].
+    pub(super) fn of(listed: &mut Vec<Considered>) -> Vec<Self> {
+        let mut others: BTreeMap<Verdict, Vec<UserId>> = BTreeMap::new();
+        for own in listed.drain(CANDIDATES_MAX.min(listed.len())..) {
+            others.entry(own.verdict).or_default().push(own.agent);
+        }
+        let of = |(verdict, agents): (_, Vec<UserId>)| Self { verdict, count: agents.len() as u32, agents };
+        others.into_iter().map(of).collect()
+    }
+}
+
+/// How an agent stood among the members that were kept.
+pub(super) fn verdict_among(candidates: &[Considered], others: &[Others], agent: UserId) -> Verdict {
+    let listed = candidates.iter().find(|own| own.agent == agent).map(|own| own.verdict);
+    let alike = || others.iter().find(|others| others.agents.contains(&agent)).map(|others| others.verdict);
+    let is_whole = !candidates.is_empty() && others.iter().all(|others| !others.agents.is_empty());
+    let absent = if is_whole { Verdict::NoMember } else { Verdict::Unlisted };
+    listed.or_else(alike).unwrap_or(absent)
+}
+
 impl Decision {
     /// What is kept of a decision that was made at `now`: all of it, and of the members those who came first.
     #[must_use]
@@ -275,11 +299,7 @@ impl Decision {
         }
         // The one who was chosen first even where others ring, too; a stable order keeps the members' places.
         listed.sort_by_key(|own| (own.agent != chosen, own.verdict, own.tier, std::cmp::Reverse(own.fit), own.order));
-        let mut others: BTreeMap<Verdict, u32> = BTreeMap::new();
-        for own in listed.iter().skip(CANDIDATES_MAX) {
-            *others.entry(own.verdict).or_default() += 1;
-        }
-        listed.truncate(CANDIDATES_MAX);
+        let others = Others::of(&mut listed);
         Self {
             queue,
             chosen,
@@ -298,20 +318,17 @@ impl Decision {
             needed: stands.and_then(Stands::needed).map(str::to_owned),
             version: why.version,
             candidates: listed,
-            others: others.into_iter().map(|(verdict, count)| Others { verdict, count }).collect(),
+            others,
         }
     }
 
     /// How an agent stood. Where not all members were kept, somebody who is not among them is [`Verdict::Unlisted`], or no member.
     #[must_use]
     pub fn verdict_of(&self, agent: UserId) -> Verdict {
-        let listed = self.candidates.iter().find(|own| own.agent == agent);
-        match listed {
+        match verdict_among(&self.candidates, &self.others, agent) {
             _ if agent == self.chosen => Verdict::Chosen,
-            Some(own) => own.verdict,
-            None if self.next.is_some_and(|next| next.agent == agent) => Verdict::Free,
-            None if !self.candidates.is_empty() && self.others.is_empty() => Verdict::NoMember,
-            None => Verdict::Unlisted,
+            Verdict::Unlisted if self.next.is_some_and(|next| next.agent == agent) => Verdict::Free,
+            verdict => verdict,
         }
     }
 
