@@ -412,13 +412,14 @@ fn assigned(call: &Call, change: &Change) -> Option<Event> {
     by_hand.then_some(Event::CallAssigned { call: call.id, agent: *agent, queue: decision.queue, by: decision.by })
 }
 
-/// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end
-/// when they were last heard of: what was said after that
-/// is not known.
+/// Closes the calls that a process left open when it died, and frees the agents who were offered them or had them. The calls end when the
+/// process or they themselves were last heard of: what was said after that is not known.
 #[derive(Debug, Clone, Copy)]
 pub struct CloseLostCalls {
     /// The process; `None` closes the open calls of all.
     pub node: Option<NodeId>,
+    /// When the process last gave a sign of life, where that is known.
+    pub last_seen: Option<DateTime<Utc>>,
 }
 
 #[async_trait]
@@ -440,7 +441,8 @@ impl Command for CloseLostCalls {
                 continue;
             };
             let before = Told::of(&call);
-            timeline.extend(call.apply(call.updated_at, &Change::Ended { hangup }).map_err(CallRefused::from)?);
+            let at = self.last_seen.map_or(call.updated_at, |seen| call.updated_at.max(seen.min(cx.now())));
+            timeline.extend(call.apply(at, &Change::Ended { hangup }).map_err(CallRefused::from)?);
             announce(cx, &call, false, before);
             call.version += 1;
             repo.update_call(&call).await?;

@@ -218,7 +218,11 @@ async fn the_call_of_a_process_that_died_is_made_again() {
     let desk = Desk::new().await;
     let callback = desk.ask().await;
     desk.dial(&callback).await;
-    desk.world.engine.execute(&Actor::system(), &CloseLostCalls { node: Some(desk.node) }).await.unwrap();
+    desk.world
+        .engine
+        .execute(&Actor::system(), &CloseLostCalls { node: Some(desk.node), last_seen: None })
+        .await
+        .unwrap();
     let back = desk.stored(&callback).await;
     assert_eq!((back.state, back.attempts, back.since), (CallbackState::Waiting, 0, callback.since));
     desk.dial(&callback).await;

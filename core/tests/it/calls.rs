@@ -263,7 +263,7 @@ async fn calls_of_a_dead_process_are_closed_once_and_count_what_is_known() {
         world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
     }
     world.pass(3_600);
-    let close = CloseLostCalls { node: Some(dead) };
+    let close = CloseLostCalls { node: Some(dead), last_seen: None };
     assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 1);
     assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 0);
     let mut tx = world.engine.read(&world.admin).await.unwrap();
@@ -274,6 +274,25 @@ async fn calls_of_a_dead_process_are_closed_once_and_count_what_is_known() {
     assert_eq!(tx.open_calls(None).await.unwrap().len(), 1);
     let facts: Vec<CallFact> = calls.iter().filter_map(CallFact::of).collect();
     assert_eq!(tx.caller(ann).await.unwrap().unwrap().figures, Figures::of(&facts));
+}
+
+#[tokio::test]
+async fn a_call_that_a_crash_cut_lasted_until_the_process_was_seen_last_and_not_beyond_now() {
+    let world = World::new().await;
+    let (ann, _) = world.agent_with_number("0101", 5).await;
+    let dead: NodeId = id(&world);
+    world.pass(3_600);
+    // The talk began five seconds after the start: a sign of life from before it, or from a clock that is ahead, is not believed.
+    for (seen, talked) in [(-600, 0), (3_005, 3_000), (90_000, 3_595)] {
+        let mut report = story(&world, ann, id(&world), 60, Some(dead));
+        report.changes.pop();
+        let call = report.call;
+        world.engine.execute(&Actor::system(), &RecordCalls { reports: vec![report] }).await.unwrap();
+        let close = CloseLostCalls { node: Some(dead), last_seen: Some(start() + TimeDelta::seconds(seen)) };
+        assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 1);
+        let call = world.engine.read(&world.admin).await.unwrap().call(call).await.unwrap().unwrap();
+        assert_eq!(call.talk_seconds(), talked);
+    }
 }
 
 #[tokio::test]

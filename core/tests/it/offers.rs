@@ -107,7 +107,7 @@ async fn agents_of_a_dead_process_are_free_and_those_of_others_are_not() {
     record(&world, vec![CallReport { begin: Some(begin(&world, free, None)), ..CallReport::nothing(free) }]).await;
     let strange = ClaimOffer { call: free, agent: agents[3], capacity: 1, node: Some(dead) };
     world.engine.execute(&Actor::system(), &strange).await.unwrap();
-    let close = CloseLostCalls { node: Some(dead) };
+    let close = CloseLostCalls { node: Some(dead), last_seen: None };
     assert_eq!(world.engine.execute(&Actor::system(), &close).await.unwrap(), 2);
     assert_eq!(offers(&world).await, [(calls[2], agents[2], OfferState::Offered)]);
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use dialplane_core::Actor;
 use dialplane_core::clock::SystemClock;
 use dialplane_core::command::call::{CloseLostCalls, Initiated, Via};
@@ -83,8 +84,6 @@ pub(crate) struct Telephony {
     node: NodeId,
     edge: EdgeHandle,
     tasks: tokio::sync::Mutex<Vec<JoinHandle<()>>>,
-    /// Held as long as the process lives: it keeps another one from taking the same name.
-    _lock: node::NodeLock,
 }
 
 impl Telephony {
@@ -93,12 +92,12 @@ impl Telephony {
     /// # Errors
     /// [`TelephonyError`].
     pub(crate) async fn start(app: &Shared) -> Result<Arc<Self>, TelephonyError> {
-        let (node, lock) = node::claim(&app.settings.data_dir)?;
+        let node::Claimed { node, lock, last_seen } = node::claim(&app.settings.data_dir)?;
         // Two servers on one PostgreSQL know of each other's changes by reading; a file of SQLite's is one server's.
         if lock.is_shared() && matches!(app.settings.database, Database::Sqlite(_)) {
             return Err(TelephonyError::Shared(app.settings.data_dir.display().to_string()));
         }
-        close_lost_calls(app, node).await?;
+        close_lost_calls(app, node, last_seen).await?;
         let takes = takes::Takes::to(app.recordings.clone());
         takes.recover(&app.engine).await;
         let speaker = speech::speaker(&app.settings.speech).await;
@@ -121,7 +120,8 @@ impl Telephony {
             tokio::spawn(recorder::run(app.engine.clone(), takes, handle.clone(), batches)),
             tokio::spawn(directory::keep_current(app.clone(), handle.clone())),
         ];
-        Ok(Arc::new(Self { node, edge: handle, tasks: tokio::sync::Mutex::new(tasks), _lock: lock }))
+        tokio::spawn(lock.keep());
+        Ok(Arc::new(Self { node, edge: handle, tasks: tokio::sync::Mutex::new(tasks) }))
     }
 
     /// The edge.
@@ -200,9 +200,10 @@ fn config(settings: &Settings, nonce_key: [u8; 32], node: NodeId) -> EdgeConfig 
     }
 }
 
-async fn close_lost_calls(app: &Shared, node: NodeId) -> Result<(), TelephonyError> {
+async fn close_lost_calls(app: &Shared, node: NodeId, last_seen: Option<DateTime<Utc>>) -> Result<(), TelephonyError> {
+    let close = CloseLostCalls { node: Some(node), last_seen };
     loop {
-        let closed = app.engine.execute(&Actor::system(), &CloseLostCalls { node: Some(node) }).await;
+        let closed = app.engine.execute(&Actor::system(), &close).await;
         match closed.map_err(|failure| TelephonyError::Recovery(failure.to_string()))? {
             0 => return Ok(()),
             count => tracing::warn!(count, "calls that an earlier run left open were closed"),

@@ -1,6 +1,6 @@
 //! The server dies, or is told to stop, in the middle of calls.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
@@ -54,6 +54,12 @@ fn the_same_holds_on_postgres() {
 #[track_caller]
 fn crash(mut server: Server) {
     let Talk { ann, .. } = talk(&server);
+    // What was said until the last sign of life is not lost.
+    let begun = SystemTime::now();
+    let file = server.data_dir().join("node-id");
+    let seen = || std::fs::metadata(&file).unwrap().modified().unwrap();
+    let later = begun + Duration::from_secs(2);
+    until(Duration::from_secs(20), "a sign of life", || (seen() > later).then_some(()));
     for _ in 0..2 {
         server.kill();
         server.restart();
@@ -66,6 +72,7 @@ fn crash(mut server: Server) {
             "{call}"
         );
         assert!(call["legs"].as_array().is_some_and(|legs| legs.iter().all(|leg| leg["state"] == "ended")), "{call}");
+        assert!(call["duration"].as_u64().is_some_and(|talked| talked >= 2), "{call}");
         assert_eq!(company.figures(&ann), ONE_TALK);
     }
     // The agent can take the next call.

@@ -82,7 +82,12 @@ impl Server {
 
     /// The file of the database, where it is SQLite's.
     pub(crate) fn database_file(&self) -> PathBuf {
-        self.directory.path().join("data/dialplane.db")
+        self.data_dir().join("dialplane.db")
+    }
+
+    /// Its data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.directory.path().join("data")
     }
 
     /// On ports that the system picks.
