@@ -79,9 +79,9 @@ pub(crate) struct AgentStateView {
     capacity: u8,
     /// The calls that ring.
     offered: Vec<Uuid>,
-    /// Calls of queues taken today.
+    /// Calls of queues in which they talked today with the caller, or with whom they called back; by when that one came into the queue.
     taken_today: u32,
-    /// Seconds talked in them.
+    /// Seconds talked in those that are over for them.
     talk_seconds_today: u64,
 }
 

@@ -15,16 +15,16 @@ use crate::{CUSTOMER, NUMBER};
 const OTHER: &str = "+12025550188";
 const SOON: Duration = Duration::from_secs(10);
 
-struct Desk {
-    company: Company,
-    carrier: Peer,
-    queue: String,
-    agent: Agent,
-    phone: Peer,
+pub(crate) struct Desk {
+    pub(crate) company: Company,
+    pub(crate) carrier: Peer,
+    pub(crate) queue: String,
+    pub(crate) agent: Agent,
+    pub(crate) phone: Peer,
 }
 
 /// A queue with one agent, who is on a break, and a number that leads to it.
-fn desk(server: &Server) -> Desk {
+pub(crate) fn desk(server: &Server) -> Desk {
     let company = server.company();
     let carrier = Peer::new(server.sip, OTHER);
     company.trunk(carrier.port());
@@ -37,7 +37,7 @@ fn desk(server: &Server) -> Desk {
 }
 
 impl Desk {
-    fn ask(&self, more: &Value) -> String {
+    pub(crate) fn ask(&self, more: &Value) -> String {
         let mut body = json!({ "queueId": self.queue, "number": CUSTOMER });
         for (name, value) in more.as_object().into_iter().flatten() {
             body[name] = value.clone();
@@ -51,11 +51,11 @@ impl Desk {
         assert_eq!(changed.expect(200)["queue"]["callbackFirst"], "customer");
     }
 
-    fn callback(&self, id: &str) -> Value {
+    pub(crate) fn callback(&self, id: &str) -> Value {
         self.company.get(&format!("/api/callbacks/{id}")).expect(200)["callback"].clone()
     }
 
-    fn await_state(&self, id: &str, state: &str) -> Value {
+    pub(crate) fn await_state(&self, id: &str, state: &str) -> Value {
         until(SOON, state, || Some(self.callback(id)).filter(|callback| callback["state"] == state))
     }
 }

@@ -192,23 +192,6 @@ impl Edge {
         self.stirred.push_back(company);
     }
 
-    /// Begins the day of companies whose midnight has passed. Looked at once a minute, as clocks may be set.
-    fn days_due(&mut self, now: Instant) {
-        if self.days_due.is_some_and(|due| due > now) {
-            return;
-        }
-        self.days_due = Some(now + Duration::from_secs(60));
-        let today = self.surroundings.clock.now();
-        let companies: Vec<CompanyId> = self.routers.keys().copied().collect();
-        for company in companies {
-            let Some(zone) = self.directory.company(company).map(|company| company.timezone) else { continue };
-            let day = today.with_timezone(&zone).date_naive();
-            if self.days.insert(company, day).is_some_and(|before| before != day) {
-                self.tell_router(now, company, router::Input::DayBegan);
-            }
-        }
-    }
-
     /// The router of a company.
     pub(super) fn router_of(&mut self, company: CompanyId) -> &mut Router {
         self.routers.entry(company).or_insert_with(|| Router::new().explaining(MEMBERS_EXPLAINED_MAX))
@@ -337,9 +320,8 @@ impl Edge {
         }
         for (agent, entry) in directory.agents() {
             let before = old.agent(agent);
-            let (calls, talked) = entry.worked;
-            if before.is_none() && calls > 0 {
-                self.tell_router(now, entry.company, router::Input::AgentWorked { agent, calls, talked });
+            if before.is_none() {
+                self.worked_before(now, entry.company, agent, entry.worked);
             }
             let unset = AgentSettings::default();
             if before.map_or(&unset, |before| &before.settings) != &entry.settings {

@@ -194,7 +194,7 @@ impl Edge {
     pub(in super::super) fn flow_parted(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
         let Some(Phase::Talking(partner)) = entry.flow().map(|run| run.phase) else { return };
         entry.on_hold = false;
-        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        self.tell_over(now, id, entry);
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
         }
