@@ -42,6 +42,18 @@ pub(super) const fn cause(reason: OfferFailure) -> HangupCause {
     }
 }
 
+/// The word of the log for why a call leaves its queue.
+pub(super) const fn leave_reason(reason: OverflowReason) -> LeaveReason {
+    match reason {
+        OverflowReason::MaxWait => LeaveReason::TimedOut,
+        OverflowReason::NoAgents => LeaveReason::NoAgents,
+        OverflowReason::Full => LeaveReason::Full,
+        OverflowReason::Closed => LeaveReason::Closed,
+        OverflowReason::Chain => LeaveReason::SentOn,
+        _ => LeaveReason::NoQueue,
+    }
+}
+
 impl Edge {
     /// The phones of a line. `None` when none is registered. The key is given when the offer is made.
     pub(super) fn offer_to_line(&self, line: &ExtensionEntry) -> Option<Offer<Target>> {
@@ -256,18 +268,10 @@ impl Edge {
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
-        let left = match reason {
-            OverflowReason::MaxWait => LeaveReason::TimedOut,
-            OverflowReason::NoAgents => LeaveReason::NoAgents,
-            OverflowReason::Full => LeaveReason::Full,
-            OverflowReason::Closed => LeaveReason::Closed,
-            OverflowReason::Chain => LeaveReason::SentOn,
-            _ => LeaveReason::NoQueue,
-        };
         let Some(mut entry) = self.calls.remove(&call) else { return };
         // The word about a queue that the call has left for another one since.
         let late = self.routers.get(&entry.company).is_some_and(|router| router.since(call).is_some());
-        if !late && self.leave_line(now, call, &mut entry, left) {
+        if !late && entry.stay.is_some() {
             match entry.plan {
                 Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
                 _ => self.overflow_desk(now, call, &mut entry, reason),

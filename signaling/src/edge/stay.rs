@@ -26,6 +26,8 @@ pub(super) struct Stay {
     queue: QueueId,
     /// When it began.
     entered: Instant,
+    /// How the router was told of it, with the place that the call has there.
+    arrival: Option<Arrival>,
     /// How many were before the call, when it had to wait, and what it could be told.
     ahead: Option<(u32, Option<Estimate>)>,
     /// The host is asked whom the call should go to: the name of the question, and the arrival that waits for the answer.
@@ -94,6 +96,9 @@ impl Edge {
 
     fn line_up(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, arrival: Arrival) {
         let queue = arrival.queue;
+        if let Some(stay) = &mut entry.stay {
+            stay.arrival = Some(Arrival { since: arrival.since.or(Some(now)), ..arrival.clone() });
+        }
         self.tell_router(now, entry.company, Input::CallQueued(arrival));
         // Who is connected at once has not waited for anybody, and teaches nothing about waiting.
         if let Some(place) = self.routers.get(&entry.company).and_then(|router| router.position(id, AHEAD_MAX)) {
@@ -105,6 +110,33 @@ impl Edge {
         self.begin_announcements(now, entry);
     }
 
+    /// The router has taken the call out of the line, and nothing else is there for it: it goes on to wait, in its place, for the agent it
+    /// was to go to, and no longer than it would have.
+    pub(super) fn stay_on(&mut self, now: Instant, entry: &mut CallEntry) {
+        let longest = self.longest_wait(entry);
+        let due = entry.desk().and_then(|desk| desk.chain_due());
+        let Some((arrival, entered)) = entry.stay.as_ref().and_then(|stay| Some((stay.arrival.clone()?, stay.entered)))
+        else {
+            return;
+        };
+        let waited = now.saturating_duration_since(entered);
+        let wish = arrival.wish.map(|(agent, patience)| (agent, patience.saturating_sub(waited)));
+        let overflow_at = due.into_iter().chain(longest).min();
+        self.tell_router(now, entry.company, Input::CallQueued(Arrival { wish, overflow_at, ..arrival }));
+    }
+
+    /// When a call will have waited as long as its queue allows.
+    fn longest_wait(&self, entry: &CallEntry) -> Option<Instant> {
+        let stay = entry.stay.as_ref()?;
+        let seconds = self.directory.queue(stay.queue)?.settings.max_wait_seconds;
+        (seconds > 0).then(|| stay.entered + Duration::from_secs(seconds.into()))
+    }
+
+    /// Whether a call has waited as long as its queue allows.
+    pub(super) fn waited_longest(&self, now: Instant, entry: &CallEntry) -> bool {
+        self.longest_wait(entry).is_some_and(|until| until <= now)
+    }
+
     /// The call waits in a queue from now on.
     pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
         self.note_arrival(now, entry, &Arrival::new(id, queue));
@@ -112,7 +144,7 @@ impl Edge {
 
     fn note_arrival(&mut self, now: Instant, entry: &mut CallEntry, arrival: &Arrival) {
         let queue = arrival.queue;
-        entry.stay = Some(Stay { queue, entered: now, ahead: None, asked: None });
+        entry.stay = Some(Stay { queue, entered: now, arrival: None, ahead: None, asked: None });
         self.waiting += 1;
         let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
         let position = u32::try_from(before + 1).ok();
