@@ -44,12 +44,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 pub(crate) struct QueueCounts {
     queue_id: Uuid,
     name: String,
-    /// Callers who wait; those whose call rings somewhere are not among them.
+    /// Callers who wait on the line; those whose call rings somewhere are not among them.
     waiting: u32,
     /// Calls that ring somewhere.
     ringing: u32,
-    /// How long the one has waited who waits longest, in seconds.
+    /// How long the caller on the line has waited who waits longest, in seconds.
     oldest_wait_seconds: u64,
+    /// Those who wait on no line, and are to be called back.
+    callbacks: u32,
     /// Members who could take a call now.
     free: u32,
     /// Members who are there, busy or not.
@@ -135,6 +137,7 @@ impl QueueCounts {
             waiting: now.waiting,
             ringing: stand.map_or(0, |stand| stand.ringing),
             oldest_wait_seconds: now.oldest.as_secs(),
+            callbacks: taken.state.callbacks.get(&queue.id).copied().unwrap_or_default(),
             free: now.free,
             present: now.present,
             members: queue.settings.members.len(),
