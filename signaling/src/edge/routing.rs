@@ -255,7 +255,9 @@ impl Edge {
 
     fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Decision) {
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.stay.is_some()) else { return };
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        let Some(stay) = &mut entry.stay else { return };
+        stay.note_offer();
         let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
         let decision = Box::new(Decision { by, ..decision });
         if self.is_online(now, agent) {

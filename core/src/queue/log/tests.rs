@@ -53,7 +53,7 @@ impl Told {
 
     fn left(self, second: i64, reason: LeaveReason, key: Option<char>) -> Self {
         let queue = self.queue;
-        self.then(second, Change::LeftQueue { queue, reason, position: Some(2), key })
+        self.then(second, Change::LeftQueue { queue, reason, position: Some(2), key, stood: None })
     }
 
     /// The log in short: verb, seconds waited, rung and talked.

@@ -35,6 +35,7 @@ pub(crate) struct AgentQueuePerformance {
     agent: OfficerRef,
     /// Calls of queues that rang at the agent.
     offered: u64,
+    /// Those in which they talked with the caller, or with whom they called back.
     taken: u64,
     /// Those that they did not answer, declined, or could not be rung for.
     missed: u64,
@@ -44,7 +45,7 @@ pub(crate) struct AgentQueuePerformance {
     answer_rate: f64,
     /// Seconds that a call rang which they took, on average, with two decimals.
     average_answer_seconds: f64,
-    /// Seconds talked in calls of queues.
+    /// Seconds of these talks, as far as they are over.
     queue_talk_seconds: u64,
     /// Seconds talked in one of them on average.
     average_queue_talk_seconds: u64,

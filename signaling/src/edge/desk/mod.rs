@@ -146,7 +146,7 @@ impl Edge {
         if self.is_closed(queue) {
             // The log says which queue did not take it.
             self.report(now, id, entry, Change::queued(queue, None));
-            let left = Change::LeftQueue { queue, reason: LeaveReason::Closed, position: None, key: None };
+            let left = Change::LeftQueue { queue, reason: LeaveReason::Closed, position: None, key: None, stood: None };
             self.report(now, id, entry, left);
             return self.overflow_desk(now, id, entry, OverflowReason::Closed);
         }
