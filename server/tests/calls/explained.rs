@@ -275,14 +275,18 @@ fn of_a_call_that_was_offered_to_nobody_it_is_told_how_everybody_stood_when_it_l
     let mut caller = desk.carrier.invite(NUMBER);
     let waits = desk.await_state("the caller waits", |state| state["waiting"] == 1);
     let routing = format!("/api/calls/{}/routing", text(&waits["calls"][0]["id"]));
-    assert!(desk.company.get(&routing).expect(200)["left"].is_null(), "it waits");
+    let waits = until(SOON, "the call is in the log", || {
+        let told = desk.company.get(&routing).json;
+        told["waiting"].is_object().then_some(told)
+    });
+    assert!(waits["left"].is_null(), "{waits}");
     caller.cancel(&mut desk.carrier);
     desk.company.ended_calls(1);
     let left = desk.company.get(&routing).expect(200)["left"].clone();
     assert_eq!((&left["reason"], &left["queue"]), (&json!("abandoned"), &json!(desk.queue)), "{left}");
     assert_eq!(standings(&left["candidates"]), stood, "{left}");
     assert_eq!(left["candidates"][1]["reason"], "was on a break");
-    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 1 })).expect(200);
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 2 })).expect(200);
     let mut caller = desk.carrier.invite(NUMBER);
     caller.expect(&mut desk.carrier, 480);
     let call = text(&desk.company.ended_calls(2)[0]["id"]);
@@ -290,7 +294,8 @@ fn of_a_call_that_was_offered_to_nobody_it_is_told_how_everybody_stood_when_it_l
     let told = desk.company.get(&routing).expect(200);
     assert_eq!((&told["decisions"], &told["waiting"]), (&json!([]), &Value::Null), "{told}");
     let left = &told["left"];
-    assert_eq!((&left["reason"], &left["waitedSeconds"]), (&json!("timed_out"), &json!(1)), "{left}");
+    let waited = left["waitedSeconds"].as_u64().unwrap_or_default();
+    assert!(left["reason"] == "timed_out" && (1..=2).contains(&waited), "{left}");
     assert_eq!((standings(&left["candidates"]), &left["others"]), (stood, &json!([])), "{left}");
     assert!(left["agent"].is_null() && left["candidates"][0]["score"].is_null(), "{left}");
     // Why not this one? Agents are told about themselves, and who was not looked at nothing.

@@ -225,7 +225,8 @@ fn a_full_queue_calls_a_number_and_a_chain_that_leads_nowhere_takes_nobody_out_o
     assert_eq!(told.iter().filter(|event| *event == "queued").count(), 1, "{record}");
     assert_eq!(shop.verbs(&shop.queue)[2..], ["ENTERQUEUE", "EXITWITHTIMEOUT"], "{record}");
     let log = shop.log(&shop.queue);
-    assert_eq!((&log[3]["waitSeconds"], log[3]["detail"].is_null()), (&json!(3), true), "{log}");
+    let waited = log[3]["waitSeconds"].as_u64().unwrap_or_default();
+    assert!((2..=3).contains(&waited) && log[3]["detail"].is_null(), "three seconds, by two clocks: {log}");
     assert!(lasted >= Duration::from_secs(3), "{lasted:?}");
     shop.set(&json!({"maxWaitSeconds": 0}));
 
