@@ -117,18 +117,16 @@ impl Edge {
         self.begin_announcements(now, entry);
     }
 
-    /// The router has taken the call out of the line, and nothing else is there for it: it goes on to wait, in its place, for the agent it
-    /// was to go to, and no longer than it would have.
+    /// The router has taken the call out of the line, and its chain leads nowhere any more: it goes on to wait, in its place, for the agent
+    /// it was to go to, and no longer than it would have.
     pub(super) fn stay_on(&mut self, now: Instant, entry: &mut CallEntry) {
-        let longest = self.longest_wait(entry);
-        let due = entry.desk().and_then(|desk| desk.chain_due());
+        let overflow_at = self.longest_wait(entry);
         let Some((arrival, entered)) = entry.stay.as_ref().and_then(|stay| Some((stay.arrival.clone()?, stay.entered)))
         else {
             return;
         };
         let waited = now.saturating_duration_since(entered);
         let wish = arrival.wish.map(|(agent, patience)| (agent, patience.saturating_sub(waited)));
-        let overflow_at = due.into_iter().chain(longest).min();
         self.tell_router(now, entry.company, Input::CallQueued(Arrival { wish, overflow_at, ..arrival }));
     }
 

@@ -101,11 +101,6 @@ impl Desk {
         self.journey.first_queue()
     }
 
-    /// When the next step of its chain is due.
-    pub(super) fn chain_due(&self) -> Option<Instant> {
-        self.journey.due()
-    }
-
     /// Whether an agent of a queue is awaited.
     pub(super) fn is_waiting(&self) -> bool {
         self.stage == Stage::Waiting
@@ -139,7 +134,7 @@ impl Edge {
         desk.waiting = waiting;
         desk.announce_at = None;
         desk.close_at = (desk.waiting.close_waiting && desk.waiting.calendar.is_some()).then(|| now + MINUTE);
-        let (arrived, overflow_at) = (desk.arrived, desk.chain_due());
+        let (arrived, overflow_at) = (desk.arrived, desk.journey.due());
         if answers {
             Self::tell(entry, now, Input::AnswerCaller);
         }
