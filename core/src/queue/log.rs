@@ -123,6 +123,8 @@ struct Visit {
     position: Option<u32>,
     /// Who rings, and since when.
     rung: Vec<(UserId, DateTime<Utc>)>,
+    /// Who has answered, and how long they rang until then. Who calls somebody back talks with nobody yet.
+    answered: Option<(UserId, u64)>,
     /// Who talks, since when, and after how long a wait.
     talk: Option<(Option<UserId>, DateTime<Utc>, u64)>,
 }
@@ -198,7 +200,7 @@ const fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
 
 impl Visit {
     fn begin(call: CallId, at: DateTime<Utc>, position: Option<u32>, entries: &mut Vec<LogEntry>) -> Self {
-        let begun = Self { call, entered: at, position, rung: Vec::new(), talk: None };
+        let begun = Self { call, entered: at, position, rung: Vec::new(), answered: None, talk: None };
         entries.push(LogEntry { position, ..begun.entry(at, Verb::Enter) });
         begun
     }
@@ -243,11 +245,17 @@ impl Visit {
                 let ring_ms = since.map(|since| millis(since, at));
                 entries.push(LogEntry { agent: Some(*agent), ring_ms, detail, ..self.entry(at, verb) });
             }
+            Change::Answered { leg, .. } => {
+                let agent = legs.iter().rev().find(|(own, _)| own == leg).map(|(_, agent)| *agent);
+                let rung = self.rung.iter().find(|(rung, _)| Some(*rung) == agent);
+                self.answered = rung.map(|(agent, since)| (*agent, millis(*since, at))).or(self.answered);
+            }
             Change::Bridged { a, b } if self.talk.is_none() => {
                 let agent = legs.iter().rev().find(|(leg, _)| leg == b || leg == a).map(|(_, agent)| *agent);
                 let since = self.rung.iter().find(|(rung, _)| Some(*rung) == agent).map(|(_, since)| *since);
                 self.rung.retain(|(rung, _)| Some(*rung) != agent);
-                let ring_ms = since.map(|since| millis(since, at));
+                let answered = self.answered.filter(|(own, _)| Some(*own) == agent).map(|(_, rang)| rang);
+                let ring_ms = answered.or(since.map(|since| millis(since, at)));
                 entries.push(LogEntry { agent, ring_ms, ..self.entry(at, Verb::Connect) });
                 self.talk = Some((agent, at, millis(self.entered, at)));
             }

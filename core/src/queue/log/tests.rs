@@ -187,6 +187,16 @@ fn what_is_heard_while_a_call_goes_on_is_what_is_read_afterwards() {
 }
 
 #[test]
+fn an_agent_who_calls_back_rang_until_they_answered_and_the_customers_ringing_is_none_of_theirs() {
+    let told = Told::new();
+    let ann = told.ann;
+    let told = told.queued(0, 1).rung(1, 0, ann).then(4, Change::Answered { leg: 0, codec: None });
+    let told = told.then(20, Change::Answered { leg: 1, codec: None }).then(20, Change::Bridged { a: 0, b: 1 });
+    let expected = [("ENTERQUEUE", 0, None, None), ("CONNECT", 20, Some(3), None)];
+    assert_eq!(told.log(1), expected);
+}
+
+#[test]
 fn who_still_rings_when_the_caller_leaves_was_rung_in_vain_by_nobodys_fault() {
     let told = Told::new();
     let (ann, bob) = (told.ann, told.bob);
