@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Hangup, LegKind};
 use crate::id::{FlowId, QueueId, UserId};
-use crate::queue::{Decision, SkillNeed};
+use crate::queue::{Decision, SkillNeed, Stood};
 
 /// Why an offer of a call to an agent came to nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -143,6 +143,9 @@ pub enum Change {
         /// The key that the caller pressed, where that was why.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<char>,
+        /// How the members stood, where the call was never offered to anybody there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stood: Option<Box<Stood>>,
     },
     /// The caller left the queue without an agent of it, and goes elsewhere.
     Overflowed {

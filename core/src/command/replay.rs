@@ -242,7 +242,7 @@ fn report(call: &RecordedCall, company: CompanyId, begins: DateTime<Utc>, ids: &
         changes.push((came, Change::OfferFailed { agent, reason: OfferFailure::NoAnswer }));
     }
     let ended = |side| Change::Ended { hangup: Hangup { side, cause: HangupCause::NormalClearing, sip_status: None } };
-    let leaves = |reason| Change::LeftQueue { queue: call.queue, reason, position: None, key: None };
+    let leaves = |reason| Change::LeftQueue { queue: call.queue, reason, position: None, key: None, stood: None };
     match call.end {
         RecordedEnd::Answered { agent, talked_ms } => {
             changes.push((left - rang, Change::Offered { agent, decision: None }));

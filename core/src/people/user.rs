@@ -84,7 +84,7 @@ pub struct User {
     pub availability: Availability,
     /// Why they chose that, in a word of the company's own: `lunch`.
     pub availability_reason: Option<String>,
-    /// Since when.
+    /// Since when they have chosen that, for that reason.
     pub availability_since: DateTime<Utc>,
     /// Raised when tokens given out before must stop working.
     pub token_version: u32,
@@ -414,10 +414,8 @@ impl User {
         if (self.availability, &self.availability_reason) == (availability, &reason) {
             return Ok(None);
         }
-        if self.availability != availability {
-            self.availability_since = now;
-        }
-        (self.availability, self.availability_reason) = (availability, reason);
+        // A break for another reason is another break.
+        (self.availability, self.availability_reason, self.availability_since) = (availability, reason, now);
         self.touch(now);
         Ok(Some(self))
     }
@@ -483,6 +481,18 @@ mod tests {
         assert_eq!(raised.unwrap().token_version, 1);
         let off = user.clone().change(UserChange { is_active: Some(false), ..Default::default() }, user.created_at);
         assert_eq!(off.unwrap().token_version, 1);
+    }
+
+    #[test]
+    fn a_break_for_another_reason_begins_anew_and_the_same_one_goes_on() {
+        let at = |seconds| DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(seconds);
+        let on_break =
+            |user: User, reason, seconds| user.choose(Availability::Break, Some(reason), at(seconds)).unwrap();
+        let lunch = on_break(ann(), "lunch", 10).unwrap();
+        assert_eq!(lunch.availability_since, at(10));
+        assert_eq!(on_break(lunch.clone(), "lunch", 20), None);
+        let training = on_break(lunch, "training", 30).unwrap();
+        assert_eq!((training.availability_reason.as_deref(), training.availability_since), (Some("training"), at(30)));
     }
 
     #[test]

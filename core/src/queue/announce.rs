@@ -43,6 +43,7 @@ struct Texts {
     minutes: &'static str,
     busy: &'static str,
     callback: &'static str,
+    no_callback: &'static str,
 }
 
 /// English first: it stands in for languages without texts.
@@ -56,6 +57,7 @@ const TEXTS: [Texts; 4] = [
         minutes: "Most callers like you wait no longer than {} minutes.",
         busy: "We are sorry, nobody can take your call now. Please call again later.",
         callback: "Thank you. We will call you back. Good bye.",
+        no_callback: "We are sorry, your number cannot be called back. Please stay on the line.",
     },
     Texts {
         family: "de",
@@ -66,6 +68,7 @@ const TEXTS: [Texts; 4] = [
         minutes: "Die meisten Anrufer warten nicht länger als {} Minuten.",
         busy: "Es tut uns leid, im Moment kann niemand Ihren Anruf annehmen. Bitte rufen Sie später noch einmal an.",
         callback: "Vielen Dank. Wir rufen Sie zurück. Auf Wiederhören.",
+        no_callback: "Es tut uns leid, Ihre Nummer können wir nicht zurückrufen. Bitte bleiben Sie in der Leitung.",
     },
     Texts {
         family: "es",
@@ -76,6 +79,7 @@ const TEXTS: [Texts; 4] = [
         minutes: "La mayoría de las llamadas espera como máximo {} minutos.",
         busy: "Lo sentimos, ahora nadie puede atender su llamada. Por favor, llame más tarde.",
         callback: "Gracias. Le devolveremos la llamada. Adiós.",
+        no_callback: "Lo sentimos, no podemos devolver la llamada a su número. Por favor, no cuelgue.",
     },
     Texts {
         family: "fr",
@@ -86,6 +90,7 @@ const TEXTS: [Texts; 4] = [
         minutes: "La plupart des appels attendent au plus {} minutes.",
         busy: "Nous sommes désolés, personne ne peut prendre votre appel maintenant. Merci de rappeler plus tard.",
         callback: "Merci. Nous vous rappellerons. Au revoir.",
+        no_callback: "Nous sommes désolés, votre numéro ne peut pas être rappelé. Merci de rester en ligne.",
     },
 ];
 
@@ -100,6 +105,8 @@ pub enum Saying {
     Busy,
     /// The caller will be called back.
     Callback,
+    /// The caller cannot be called back on their number, and waits on.
+    NoCallback,
 }
 
 impl Saying {
@@ -123,6 +130,7 @@ impl Saying {
             },
             Self::Busy => texts.busy.to_owned(),
             Self::Callback => texts.callback.to_owned(),
+            Self::NoCallback => texts.no_callback.to_owned(),
         };
         Phrase { text, language: language.to_owned() }
     }
@@ -153,7 +161,8 @@ mod tests {
         );
         for texts in &TEXTS {
             let numbered = [texts.position, texts.far, texts.minutes].iter().all(|text| text.contains("{}"));
-            let plain = [texts.next, texts.minute, texts.busy, texts.callback].iter().any(|text| text.contains('{'));
+            let plain = [texts.next, texts.minute, texts.busy, texts.callback, texts.no_callback];
+            let plain = plain.iter().any(|text| text.contains('{'));
             assert!(numbered && !plain, "{}", texts.family);
         }
     }

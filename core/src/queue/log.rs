@@ -1,9 +1,10 @@
 //! The log of a queue in the words of the field: what became of each caller, as call centres have read it for decades. It follows from the
-//! history of the call and is not kept by itself.
+//! history of the call and is not kept by itself. What agents did is what its entries add up to, also while calls go on: an agent has taken
+//! a call once they talk with the caller, or with whom they call back, and it counts for the day on which that one came into the queue.
 
 use chrono::{DateTime, Utc};
 
-use crate::call::{CallEvent, Change, LeaveReason, OfferFailure, Side};
+use crate::call::{CallEvent, Change, LeaveReason, OfferFailure, Side, TransferTarget};
 use crate::id::{CallId, QueueId, UserId};
 
 macro_rules! verbs {
@@ -115,11 +116,15 @@ impl AgentWork {
 }
 
 /// A caller's stay in the queue, while its entries are made.
+#[derive(Debug, Clone)]
 struct Visit {
+    call: CallId,
     entered: DateTime<Utc>,
     position: Option<u32>,
     /// Who rings, and since when.
     rung: Vec<(UserId, DateTime<Utc>)>,
+    /// Who has answered, and how long they rang until then. Who calls somebody back talks with nobody yet.
+    answered: Option<(UserId, u64)>,
     /// Who talks, since when, and after how long a wait.
     talk: Option<(Option<UserId>, DateTime<Utc>, u64)>,
 }
@@ -129,21 +134,17 @@ struct Visit {
 pub fn visit(queue: QueueId, seq: u32, timeline: &[CallEvent]) -> Vec<LogEntry> {
     let mut entries = Vec::new();
     let mut visit: Option<Visit> = None;
-    let mut legs: Vec<(u32, UserId)> = Vec::new();
+    let mut legs: Legs = Vec::new();
     for event in timeline {
         let Some(change) = event.change() else { continue };
-        if let Change::LegAdded { leg, agent: Some(agent), .. } = &change {
-            legs.push((*leg, *agent));
-        }
+        note_leg(&mut legs, &change);
         match (&mut visit, &change) {
             (None, Change::Queued { queue: own, position, .. }) if event.seq == seq && *own == queue => {
-                let begun = Visit { entered: event.at, position: *position, rung: Vec::new(), talk: None };
-                entries.push(LogEntry { position: *position, ..begun.entry(event, Verb::Enter) });
-                visit = Some(begun);
+                visit = Some(Visit::begin(event.call, event.at, *position, &mut entries));
             }
             (None, _) => {}
             (Some(own), change) => {
-                if own.goes_on(event, change, &legs, &mut entries) {
+                if own.goes_on(event.at, change, &legs, &mut entries) {
                     continue;
                 }
                 break;
@@ -153,21 +154,66 @@ pub fn visit(queue: QueueId, seq: u32, timeline: &[CallEvent]) -> Vec<LogEntry> 
     entries
 }
 
+/// The stays of a call in queues, one after another, as they go on.
+#[derive(Debug, Clone, Default)]
+pub struct Stays {
+    legs: Legs,
+    visit: Option<Visit>,
+}
+
+impl Stays {
+    /// Takes note of the next change of the call, and makes the entries of the log that it is worth, each with the time at which its
+    /// stay began.
+    pub fn hear(&mut self, call: CallId, at: DateTime<Utc>, change: &Change) -> Vec<(DateTime<Utc>, LogEntry)> {
+        let mut entries = Vec::new();
+        note_leg(&mut self.legs, change);
+        if let Some(visit) = &mut self.visit {
+            let entered = visit.entered;
+            let mut own = Vec::new();
+            if !visit.goes_on(at, change, &self.legs, &mut own) {
+                self.visit = None;
+            }
+            entries.extend(own.into_iter().map(|entry| (entered, entry)));
+        }
+        if let Change::Queued { position, .. } = change {
+            let mut own = Vec::new();
+            self.visit = Some(Visit::begin(call, at, *position, &mut own));
+            entries.extend(own.into_iter().map(|entry| (at, entry)));
+        }
+        entries
+    }
+}
+
+/// The agents at the legs of a call.
+type Legs = Vec<(u32, UserId)>;
+
+fn note_leg(legs: &mut Legs, change: &Change) {
+    if let Change::LegAdded { leg, agent: Some(agent), .. } = change {
+        legs.push((*leg, *agent));
+    }
+}
+
 const fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     let millis = to.timestamp_millis() - from.timestamp_millis();
     if millis < 0 { 0 } else { millis.unsigned_abs() }
 }
 
 impl Visit {
-    fn entry(&self, event: &CallEvent, verb: Verb) -> LogEntry {
+    fn begin(call: CallId, at: DateTime<Utc>, position: Option<u32>, entries: &mut Vec<LogEntry>) -> Self {
+        let begun = Self { call, entered: at, position, rung: Vec::new(), answered: None, talk: None };
+        entries.push(LogEntry { position, ..begun.entry(at, Verb::Enter) });
+        begun
+    }
+
+    fn entry(&self, at: DateTime<Utc>, verb: Verb) -> LogEntry {
         LogEntry {
-            at: event.at,
-            call: event.call,
+            at,
+            call: self.call,
             verb,
             agent: None,
             position: None,
             original_position: self.position,
-            wait_ms: self.talk.map_or_else(|| millis(self.entered, event.at), |(.., waited)| waited),
+            wait_ms: self.talk.map_or_else(|| millis(self.entered, at), |(.., waited)| waited),
             ring_ms: None,
             talk_ms: None,
             detail: None,
@@ -177,13 +223,13 @@ impl Visit {
     /// Makes the entries that a change is worth; `false` when the stay ends with it.
     fn goes_on(
         &mut self,
-        event: &CallEvent,
+        at: DateTime<Utc>,
         change: &Change,
         legs: &[(u32, UserId)],
         entries: &mut Vec<LogEntry>,
     ) -> bool {
         match change {
-            Change::Offered { agent, .. } if self.talk.is_none() => self.rung.push((*agent, event.at)),
+            Change::Offered { agent, .. } if self.talk.is_none() => self.rung.push((*agent, at)),
             Change::OfferFailed { agent, reason } => {
                 let place = self.rung.iter().position(|(rung, _)| rung == agent);
                 let since = place.map(|place| self.rung.remove(place).1);
@@ -196,16 +242,22 @@ impl Visit {
                     OfferFailure::Unreachable => (Verb::RingNoAnswer, Some("unreachable")),
                 };
                 let detail = detail.map(str::to_owned);
-                let ring_ms = since.map(|since| millis(since, event.at));
-                entries.push(LogEntry { agent: Some(*agent), ring_ms, detail, ..self.entry(event, verb) });
+                let ring_ms = since.map(|since| millis(since, at));
+                entries.push(LogEntry { agent: Some(*agent), ring_ms, detail, ..self.entry(at, verb) });
+            }
+            Change::Answered { leg, .. } => {
+                let agent = legs.iter().rev().find(|(own, _)| own == leg).map(|(_, agent)| *agent);
+                let rung = self.rung.iter().find(|(rung, _)| Some(*rung) == agent);
+                self.answered = rung.map(|(agent, since)| (*agent, millis(*since, at))).or(self.answered);
             }
             Change::Bridged { a, b } if self.talk.is_none() => {
                 let agent = legs.iter().rev().find(|(leg, _)| leg == b || leg == a).map(|(_, agent)| *agent);
                 let since = self.rung.iter().find(|(rung, _)| Some(*rung) == agent).map(|(_, since)| *since);
                 self.rung.retain(|(rung, _)| Some(*rung) != agent);
-                let ring_ms = since.map(|since| millis(since, event.at));
-                entries.push(LogEntry { agent, ring_ms, ..self.entry(event, Verb::Connect) });
-                self.talk = Some((agent, event.at, millis(self.entered, event.at)));
+                let answered = self.answered.filter(|(own, _)| Some(*own) == agent).map(|(_, rang)| rang);
+                let ring_ms = answered.or(since.map(|since| millis(since, at)));
+                entries.push(LogEntry { agent, ring_ms, ..self.entry(at, Verb::Connect) });
+                self.talk = Some((agent, at, millis(self.entered, at)));
             }
             Change::LeftQueue { reason, position, key, .. } => {
                 let verb = match reason {
@@ -218,14 +270,19 @@ impl Visit {
                 };
                 let sent_on = (*reason == LeaveReason::SentOn).then_some("overflow").map(str::to_owned);
                 let detail = key.map(String::from).or(sent_on);
-                self.stop_ringing(event, entries);
-                entries.push(LogEntry { position: *position, detail, ..self.entry(event, verb) });
+                self.stop_ringing(at, entries);
+                entries.push(LogEntry { position: *position, detail, ..self.entry(at, verb) });
                 return false;
+            }
+            // Whoever takes their place is none of the queue's.
+            Change::Transferred { agent: Some(agent), to, .. } if self.talks(*agent) => {
+                let stays = *to == TransferTarget::Agent { agent: *agent };
+                return stays || self.end(at, Verb::Transfer, entries);
             }
             // The agent left, and the caller's flow goes on with them; or they wait somewhere else.
             Change::InFlow { .. } | Change::Queued { .. } => {
                 let verb = if matches!(change, Change::Queued { .. }) { Verb::Transfer } else { Verb::CompleteAgent };
-                return self.end(event, verb, entries);
+                return self.end(at, verb, entries);
             }
             Change::Ended { hangup } => {
                 // Who is called back is the callee, and the agent placed the call.
@@ -239,27 +296,31 @@ impl Visit {
                     (false, Side::Caller) => Verb::Abandon,
                     (false, _) => Verb::Withdraw,
                 };
-                return self.end(event, verb, entries);
+                return self.end(at, verb, entries);
             }
             _ => {}
         }
         true
     }
 
+    fn talks(&self, agent: UserId) -> bool {
+        self.talk.is_some_and(|(talks, ..)| talks == Some(agent))
+    }
+
     /// Whoever still rings when the stay ends rings no more: that may be told only after the end.
-    fn stop_ringing(&mut self, event: &CallEvent, entries: &mut Vec<LogEntry>) {
+    fn stop_ringing(&mut self, at: DateTime<Utc>, entries: &mut Vec<LogEntry>) {
         for (agent, since) in std::mem::take(&mut self.rung) {
-            let ring_ms = Some(millis(since, event.at));
-            entries.push(LogEntry { agent: Some(agent), ring_ms, ..self.entry(event, Verb::RingCanceled) });
+            let ring_ms = Some(millis(since, at));
+            entries.push(LogEntry { agent: Some(agent), ring_ms, ..self.entry(at, Verb::RingCanceled) });
         }
     }
 
-    fn end(&mut self, event: &CallEvent, verb: Verb, entries: &mut Vec<LogEntry>) -> bool {
-        self.stop_ringing(event, entries);
+    fn end(&mut self, at: DateTime<Utc>, verb: Verb, entries: &mut Vec<LogEntry>) -> bool {
+        self.stop_ringing(at, entries);
         let entry =
-            self.entry(event, if self.talk.is_none() && verb == Verb::CompleteAgent { Verb::Withdraw } else { verb });
+            self.entry(at, if self.talk.is_none() && verb == Verb::CompleteAgent { Verb::Withdraw } else { verb });
         entries.push(match self.talk {
-            Some((agent, since, _)) => LogEntry { agent, talk_ms: Some(millis(since, event.at)), ..entry },
+            Some((agent, since, _)) => LogEntry { agent, talk_ms: Some(millis(since, at)), ..entry },
             None => entry,
         });
         false

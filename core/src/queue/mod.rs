@@ -9,6 +9,7 @@ mod config;
 pub mod decision;
 pub mod demand;
 pub mod estimate;
+pub mod left;
 pub mod log;
 pub mod overflow;
 pub mod resume;
@@ -27,6 +28,7 @@ pub use callback::{
 };
 pub use config::{MEMBERS_MAX, Member, Queue, QueueRefused, QueueSettings, Strategy};
 pub use decision::Decision;
+pub use left::Stood;
 pub use overflow::OverflowTarget;
 pub use skill::{AgentSkill, LEVEL_MAX, Mode, Relaxation, Rule, SKILLS_MAX, STEPS_MAX, SkillNeed};
 pub use waiting::Waiting;

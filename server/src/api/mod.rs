@@ -22,7 +22,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod phone_numbers;
-mod queue_log;
+pub(crate) mod queue_log;
 mod queue_waiting;
 mod queues;
 mod reports;

@@ -1,6 +1,6 @@
 //! `/queues/:id/log`: what became of each caller, in the words of the field.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
 use axum::extract::State;
@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dialplane_core::Permission;
 use dialplane_core::call::CallEvent;
 use dialplane_core::id::{CallId, QueueId, QueueKind, UserId};
-use dialplane_core::queue::log::{LogEntry, visit};
-use dialplane_core::store::{Page, Tx};
+use dialplane_core::queue::log::{AgentWork, LogEntry, visit};
+use dialplane_core::store::{Page, StoreError, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -104,12 +104,12 @@ answer! {
 ///
 /// # Errors
 /// Those of the store.
-pub(crate) async fn read(
-    tx: &mut Box<dyn Tx + '_>,
+async fn read(
+    tx: &mut dyn Tx,
     queue: QueueId,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     page: Page,
-) -> Reply<(Vec<LogEntry>, u64)> {
+) -> Result<(Vec<LogEntry>, u64), StoreError> {
     let visits = tx.queue_visits(queue, from, to, page).await?;
     let calls: Vec<CallId> = visits.items.iter().map(|visit| visit.call).collect();
     let mut timelines: BTreeMap<CallId, Vec<CallEvent>> = BTreeMap::new();
@@ -120,6 +120,29 @@ pub(crate) async fn read(
         timelines.get(&begun.call).map(|timeline| visit(queue, begun.seq, timeline)).unwrap_or_default()
     };
     Ok((visits.items.iter().flat_map(of).collect(), visits.total))
+}
+
+/// Adds what agents did with the callers who came into a queue in a span of time.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn add_work(
+    tx: &mut dyn Tx,
+    queue: QueueId,
+    span: (DateTime<Utc>, DateTime<Utc>),
+    agents: &mut HashMap<UserId, AgentWork>,
+) -> Result<(), StoreError> {
+    let mut page = Page::number(1, Page::LIMIT_MAX);
+    loop {
+        let (entries, total) = read(tx, queue, span, page).await?;
+        for (agent, entry) in entries.iter().filter_map(|entry| Some((entry.agent?, entry))) {
+            agents.entry(agent).or_default().add(entry);
+        }
+        page.offset += u64::from(page.limit);
+        if page.offset >= total {
+            return Ok(());
+        }
+    }
 }
 
 impl LogEntryView {
@@ -188,7 +211,7 @@ pub(crate) async fn queue_log(
     }
     let mut tx = app.engine.read(&authed.actor).await?;
     tx.queue(id).await?.ok_or_else(|| Problem::not_found("queue"))?;
-    let (entries, total) = read(&mut tx, id, (from, to), paging.page()).await?;
+    let (entries, total) = read(&mut *tx, id, (from, to), paging.page()).await?;
     let mut agents: Vec<UserId> = entries.iter().filter_map(|entry| entry.agent).collect();
     agents.sort_unstable();
     agents.dedup();

@@ -44,12 +44,14 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
 pub(crate) struct QueueCounts {
     queue_id: Uuid,
     name: String,
-    /// Callers who wait; those whose call rings somewhere are not among them.
+    /// Callers who wait on the line; those whose call rings somewhere are not among them.
     waiting: u32,
     /// Calls that ring somewhere.
     ringing: u32,
-    /// How long the one has waited who waits longest, in seconds.
+    /// How long the caller on the line has waited who waits longest, in seconds.
     oldest_wait_seconds: u64,
+    /// Those who wait on no line, and are to be called back.
+    callbacks: u32,
     /// Members who could take a call now.
     free: u32,
     /// Members who are there, busy or not.
@@ -79,9 +81,9 @@ pub(crate) struct AgentStateView {
     capacity: u8,
     /// The calls that ring.
     offered: Vec<Uuid>,
-    /// Calls of queues taken today.
+    /// Calls of queues in which they talked today with the caller, or with whom they called back; by when that one came into the queue.
     taken_today: u32,
-    /// Seconds talked in them.
+    /// Seconds talked in those that are over for them.
     talk_seconds_today: u64,
 }
 
@@ -135,6 +137,7 @@ impl QueueCounts {
             waiting: now.waiting,
             ringing: stand.map_or(0, |stand| stand.ringing),
             oldest_wait_seconds: now.oldest.as_secs(),
+            callbacks: taken.state.callbacks.get(&queue.id).copied().unwrap_or_default(),
             free: now.free,
             present: now.present,
             members: queue.settings.members.len(),

@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_secs(1);
 #[serde(rename_all = "camelCase")]
 pub(super) struct QueueNumbers {
     pub(super) queue: QueueId,
-    /// Callers who wait.
+    /// Callers who wait on the line.
     waiting: u32,
     /// Calls that ring somewhere.
     ringing: u32,
@@ -28,7 +28,9 @@ pub(super) struct QueueNumbers {
     free: u32,
     /// Members who are there.
     present: u32,
-    /// The call that has waited longest.
+    /// Those who wait on no line, and are to be called back.
+    callbacks: u32,
+    /// The caller on the line who has waited longest.
     oldest: Option<CallId>,
     /// Since when it waits.
     oldest_since: Option<DateTime<Utc>>,
@@ -67,6 +69,7 @@ async fn board(app: &App, company: CompanyId) -> Reply<BTreeMap<QueueId, QueueNu
         queue: stand.queue,
         waiting: stand.now.waiting,
         ringing: stand.ringing,
+        callbacks: taken.state.callbacks.get(&stand.queue).copied().unwrap_or_default(),
         free: stand.now.free,
         present: stand.now.present,
         oldest: stand.oldest,

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
+use chrono_tz::Tz;
 use dialplane_core::clock::{Clock as _, SystemClock};
-use dialplane_core::company::{Company, local_day};
+use dialplane_core::company::{Company, end_of_day, local_day, start_of_day};
 use dialplane_core::event::{Envelope, Event};
 use dialplane_core::id::{CompanyId, NumberId, UserId};
 use dialplane_core::people::User;
 use dialplane_core::phone::{E164, InboundRoute, TrunkTransport};
+use dialplane_core::queue::log::AgentWork;
 use dialplane_core::queue::{AgentSettings, Callback, Queue};
 use dialplane_core::store::Access;
 use dialplane_core::store::{NumberFilter, Page, Store, StoreError, Tx, UserFilter};
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 
 use super::names::Names;
 use super::programs::Programs;
+use crate::api::queue_log;
 use crate::state::{App, Shared};
 
 /// How often the directory is read without being told to: for changes by other processes, and names whose address moved.
@@ -135,21 +137,17 @@ pub(super) async fn keep_current(app: Shared, edge: EdgeHandle) {
 pub(super) async fn load_first(app: &App) -> Result<Directory, StoreError> {
     let mut tx = app.engine.store().begin(Actor::system().scope(), Access::Read).await?;
     let now = SystemClock.now();
-    let zones = companies(&mut *tx).await?.into_iter().map(|company| (company.id, company.timezone));
-    let today: HashMap<CompanyId, NaiveDate> = zones.map(|(id, zone)| (id, local_day(zone, now))).collect();
-    let days = today.values().min().copied().zip(today.values().max().copied());
-    let sums = match days {
-        Some((from, to)) => tx.call_days(None, from, to).await?,
-        None => Vec::new(),
-    };
+    let zones: HashMap<CompanyId, Tz> =
+        companies(&mut *tx).await?.into_iter().map(|company| (company.id, company.timezone)).collect();
+    let mut worked = HashMap::new();
+    for queue in tx.queues().await? {
+        let Some(zone) = zones.get(&queue.company) else { continue };
+        let today = local_day(*zone, now);
+        let span = (start_of_day(*zone, today), end_of_day(*zone, today));
+        queue_log::add_work(&mut *tx, queue.id, span, &mut worked).await?;
+    }
     tx.rollback().await?;
-    let of_today = sums.into_iter().filter(|day| today.get(&day.company) == Some(&day.day));
-    let worked = of_today.filter_map(|day| {
-        let calls = u32::try_from(day.sums.inbound).unwrap_or_default();
-        let talked = Duration::from_secs(u64::try_from(day.sums.talk_seconds).unwrap_or_default());
-        Some((day.agent?, (calls, talked)))
-    });
-    read(app, &worked.collect()).await
+    read(app, &worked).await
 }
 
 /// Reads the directory.
@@ -158,7 +156,7 @@ pub(super) async fn load(app: &App) -> Result<Directory, StoreError> {
 }
 
 /// Reads the directory in one consistent unit of work.
-async fn read(app: &App, worked: &HashMap<UserId, (u32, Duration)>) -> Result<Directory, StoreError> {
+async fn read(app: &App, worked: &HashMap<UserId, AgentWork>) -> Result<Directory, StoreError> {
     let store: &dyn Store = app.engine.store();
     let mut tx = store.begin(Actor::system().scope(), Access::Read).await?;
     let mut directory = Directory::default();
@@ -238,7 +236,7 @@ async fn add_agents(
     tx: &mut dyn Tx,
     directory: &mut Directory,
     active: &HashSet<CompanyId>,
-    worked: &HashMap<UserId, (u32, Duration)>,
+    worked: &HashMap<UserId, AgentWork>,
 ) -> Result<HashMap<UserId, User>, StoreError> {
     let profiles = tx.agent_profiles().await?;
     let mut settings: HashMap<UserId, AgentSettings> =

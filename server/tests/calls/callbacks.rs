@@ -15,16 +15,16 @@ use crate::{CUSTOMER, NUMBER};
 const OTHER: &str = "+12025550188";
 const SOON: Duration = Duration::from_secs(10);
 
-struct Desk {
-    company: Company,
-    carrier: Peer,
-    queue: String,
-    agent: Agent,
-    phone: Peer,
+pub(crate) struct Desk {
+    pub(crate) company: Company,
+    pub(crate) carrier: Peer,
+    pub(crate) queue: String,
+    pub(crate) agent: Agent,
+    pub(crate) phone: Peer,
 }
 
 /// A queue with one agent, who is on a break, and a number that leads to it.
-fn desk(server: &Server) -> Desk {
+pub(crate) fn desk(server: &Server) -> Desk {
     let company = server.company();
     let carrier = Peer::new(server.sip, OTHER);
     company.trunk(carrier.port());
@@ -37,7 +37,7 @@ fn desk(server: &Server) -> Desk {
 }
 
 impl Desk {
-    fn ask(&self, more: &Value) -> String {
+    pub(crate) fn ask(&self, more: &Value) -> String {
         let mut body = json!({ "queueId": self.queue, "number": CUSTOMER });
         for (name, value) in more.as_object().into_iter().flatten() {
             body[name] = value.clone();
@@ -51,11 +51,11 @@ impl Desk {
         assert_eq!(changed.expect(200)["queue"]["callbackFirst"], "customer");
     }
 
-    fn callback(&self, id: &str) -> Value {
+    pub(crate) fn callback(&self, id: &str) -> Value {
         self.company.get(&format!("/api/callbacks/{id}")).expect(200)["callback"].clone()
     }
 
-    fn await_state(&self, id: &str, state: &str) -> Value {
+    pub(crate) fn await_state(&self, id: &str, state: &str) -> Value {
         until(SOON, state, || Some(self.callback(id)).filter(|callback| callback["state"] == state))
     }
 }
@@ -88,6 +88,73 @@ fn whoever_is_to_be_called_back_keeps_the_place_before_those_who_came_later() {
     later.expect(&mut desk.carrier, 200);
     later.hang_up(&mut desk.carrier);
     next.hung_up(&mut desk.phone);
+    server.await_idle();
+}
+
+#[test]
+fn whoever_waits_on_no_line_is_told_apart_from_the_callers() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    desk.ask(&json!({}));
+    let state = || desk.company.get(&format!("/api/queues/{}/state", desk.queue)).expect(200)["state"].clone();
+    let counts = |state: &Value| ["waiting", "ringing", "callbacks"].map(|key| state[key].as_u64().expect(key));
+    let stands = |expected: [u64; 3]| {
+        until(SOON, "the queue stands so", || Some(state()).filter(|state| counts(state) == expected))
+    };
+    let told = until(SOON, "the callback has waited a while", || {
+        Some(stands([0, 0, 1])).filter(|state| state["calls"][0]["waitSeconds"].as_u64() >= Some(1))
+    });
+    assert_eq!((&told["oldestWaitSeconds"], &told["calls"][0]["callback"]), (&json!(0), &json!(true)), "{told}");
+    let mut caller = desk.carrier.invite(NUMBER);
+    let told = stands([1, 0, 1]);
+    let waits: Vec<&Value> = told["calls"].as_array().unwrap().iter().map(|call| &call["waitSeconds"]).collect();
+    assert!(waits[0].as_u64() > told["oldestWaitSeconds"].as_u64(), "the callback came before: {told}");
+    let all = desk.company.get("/api/queues/states").expect(200)["queues"][0].clone();
+    assert_eq!(counts(&all), [1, 0, 1], "{all}");
+    // It rings at the agent, and is no caller all the same.
+    desk.company.choose(&desk.agent, "available");
+    let ringing = desk.phone.incoming_for(SOON);
+    ringing.ring(&mut desk.phone);
+    stands([1, 0, 1]);
+    ringing.refuse(&mut desk.phone, "603 Decline");
+    caller.cancel(&mut desk.carrier);
+    server.await_idle();
+}
+
+#[test]
+fn whoever_waits_in_a_queue_that_is_deleted_is_led_on_or_called_off() {
+    let server = Server::start();
+    let mut desk = desk(&server);
+    let ids = [desk.ask(&json!({})), desk.ask(&json!({ "number": "+12025550155", "delaySeconds": 600 }))];
+    let mailbox = json!([{"afterSeconds": 600, "target": {"type": "voicemail", "id": "Sales"}}]);
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "overflow": mailbox })).expect(200);
+    let mut caller = desk.carrier.invite(NUMBER);
+    until(SOON, "the caller waits", || {
+        let state = desk.company.get(&format!("/api/queues/{}/state", desk.queue)).expect(200)["state"].clone();
+        (state["waiting"] == 1 && state["callbacks"] == 1).then_some(())
+    });
+    let routes = desk.company.get("/api/inbound-routes").expect(200);
+    let route = format!("/api/inbound-routes/{}", text(&routes["inboundRoutes"][0]["id"]));
+    let queue = format!("/api/queues/{}", desk.queue);
+    for path in [&route, &queue] {
+        desk.company.send("DELETE", path, None).expect("an answer").expect(200);
+    }
+    for id in &ids {
+        assert_eq!(desk.callback(id)["state"], "cancelled");
+    }
+    let heard = desk.company.get("/api/audit?type=callback.updated").expect(200);
+    let off =
+        heard["entries"].as_array().expect("entries").iter().filter(|entry| entry["data"]["state"] == "cancelled");
+    assert_eq!(off.count(), 2, "{heard}");
+    caller.expect(&mut desk.carrier, 200);
+    caller.hang_up(&mut desk.carrier);
+    let record = desk.company.only_call();
+    let way = record["events"].as_array().into_iter().flatten().find(|event| event["type"] == "overflowed");
+    let way = way.unwrap_or_else(|| panic!("no way out in {record}"));
+    assert_eq!((&way["data"]["reason"], &way["data"]["to"]), (&json!("no_queue"), &json!("voicemail")), "{record}");
+    // Nobody is rung for what was called off.
+    desk.company.choose(&desk.agent, "available");
+    assert!(desk.phone.maybe_incoming(Duration::from_millis(500)).is_none(), "{}", desk.phone.story());
     server.await_idle();
 }
 

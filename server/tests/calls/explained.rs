@@ -265,6 +265,62 @@ fn wrap_up(desk: &Desk, bob: &Company, ann: &Company) {
 }
 
 #[test]
+fn of_a_call_that_was_offered_to_nobody_it_is_told_how_everybody_stood_when_it_left() {
+    let server = Server::start();
+    let mut desk = Desk::new(&server);
+    desk.company.choose(&desk.ann, "break");
+    desk.company.choose(&desk.bob, "offline");
+    let stood = told(&[("cid", "unreachable"), ("ann", "on_break"), ("bob", "offline")]);
+    // Whom the caller has left, and whom the router has sent on and forgotten.
+    let mut caller = desk.carrier.invite(NUMBER);
+    let waits = desk.await_state("the caller waits", |state| state["waiting"] == 1);
+    let routing = format!("/api/calls/{}/routing", text(&waits["calls"][0]["id"]));
+    let waits = until(SOON, "the call is in the log", || {
+        let told = desk.company.get(&routing).json;
+        told["waiting"].is_object().then_some(told)
+    });
+    assert!(waits["left"].is_null(), "{waits}");
+    caller.cancel(&mut desk.carrier);
+    desk.company.ended_calls(1);
+    let left = desk.company.get(&routing).expect(200)["left"].clone();
+    assert_eq!((&left["reason"], &left["queue"]), (&json!("abandoned"), &json!(desk.queue)), "{left}");
+    assert_eq!(standings(&left["candidates"]), stood, "{left}");
+    assert_eq!(left["candidates"][1]["reason"], "was on a break");
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 2 })).expect(200);
+    let mut caller = desk.carrier.invite(NUMBER);
+    caller.expect(&mut desk.carrier, 480);
+    let call = text(&desk.company.ended_calls(2)[0]["id"]);
+    let routing = format!("/api/calls/{call}/routing");
+    let told = desk.company.get(&routing).expect(200);
+    assert_eq!((&told["decisions"], &told["waiting"]), (&json!([]), &Value::Null), "{told}");
+    let left = &told["left"];
+    let waited = left["waitedSeconds"].as_u64().unwrap_or_default();
+    assert!(left["reason"] == "timed_out" && (1..=2).contains(&waited), "{left}");
+    assert_eq!((standings(&left["candidates"]), &left["others"]), (stood, &json!([])), "{left}");
+    assert!(left["agent"].is_null() && left["candidates"][0]["score"].is_null(), "{left}");
+    // Why not this one? Agents are told about themselves, and who was not looked at nothing.
+    let dan = desk.company.agent("dan");
+    let of = |agent: &Agent| desk.company.get(&format!("{routing}?agent={}", agent.id)).expect(200)["left"].clone();
+    assert_eq!(of(&desk.cid)["agent"]["reason"], "had no phone that could be reached");
+    assert_eq!(of(&dan)["agent"]["standing"], "no_member");
+    let own = desk.as_agent(&server, &desk.ann).get(&routing).expect(200)["left"].clone();
+    assert_eq!(standings(&own["candidates"]), self::told(&[("ann", "on_break")]), "{own}");
+    assert_eq!(desk.as_agent(&server, &dan).get(&routing).status, 404);
+    let events = desk.company.call(&call)["events"].to_string();
+    assert!(events.contains("left_queue") && !events.contains("candidates"), "{events}");
+    // Whoever was asked in vain is told of with the offer.
+    desk.company.put(&format!("/api/queues/{}", desk.queue), &json!({ "maxWaitSeconds": 4 })).expect(200);
+    desk.company.choose(&desk.ann, "available");
+    let mut caller = desk.carrier.invite(NUMBER);
+    desk.phones[0].incoming().refuse(&mut desk.phones[0], "486 Busy Here");
+    caller.expect(&mut desk.carrier, 480);
+    let call = text(&desk.company.ended_calls(3)[0]["id"]);
+    let told = desk.company.get(&format!("/api/calls/{call}/routing")).expect(200);
+    assert_eq!((&told["decisions"][0]["outcome"], &told["left"]), (&json!("busy"), &Value::Null), "{told}");
+    server.await_idle();
+}
+
+#[test]
 fn those_who_watch_are_told_how_their_queues_stand_and_others_are_not() {
     let server = Server::start();
     let mut desk = Desk::new(&server);

@@ -9,6 +9,7 @@ mod claims;
 mod crash;
 mod crowd;
 mod explained;
+mod figures;
 mod flows;
 mod hold;
 mod hostile;

@@ -1,7 +1,7 @@
 //! What callers meet while they wait in a queue: music, announcements, keys, places that are kept, and where they go whom no agent
 //! takes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -59,6 +59,18 @@ impl Shop<'_> {
         let mut call = self.carrier.invite(NUMBER);
         call.expect(&mut self.carrier, 200);
         call
+    }
+
+    /// The log of a queue.
+    #[track_caller]
+    fn log(&self, queue: &str) -> Value {
+        self.company.get(&format!("/api/queues/{queue}/log")).expect(200)["entries"].clone()
+    }
+
+    /// What happened in a queue, in its words.
+    #[track_caller]
+    fn verbs(&self, queue: &str) -> Vec<String> {
+        self.log(queue).as_array().expect("entries").iter().map(|entry| text(&entry["event"])).collect()
     }
 
     /// The only call, with what became of it in the queues.
@@ -197,7 +209,26 @@ fn a_full_queue_calls_a_number_and_a_chain_that_leads_nowhere_takes_nobody_out_o
     assert_eq!(record["status"], "abandoned", "{record}");
     let left: Vec<&Value> =
         record["events"].as_array().into_iter().flatten().map(|event| &event["data"]["reason"]).collect();
-    assert_eq!(left.iter().filter(|reason| ***reason == "sent_on").count(), 2, "{record}");
+    assert_eq!(left.iter().filter(|reason| ***reason == "sent_on").count(), 1, "{record}");
+    assert_eq!(shop.verbs(&second), ["ENTERQUEUE", "ABANDON"], "one stay, and nothing new where nobody was led on");
+
+    // The longest wait goes on where the chain leads nowhere.
+    let lonely = json!([{"afterSeconds": 2, "target": {"type": "agent", "id": shop.agents[0].id}}]);
+    shop.set(&json!({"overflow": lonely, "maxWaitSeconds": 3, "music": "default"}));
+    let began = Instant::now();
+    let caller = shop.call();
+    caller.hung_up_within(&mut shop.carrier, PATIENCE);
+    let lasted = began.elapsed();
+    let record = shop.company.ended_calls(2).swap_remove(0);
+    let record = shop.company.call(&text(&record["id"]));
+    let told = events(&record);
+    assert_eq!(told.iter().filter(|event| *event == "queued").count(), 1, "{record}");
+    assert_eq!(shop.verbs(&shop.queue)[2..], ["ENTERQUEUE", "EXITWITHTIMEOUT"], "{record}");
+    let log = shop.log(&shop.queue);
+    let waited = log[3]["waitSeconds"].as_u64().unwrap_or_default();
+    assert!((2..=3).contains(&waited) && log[3]["detail"].is_null(), "three seconds, by two clocks: {log}");
+    assert!(lasted >= Duration::from_secs(3), "{lasted:?}");
+    shop.set(&json!({"maxWaitSeconds": 0}));
 
     let outside = json!([{"afterSeconds": 60, "target": {"type": "number", "id": "+12025550199"}}]);
     shop.set(&json!({"overflow": outside, "maxLength": 1, "music": "default"}));
@@ -214,10 +245,38 @@ fn a_full_queue_calls_a_number_and_a_chain_that_leads_nowhere_takes_nobody_out_o
     caller.hang_up(&mut shop.carrier);
     called.hung_up(&mut shop.carrier);
     first.hang_up(&mut shop.carrier);
-    let calls = shop.company.ended_calls(3);
+    let calls = shop.company.ended_calls(4);
     let statuses: Vec<String> = calls.iter().map(|call| text(&call["status"])).collect();
-    assert_eq!(statuses, ["completed", "abandoned", "abandoned"]);
+    assert_eq!(statuses, ["completed", "abandoned", "no_answer", "abandoned"]);
     server.await_idle();
+}
+
+#[test]
+fn who_cannot_be_called_back_is_told_so_and_keeps_their_place() {
+    let server = Server::start();
+    let shop = shop(&server, &["ann"]);
+    shop.set(&json!({"music": "ringing", "exitKeys": [{"key": "*", "target": {"type": "callback"}}]}));
+    // Abroad, hidden, and no number at all.
+    for (n, number) in ["+493012345678", "anonymous", "reception"].into_iter().enumerate() {
+        let mut carrier = Peer::new(server.sip, number);
+        let mut caller = carrier.invite(NUMBER);
+        caller.expect(&mut carrier, 200);
+        caller.talk(0.0);
+        caller.audio.await_tone(425.0);
+        caller.info(&mut carrier, '*');
+        caller
+            .audio
+            .await_heard(PATIENCE, "a voice", |samples| samples.chunks(800).filter(|part| is_voice(part)).count() >= 6);
+        caller.audio.await_tone_now(425.0);
+        let state = shop.company.get(&format!("/api/queues/{}/state", shop.queue)).expect(200)["state"].clone();
+        assert_eq!((&state["waiting"], &state["calls"][0]["position"]), (&json!(1), &json!(1)), "{number}: {state}");
+        caller.hang_up(&mut carrier);
+        let record = shop.company.ended_calls(n + 1).swap_remove(0);
+        let told = events(&shop.company.call(&text(&record["id"])));
+        assert!(!told.contains(&"callback_requested".to_owned()), "{number}: {told:?}");
+        assert_eq!(told.iter().filter(|event| *event == "queued").count(), 1, "{number}: {told:?}");
+        server.await_idle();
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use dialplane_core::call::{Hangup, LegKind};
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, QueueId, TrunkId, UserId};
 use dialplane_core::queue::Decision;
+use dialplane_core::queue::log::Stays;
 
 use super::claims::Asked;
 use super::desk::Desk;
@@ -145,6 +146,10 @@ pub(super) struct CallEntry {
     pub(super) decided: Option<(u64, Box<Decision>)>,
     /// Who gave the call to an agent by hand just now.
     pub(super) given_by: Option<UserId>,
+    /// Who has it from a queue.
+    pub(super) taken_by: Option<UserId>,
+    /// Its stays in queues, for what they are worth to agents.
+    pub(super) stays: Stays,
     /// Agents whom the router must not offer calls because of this one.
     pub(super) engaged: Vec<UserId>,
     /// The stay in a queue: from its routing to its answer.

@@ -5,13 +5,13 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use dialplane_core::id::{CallId, CallbackId, CompanyId, ExtensionId, FlowId, NumberId, QueueId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::{Country, E164, InboundTarget, TrunkAccount, TrunkAuth};
+use dialplane_core::queue::log::AgentWork;
 use dialplane_core::queue::{AgentSettings, QueueSettings};
 use dialplane_ivr::{Calendar, Program};
 
@@ -143,8 +143,8 @@ pub struct AgentEntry {
     pub availability: Availability,
     /// What is set about them.
     pub settings: AgentSettings,
-    /// Calls they took today and how long they talked: counts in the first directory that has them.
-    pub worked: (u32, Duration),
+    /// What they did today: counts in the first directory that has them.
+    pub worked: AgentWork,
 }
 
 /// Somebody who is to be called back now.

@@ -10,6 +10,7 @@ use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, FlowId, NumberId, TrunkId, UserId};
 use dialplane_core::phone::InboundTarget;
 use dialplane_core::pii::Pii;
+use dialplane_core::queue::log::Stays;
 use dialplane_ivr::{CallInfo, Machine, Program};
 
 use super::auth::Verdict;
@@ -226,6 +227,7 @@ impl Edge {
             over: false,
         });
         self.legs += 1;
+        self.note_work(now, id, &mut entry, at, &added);
         entry.report.changes.push((at, added));
         if let Some(agent) = beginning.agent {
             self.engage(now, &mut entry, agent);
@@ -251,6 +253,8 @@ impl Edge {
             claimed: Vec::new(),
             decided: None,
             given_by: None,
+            taken_by: None,
+            stays: Stays::default(),
             engaged: Vec::new(),
             stay: None,
             hearing: Hearing::default(),

@@ -18,8 +18,10 @@ use super::{EdgeError, EdgeHandle, Order};
 pub struct CompanyState {
     /// When.
     pub taken: Instant,
-    /// How they stood.
+    /// How they stood. Callers who wait, ring and wait longest are those on the line.
     pub snapshot: Snapshot,
+    /// How many wait or ring in each queue who are on no line, and are to be called back.
+    pub callbacks: BTreeMap<QueueId, u32>,
     /// Who calls, of the calls that are told.
     pub callers: BTreeMap<CallId, Party>,
 }
@@ -68,6 +70,15 @@ pub enum NextOf {
     Queue(QueueId),
     /// The first of the company.
     Company,
+}
+
+/// The callers of a queue who are on the line and have no agent yet.
+#[derive(Debug, Clone, Copy, Default)]
+struct OnLine {
+    waiting: u32,
+    ringing: u32,
+    /// The one who waits longest, and since when.
+    oldest: Option<(Instant, CallId)>,
 }
 
 #[derive(Debug)]
@@ -171,10 +182,33 @@ impl Edge {
     }
 
     fn company_state(&self, now: Instant, company: CompanyId) -> CompanyState {
-        let snapshot = self.routers.get(&company).map(|router| router.snapshot(now)).unwrap_or_default();
+        let mut snapshot = self.routers.get(&company).map(|router| router.snapshot(now)).unwrap_or_default();
+        let on_line = self.on_line(company);
+        let mut callbacks = BTreeMap::new();
+        for stand in &mut snapshot.queues {
+            let OnLine { waiting, ringing, oldest } = on_line.get(&stand.queue).copied().unwrap_or_default();
+            let all = stand.now.waiting + stand.ringing;
+            callbacks.insert(stand.queue, all.saturating_sub(waiting + ringing));
+            (stand.now.waiting, stand.ringing, stand.oldest) = (waiting, ringing, oldest.map(|(_, call)| call));
+            stand.now.oldest = oldest.map_or(Duration::ZERO, |(since, _)| now.saturating_duration_since(since));
+        }
         let calls = snapshot.queues.iter().flat_map(|queue| &queue.calls).map(|call| call.call);
         let callers = calls.filter_map(|call| Some((call, self.caller_of(call)?))).collect();
-        CompanyState { taken: now, snapshot, callers }
+        CompanyState { taken: now, snapshot, callbacks, callers }
+    }
+
+    /// The callers of each queue who are on the line: for the router those who are to be called back wait like them.
+    fn on_line(&self, company: CompanyId) -> BTreeMap<QueueId, OnLine> {
+        let mut queues: BTreeMap<QueueId, OnLine> = BTreeMap::new();
+        let Some(router) = self.routers.get(&company) else { return queues };
+        for (id, entry) in self.calls.iter().filter(|(_, entry)| entry.company == company) {
+            let (Some(queue), Some(since)) = (entry.waits_in(), router.since(*id)) else { continue };
+            let own = queues.entry(queue).or_default();
+            let in_line = router.position(*id, 0).is_some();
+            *if in_line { &mut own.waiting } else { &mut own.ringing } += 1;
+            own.oldest = own.oldest.into_iter().chain([(since, *id)]).min();
+        }
+        queues
     }
 
     fn caller_of(&self, call: CallId) -> Option<Party> {

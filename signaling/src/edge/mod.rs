@@ -33,6 +33,7 @@ mod sip_text;
 mod stay;
 mod transfer;
 mod voice;
+mod worked;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};

@@ -15,7 +15,9 @@ use crate::call::{CallEvent, HangupSide, LegId, OfferFailure};
 impl Edge {
     /// Notes a change of a call for the log.
     pub(super) fn report(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, change: Change) {
-        entry.report.changes.push((self.surroundings.clock.now(), change));
+        let at = self.surroundings.clock.now();
+        self.note_work(now, id, entry, at, &change);
+        entry.report.changes.push((at, change));
         self.list_report(now, id, entry);
     }
 
@@ -130,8 +132,7 @@ impl Edge {
             self.stay_answered(now, entry);
             self.end_stay(entry);
             entry.accept(agent);
-            let call = entry.callback.unwrap_or(id);
-            self.tell_router(now, entry.company, router::Input::OfferAccepted { call, agent });
+            self.tell_taken(now, id, entry, agent);
         }
     }
 
@@ -144,9 +145,7 @@ impl Edge {
         self.report(now, id, entry, Change::Ended { hangup });
         // The end of a call releases whoever was claimed for it.
         entry.asked.clear();
-        // The router forgets calls it does not know without a word.
-        let call = entry.callback.unwrap_or(id);
-        self.tell_router(now, entry.company, router::Input::CallEnded { call });
+        self.tell_over(now, id, entry);
         self.callback_call_ended(now, entry);
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });

@@ -42,6 +42,18 @@ pub(super) const fn cause(reason: OfferFailure) -> HangupCause {
     }
 }
 
+/// The word of the log for why a call leaves its queue.
+pub(super) const fn leave_reason(reason: OverflowReason) -> LeaveReason {
+    match reason {
+        OverflowReason::MaxWait => LeaveReason::TimedOut,
+        OverflowReason::NoAgents => LeaveReason::NoAgents,
+        OverflowReason::Full => LeaveReason::Full,
+        OverflowReason::Closed => LeaveReason::Closed,
+        OverflowReason::Chain => LeaveReason::SentOn,
+        _ => LeaveReason::NoQueue,
+    }
+}
+
 impl Edge {
     /// The phones of a line. `None` when none is registered. The key is given when the offer is made.
     pub(super) fn offer_to_line(&self, line: &ExtensionEntry) -> Option<Offer<Target>> {
@@ -192,23 +204,6 @@ impl Edge {
         self.stirred.push_back(company);
     }
 
-    /// Begins the day of companies whose midnight has passed. Looked at once a minute, as clocks may be set.
-    fn days_due(&mut self, now: Instant) {
-        if self.days_due.is_some_and(|due| due > now) {
-            return;
-        }
-        self.days_due = Some(now + Duration::from_secs(60));
-        let today = self.surroundings.clock.now();
-        let companies: Vec<CompanyId> = self.routers.keys().copied().collect();
-        for company in companies {
-            let Some(zone) = self.directory.company(company).map(|company| company.timezone) else { continue };
-            let day = today.with_timezone(&zone).date_naive();
-            if self.days.insert(company, day).is_some_and(|before| before != day) {
-                self.tell_router(now, company, router::Input::DayBegan);
-            }
-        }
-    }
-
     /// The router of a company.
     pub(super) fn router_of(&mut self, company: CompanyId) -> &mut Router {
         self.routers.entry(company).or_insert_with(|| Router::new().explaining(MEMBERS_EXPLAINED_MAX))
@@ -260,7 +255,9 @@ impl Edge {
 
     fn offer_from_queue(&mut self, now: Instant, call: CallId, agent: UserId, ring: Duration, decision: Decision) {
         // A call that has left the queue since is rung for by nobody; the router has been told.
-        let Some(entry) = self.calls.get_mut(&call).filter(|entry| entry.stay.is_some()) else { return };
+        let Some(entry) = self.calls.get_mut(&call) else { return };
+        let Some(stay) = &mut entry.stay else { return };
+        stay.note_offer();
         let by = (decision.occasion == Occasion::Assigned).then(|| entry.given_by.take()).flatten();
         let decision = Box::new(Decision { by, ..decision });
         if self.is_online(now, agent) {
@@ -273,18 +270,10 @@ impl Edge {
     }
 
     fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
-        let left = match reason {
-            OverflowReason::MaxWait => LeaveReason::TimedOut,
-            OverflowReason::NoAgents => LeaveReason::NoAgents,
-            OverflowReason::Full => LeaveReason::Full,
-            OverflowReason::Closed => LeaveReason::Closed,
-            OverflowReason::Chain => LeaveReason::SentOn,
-            _ => LeaveReason::NoQueue,
-        };
         let Some(mut entry) = self.calls.remove(&call) else { return };
         // The word about a queue that the call has left for another one since.
         let late = self.routers.get(&entry.company).is_some_and(|router| router.since(call).is_some());
-        if !late && self.leave_line(now, call, &mut entry, left) {
+        if !late && entry.stay.is_some() {
             match entry.plan {
                 Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
                 _ => self.overflow_desk(now, call, &mut entry, reason),
@@ -337,9 +326,8 @@ impl Edge {
         }
         for (agent, entry) in directory.agents() {
             let before = old.agent(agent);
-            let (calls, talked) = entry.worked;
-            if before.is_none() && calls > 0 {
-                self.tell_router(now, entry.company, router::Input::AgentWorked { agent, calls, talked });
+            if before.is_none() {
+                self.worked_before(now, entry.company, agent, entry.worked);
             }
             let unset = AgentSettings::default();
             if before.map_or(&unset, |before| &before.settings) != &entry.settings {

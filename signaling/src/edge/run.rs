@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
 use dialplane_core::call::HangupCause;
 use dialplane_core::command::call::CallReport;
 use dialplane_core::id::{CallId, CompanyId, QueueId};
@@ -25,6 +24,7 @@ use super::directory::Directory;
 use super::flow::Take;
 use super::shadows;
 use super::voice::ringing;
+use super::worked;
 use super::{EdgeConfig, EdgeHandle, Gauges, Order, StartError, Surroundings, uri_host};
 use crate::call::{CALLER, Input, LegId};
 use crate::media::audio::Clip;
@@ -89,7 +89,7 @@ pub struct Edge {
     /// Callbacks that are known, as the routers call them.
     pub(super) callbacks: HashMap<CallId, callback::Known>,
     /// The day that each router counts.
-    pub(super) days: HashMap<CompanyId, NaiveDate>,
+    pub(super) days: HashMap<CompanyId, worked::Day>,
     pub(super) days_due: Option<Instant>,
     /// Registrations at carriers.
     pub(super) accounts: Vec<Account>,

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use dialplane_core::call::{Change, LeaveReason};
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::E164;
-use dialplane_core::queue::Waiting;
 use dialplane_core::queue::estimate::{Calibration, Estimate};
 use dialplane_core::queue::router::{Arrival, Input};
+use dialplane_core::queue::{Stood, Waiting};
 use dialplane_ivr::calendar::Opening;
 
 use super::Order;
@@ -26,6 +26,10 @@ pub(super) struct Stay {
     queue: QueueId,
     /// When it began.
     entered: Instant,
+    /// How the router was told of it, with the place that the call has there.
+    arrival: Option<Arrival>,
+    /// Whether it was offered to anybody.
+    offered: bool,
     /// How many were before the call, when it had to wait, and what it could be told.
     ahead: Option<(u32, Option<Estimate>)>,
     /// The host is asked whom the call should go to: the name of the question, and the arrival that waits for the answer.
@@ -36,6 +40,11 @@ impl Stay {
     /// The queue.
     pub(super) const fn queue(&self) -> QueueId {
         self.queue
+    }
+
+    /// It is offered to somebody, and the offer will tell why.
+    pub(super) const fn note_offer(&mut self) {
+        self.offered = true;
     }
 }
 
@@ -94,6 +103,9 @@ impl Edge {
 
     fn line_up(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, arrival: Arrival) {
         let queue = arrival.queue;
+        if let Some(stay) = &mut entry.stay {
+            stay.arrival = Some(Arrival { since: arrival.since.or(Some(now)), ..arrival.clone() });
+        }
         self.tell_router(now, entry.company, Input::CallQueued(arrival));
         // Who is connected at once has not waited for anybody, and teaches nothing about waiting.
         if let Some(place) = self.routers.get(&entry.company).and_then(|router| router.position(id, AHEAD_MAX)) {
@@ -105,6 +117,31 @@ impl Edge {
         self.begin_announcements(now, entry);
     }
 
+    /// The router has taken the call out of the line, and its chain leads nowhere any more: it goes on to wait, in its place, for the agent
+    /// it was to go to, and no longer than it would have.
+    pub(super) fn stay_on(&mut self, now: Instant, entry: &mut CallEntry) {
+        let overflow_at = self.longest_wait(entry);
+        let Some((arrival, entered)) = entry.stay.as_ref().and_then(|stay| Some((stay.arrival.clone()?, stay.entered)))
+        else {
+            return;
+        };
+        let waited = now.saturating_duration_since(entered);
+        let wish = arrival.wish.map(|(agent, patience)| (agent, patience.saturating_sub(waited)));
+        self.tell_router(now, entry.company, Input::CallQueued(Arrival { wish, overflow_at, ..arrival }));
+    }
+
+    /// When a call will have waited as long as its queue allows.
+    fn longest_wait(&self, entry: &CallEntry) -> Option<Instant> {
+        let stay = entry.stay.as_ref()?;
+        let seconds = self.directory.queue(stay.queue)?.settings.max_wait_seconds;
+        (seconds > 0).then(|| stay.entered + Duration::from_secs(seconds.into()))
+    }
+
+    /// Whether a call has waited as long as its queue allows.
+    pub(super) fn waited_longest(&self, now: Instant, entry: &CallEntry) -> bool {
+        self.longest_wait(entry).is_some_and(|until| until <= now)
+    }
+
     /// The call waits in a queue from now on.
     pub(super) fn note_queued(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, queue: QueueId) {
         self.note_arrival(now, entry, &Arrival::new(id, queue));
@@ -112,7 +149,7 @@ impl Edge {
 
     fn note_arrival(&mut self, now: Instant, entry: &mut CallEntry, arrival: &Arrival) {
         let queue = arrival.queue;
-        entry.stay = Some(Stay { queue, entered: now, ahead: None, asked: None });
+        entry.stay = Some(Stay { queue, entered: now, arrival: None, offered: false, ahead: None, asked: None });
         self.waiting += 1;
         let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
         let position = u32::try_from(before + 1).ok();
@@ -126,9 +163,20 @@ impl Edge {
         let router = self.routers.get(&entry.company);
         let position = router.and_then(|router| router.call(now, id)).map(|(_, call)| call.position);
         let key = (reason == LeaveReason::Key).then(|| entry.hearing.last_key()).flatten();
-        self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key });
+        let stood = self.stood(now, entry).map(Box::new);
+        self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key, stood });
         entry.ask_no_more();
         self.end_stay(entry)
+    }
+
+    /// How the members of its queue stand to a call that was not offered to anybody.
+    fn stood(&self, now: Instant, entry: &CallEntry) -> Option<Stood> {
+        let stay = entry.stay.as_ref().filter(|stay| !stay.offered)?;
+        let (router, arrival) = (self.routers.get(&entry.company)?, stay.arrival.as_ref()?);
+        let settings = &self.directory.queue(stay.queue)?.settings;
+        let members = settings.members.iter().map(|member| member.agent_id);
+        let agents = members.filter_map(|agent| Some((agent, self.directory.agent(agent)?.settings.clone())));
+        Stood::of(now, router, settings, agents, arrival)
     }
 
     /// A call is in its queue no more. Whether it was in one.

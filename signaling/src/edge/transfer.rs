@@ -9,7 +9,6 @@ use std::time::Instant;
 use dialplane_core::call::{Change, HangupCause, TransferTarget};
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::InboundTarget;
-use dialplane_core::queue::router;
 
 use super::call_entry::{CallEntry, LegEntry, Plan, Purpose, Target};
 use super::desk::Desk;
@@ -259,7 +258,7 @@ impl Edge {
         let agent = entry.leg(leg).and_then(|leg| leg.agent);
         let stays = agent.is_some_and(|agent| to == TransferTarget::Agent { agent });
         self.report(now, id, entry, Change::Transferred { leg: leg.0, agent, to });
-        self.tell_router(now, entry.company, router::Input::CallEnded { call: entry.callback.unwrap_or(id) });
+        self.tell_over(now, id, entry);
         if let Some(agent) = agent {
             entry.release(agent);
         }

@@ -53,7 +53,7 @@ impl Told {
 
     fn left(self, second: i64, reason: LeaveReason, key: Option<char>) -> Self {
         let queue = self.queue;
-        self.then(second, Change::LeftQueue { queue, reason, position: Some(2), key })
+        self.then(second, Change::LeftQueue { queue, reason, position: Some(2), key, stood: None })
     }
 
     /// The log in short: verb, seconds waited, rung and talked.
@@ -137,6 +137,63 @@ fn who_hangs_up_a_callback_is_told_by_who_they_are_and_not_by_who_was_rung_first
         let told = told.queued(0, 1).rung(0, 0, ann).then(9, Change::Bridged { a: 0, b: 1 }).ended(20, side);
         assert_eq!(told.log(1).last(), Some(&(verb, 9, None, Some(11))));
     }
+}
+
+#[test]
+fn whoever_hands_the_caller_on_has_talked_until_then() {
+    let told = Told::new();
+    let (ann, bob) = (told.ann, told.bob);
+    let told = told.queued(0, 1).rung(0, 1, ann).then(4, Change::Bridged { a: 0, b: 1 });
+    let told = told.then(9, Change::Transferred { leg: 1, agent: Some(ann), to: TransferTarget::Agent { agent: ann } });
+    let told =
+        told.then(20, Change::Transferred { leg: 1, agent: Some(ann), to: TransferTarget::Agent { agent: bob } });
+    let told = told.then(20, Change::Bridged { a: 0, b: 2 }).ended(90, Side::Callee);
+    let expected = [("ENTERQUEUE", 0, None, None), ("CONNECT", 4, Some(4), None), ("TRANSFER", 4, None, Some(16))];
+    assert_eq!(
+        told.log(1),
+        expected,
+        "who takes it at another phone of theirs talks on, and bob is none of the queue's"
+    );
+}
+
+#[test]
+fn what_is_heard_while_a_call_goes_on_is_what_is_read_afterwards() {
+    let told = Told::new();
+    let (queue, ann, bob) = (told.queue, told.ann, told.bob);
+    let told =
+        told.queued(0, 1).rung(1, 1, ann).failed(6, ann, OfferFailure::NoAnswer).left(7, LeaveReason::Flow, None);
+    let told = told.queued(10, 2).rung(11, 2, bob).then(14, Change::Bridged { a: 0, b: 2 });
+    // Handed on to a queue: one stay ends where the next one begins.
+    let told = told.queued(30, 1).rung(30, 3, ann).then(33, Change::Bridged { a: 0, b: 3 }).ended(50, Side::Caller);
+    let mut stays = Stays::default();
+    let mut heard = Vec::new();
+    for event in &told.timeline {
+        heard.extend(stays.hear(event.call, event.at, &event.change().unwrap()));
+    }
+    let begins: Vec<&CallEvent> = told.timeline.iter().filter(|event| event.kind == "queued").collect();
+    let read = begins
+        .iter()
+        .flat_map(|begun| visit(queue, begun.seq, &told.timeline).into_iter().map(|entry| (begun.at, entry)));
+    assert_eq!(heard, read.collect::<Vec<_>>());
+    let mut works = [AgentWork::default(), AgentWork::default()];
+    for (_, entry) in &heard {
+        for (work, agent) in works.iter_mut().zip([ann, bob]) {
+            if entry.agent == Some(agent) {
+                work.add(entry);
+            }
+        }
+    }
+    assert_eq!(works.map(|work| (work.taken, work.missed, work.talk_ms)), [(1, 1, 17_000), (1, 0, 16_000)]);
+}
+
+#[test]
+fn an_agent_who_calls_back_rang_until_they_answered_and_the_customers_ringing_is_none_of_theirs() {
+    let told = Told::new();
+    let ann = told.ann;
+    let told = told.queued(0, 1).rung(1, 0, ann).then(4, Change::Answered { leg: 0, codec: None });
+    let told = told.then(20, Change::Answered { leg: 1, codec: None }).then(20, Change::Bridged { a: 0, b: 1 });
+    let expected = [("ENTERQUEUE", 0, None, None), ("CONNECT", 20, Some(3), None)];
+    assert_eq!(told.log(1), expected);
 }
 
 #[test]

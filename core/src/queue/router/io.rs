@@ -68,7 +68,7 @@ pub enum Input {
     },
     /// A day begins: what agents did the day before counts no more.
     DayBegan,
-    /// What an agent did today before the router began.
+    /// What an agent did today: counts instead of what the router has counted.
     AgentWorked {
         /// Who.
         agent: UserId,

@@ -1,6 +1,6 @@
 //! What each agent did with the calls of queues (document 004), read from the logs of the queues; all their calls from the sums.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use axum::extract::State;
 use axum::response::Response;
@@ -35,6 +35,7 @@ pub(crate) struct AgentQueuePerformance {
     agent: OfficerRef,
     /// Calls of queues that rang at the agent.
     offered: u64,
+    /// Those in which they talked with the caller, or with whom they called back.
     taken: u64,
     /// Those that they did not answer, declined, or could not be rung for.
     missed: u64,
@@ -44,7 +45,7 @@ pub(crate) struct AgentQueuePerformance {
     answer_rate: f64,
     /// Seconds that a call rang which they took, on average, with two decimals.
     average_answer_seconds: f64,
-    /// Seconds talked in calls of queues.
+    /// Seconds of these talks, as far as they are over.
     queue_talk_seconds: u64,
     /// Seconds talked in one of them on average.
     average_queue_talk_seconds: u64,
@@ -83,25 +84,16 @@ impl AgentQueuePerformance {
 }
 
 /// Adds up the logs of all queues.
-async fn work(tx: &mut Box<dyn Tx + '_>, range: DayRange) -> Reply<BTreeMap<UserId, AgentWork>> {
-    let (mut agents, mut visits): (BTreeMap<UserId, AgentWork>, u64) = (BTreeMap::new(), 0);
+async fn work(tx: &mut dyn Tx, range: DayRange) -> Reply<HashMap<UserId, AgentWork>> {
+    let (mut agents, mut visits) = (HashMap::new(), 0);
+    let (from, to) = range.instants();
     for queue in tx.queues().await? {
-        let mut page = Page::number(1, Page::LIMIT_MAX);
-        loop {
-            let (entries, total) = queue_log::read(tx, queue.id, range.instants(), page).await?;
-            if visits + total > VISITS_MAX {
-                let message = format!("more than {VISITS_MAX} callers came in these days: take fewer");
-                return Err(Problem::field("dateFrom", message));
-            }
-            for (agent, entry) in entries.iter().filter_map(|entry| Some((entry.agent?, entry))) {
-                agents.entry(agent).or_default().add(entry);
-            }
-            page.offset += u64::from(page.limit);
-            if page.offset >= total {
-                visits += total;
-                break;
-            }
+        visits += tx.queue_visits(queue.id, from, to, Page::number(1, 1)).await?.total;
+        if visits > VISITS_MAX {
+            let message = format!("more than {VISITS_MAX} callers came in these days: take fewer");
+            return Err(Problem::field("dateFrom", message));
         }
+        queue_log::add_work(tx, queue.id, (from, to), &mut agents).await?;
     }
     Ok(agents)
 }
@@ -131,7 +123,7 @@ pub(crate) async fn agents_performance(
     let asked = format!("agents-performance {} {} {} {whose}", range.zone, range.from, range.to);
     let made = async {
         let mut tx = app.engine.read(&actor).await?;
-        let work = work(&mut tx, range).await?;
+        let work = work(&mut *tx, range).await?;
         let sums: BTreeMap<UserId, CallSums> = match only {
             Some(own) => {
                 let volumes = tx.call_volumes(Some(own), range.from, range.to).await?;

@@ -6,9 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use dialplane_core::Permission;
-use dialplane_core::call::{CallEvent, Change};
-use dialplane_core::id::{CallKind, UserId};
-use dialplane_core::queue::decision::{Considered, Decision, Verdict};
+use dialplane_core::call::{CallEvent, Change, LeaveReason};
+use dialplane_core::id::{CallKind, QueueId, UserId};
+use dialplane_core::queue::Stood;
+use dialplane_core::queue::decision::{Considered, Decision, Others, Verdict};
 use dialplane_signaling::edge::Explained;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -66,6 +67,12 @@ pub(crate) struct OthersView {
     standing: &'static str,
     reason: &'static str,
     count: u32,
+}
+
+impl OthersView {
+    const fn of(others: &Others) -> Self {
+        Self { standing: others.verdict.as_str(), reason: others.verdict.says(), count: others.count }
+    }
 }
 
 /// Why a call was offered to an agent.
@@ -127,6 +134,25 @@ pub(crate) struct StillWaitingView {
     agent: Option<CandidateView>,
 }
 
+/// How a call left a queue in which it was offered to nobody.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct LeftView {
+    at: DateTime<Utc>,
+    queue: Uuid,
+    /// abandoned, timed_out, no_agents, full, closed, no_queue, sent_on, key, flow or ended.
+    #[schema(value_type = String)]
+    reason: LeaveReason,
+    waited_seconds: u64,
+    /// How the members of the queue stood to it then: 20 at most, and none of a queue with more than 64. An agent sees themselves only.
+    candidates: Vec<CandidateView>,
+    /// The members who are not among them, by how they stood.
+    others: Vec<OthersView>,
+    /// The agent who was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent: Option<CandidateView>,
+}
+
 answer! {
     /// Why a call went where it went.
     CallRoutingAnswer {
@@ -135,6 +161,9 @@ answer! {
         /// How it stands now, while it waits or rings.
         #[serde(skip_serializing_if = "Option::is_none")]
         waiting: Option<StillWaitingView>,
+        /// How it left the queue it was in last, where it was offered to nobody there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        left: Option<LeftView>,
     }
 }
 
@@ -170,18 +199,42 @@ impl Viewer {
         }
         let verdict = decision.verdict_of(agent);
         let reason = if verdict == Verdict::Chosen { decision.reason() } else { verdict.says().to_owned() };
+        Some(self.uncompared(agent, verdict, reason))
+    }
+
+    /// Somebody of whom nothing was compared.
+    fn uncompared(&self, agent: UserId, verdict: Verdict, reason: String) -> CandidateView {
         let (agent_id, name) = (agent.as_uuid(), self.names.get(&agent).cloned());
         let (included, standing) = (verdict.is_included(), verdict.as_str());
-        Some(CandidateView { agent_id, name, included, standing, reason, score: None })
+        CandidateView { agent_id, name, included, standing, reason, score: None }
+    }
+
+    fn left(&self, left: &Left) -> LeftView {
+        let says = |own: &Considered| match own.left {
+            Some(seconds) => format!("{}, for {seconds} s more", own.verdict.says()),
+            None => own.verdict.says().to_owned(),
+        };
+        let candidate = |own: &Considered| self.uncompared(own.agent, own.verdict, says(own));
+        let asked = |agent| match left.stood.candidates.iter().find(|own| own.agent == agent) {
+            Some(own) => candidate(own),
+            None => {
+                let verdict = left.stood.verdict_of(agent);
+                self.uncompared(agent, verdict, verdict.says().to_owned())
+            }
+        };
+        LeftView {
+            at: left.at,
+            queue: left.queue.as_uuid(),
+            reason: left.reason,
+            waited_seconds: left.waited_seconds,
+            candidates: left.stood.candidates.iter().filter(|own| self.sees(own)).map(candidate).collect(),
+            others: left.stood.others.iter().map(OthersView::of).collect(),
+            agent: self.asked.map(asked),
+        }
     }
 
     fn decision(&self, at: DateTime<Utc>, decision: &Decision, outcome: Option<String>) -> CallDecisionView {
         let listed = decision.candidates.iter().filter(|own| self.sees(own));
-        let others = decision.others.iter().map(|others| OthersView {
-            standing: others.verdict.as_str(),
-            reason: others.verdict.says(),
-            count: others.count,
-        });
         CallDecisionView {
             at,
             queue: decision.queue.as_uuid(),
@@ -201,7 +254,7 @@ impl Viewer {
             tie_break: decision.tie_break,
             config_version: decision.version,
             candidates: listed.map(|own| self.candidate(own, decision.reason_of(own))).collect(),
-            others: others.collect(),
+            others: decision.others.iter().map(OthersView::of).collect(),
             agent: self.asked_in(decision),
         }
     }
@@ -223,6 +276,37 @@ struct Made {
     at: DateTime<Utc>,
     decision: Decision,
     outcome: Option<String>,
+}
+
+/// The end of a stay in a queue without an offer.
+struct Left {
+    at: DateTime<Utc>,
+    queue: QueueId,
+    reason: LeaveReason,
+    waited_seconds: u64,
+    stood: Stood,
+}
+
+/// How the stay in a queue ended that was the last in a timeline, where the call was offered to nobody in it.
+fn left(events: &[CallEvent]) -> Option<Left> {
+    let (mut entered, mut left) = (None, None);
+    for event in events {
+        match event.change() {
+            Some(Change::Queued { .. }) => (entered, left) = (Some(event.at), None),
+            Some(Change::Offered { .. }) => entered = None,
+            Some(Change::LeftQueue { queue, reason, stood, .. }) => {
+                left = entered.take().map(|entered| Left {
+                    at: event.at,
+                    queue,
+                    reason,
+                    waited_seconds: (event.at - entered).num_seconds().max(0).unsigned_abs(),
+                    stood: stood.map(|stood| *stood).unwrap_or_default(),
+                });
+            }
+            _ => {}
+        }
+    }
+    left
 }
 
 /// The decisions in a timeline.
@@ -253,7 +337,7 @@ fn decisions(events: &[CallEvent]) -> Vec<Made> {
 }
 
 /// Why the call was offered to whom: each decision of a queue with everybody who was looked at and the reason, and how the members stand
-/// while the call waits. For admins and managers; an agent sees their own part in it.
+/// while the call waits, or stood as it left without an offer. For admins and managers; an agent sees their own part in it.
 #[utoipa::path(get, path = "/calls/{id}/routing", tag = "calls",
     params(("id" = Uuid, Path, description = "the call"), RoutingQuery), responses((status = 200, body = CallRoutingAnswer)))]
 pub(crate) async fn get_routing(
@@ -273,7 +357,8 @@ pub(crate) async fn get_routing(
     if let Some(agent) = query.agent {
         tx.user(agent).await?.ok_or_else(|| Problem::not_found("agent"))?;
     }
-    let made = decisions(&tx.call_events(id).await?);
+    let events = tx.call_events(id).await?;
+    let (made, left) = (decisions(&events), left(&events));
     let explained = match own_edge(&app) {
         Some(edge) if !call.status.is_final() => edge.explain(authed.company_id(), id, query.agent.or(only)).await?,
         _ => None,
@@ -283,6 +368,7 @@ pub(crate) async fn get_routing(
         let now = explained.as_ref().and_then(|explained| explained.asked);
         call.agent == Some(own)
             || made.iter().any(|made| looked_at(made.decision.verdict_of(own)))
+            || left.as_ref().is_some_and(|left| looked_at(left.stood.verdict_of(own)))
             || now.is_some_and(|now| looked_at(now.verdict))
     };
     if only.is_some_and(|own| !took_part(own)) {
@@ -290,11 +376,13 @@ pub(crate) async fn get_routing(
     }
     let mut people: Vec<UserId> = made.iter().flat_map(|made| &made.decision.candidates).map(|own| own.agent).collect();
     people.extend(explained.iter().flat_map(|explained| &explained.candidates).map(|own| own.agent));
+    people.extend(left.iter().flat_map(|left| &left.stood.candidates).map(|own| own.agent));
     people.extend(query.agent);
     people.sort_unstable();
     people.dedup();
     let names = tx.users_by_ids(&people).await?.into_iter().map(|user| (user.id, user.name.into_inner())).collect();
     let viewer = Viewer { names, only, asked: query.agent };
     let decided = made.into_iter().map(|made| viewer.decision(made.at, &made.decision, made.outcome)).collect();
-    Ok(Json(CallRoutingAnswer::new(decided, explained.as_ref().map(|explained| viewer.waiting(explained)))))
+    let waiting = explained.as_ref().map(|explained| viewer.waiting(explained));
+    Ok(Json(CallRoutingAnswer::new(decided, waiting, left.as_ref().map(|left| viewer.left(left)))))
 }

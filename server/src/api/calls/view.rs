@@ -260,9 +260,10 @@ impl LegView {
 impl EventView {
     pub(crate) fn of(event: CallEvent) -> Self {
         let mut event = event;
-        // Why somebody was chosen among others has an answer of its own.
+        // Why somebody was chosen among others, and why nobody was, has an answer of its own.
         if let Some(data) = event.data.as_object_mut() {
             data.remove("decision");
+            data.remove("stood");
         }
         Self { seq: event.seq, at: event.at, kind: event.kind, data: event.data }
     }

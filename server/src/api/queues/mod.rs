@@ -410,7 +410,8 @@ pub(crate) async fn update_queue(
     Ok(versioned(queue.version, QueueAnswer::new(QueueView::of(&queue))))
 }
 
-/// Delete a queue that no route leads to. For admins and managers.
+/// Delete a queue that no route leads to: who waits in it on the line goes on by its overflow chain, and who is to be called back is called
+/// off. For admins and managers.
 #[utoipa::path(delete, path = "/queues/{id}", tag = "queues", params(("id" = Uuid, Path, description = "the queue")),
     responses((status = 200, body = Done)))]
 pub(crate) async fn delete_queue(

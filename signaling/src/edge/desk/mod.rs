@@ -13,16 +13,17 @@ use std::time::{Duration, Instant};
 
 use dialplane_core::call::{Change, HangupCause, LeaveReason};
 use dialplane_core::id::{CallId, QueueId};
-use dialplane_core::queue::Waiting;
 use dialplane_core::queue::announce::{POSITION_MAX, Saying};
 use dialplane_core::queue::overflow::{Journey, OverflowStep};
 use dialplane_core::queue::router::{Arrival, Input as RouterInput, OverflowReason};
+use dialplane_core::queue::{OverflowTarget, Waiting};
 use dialplane_ivr::machine::{Sound, Token};
 
 use super::call_entry::{CallEntry, Plan};
-use super::routing::cause;
+use super::routing::{cause, leave_reason};
 use super::run::Edge;
 use crate::call::{Input, OfferFailure};
+use target::Way;
 
 /// Our announcements have names above those of flows, which the call may get into later.
 const ANNOUNCEMENTS: u32 = 1 << 31;
@@ -140,7 +141,7 @@ impl Edge {
         if self.is_closed(queue) {
             // The log says which queue did not take it.
             self.report(now, id, entry, Change::queued(queue, None));
-            let left = Change::LeftQueue { queue, reason: LeaveReason::Closed, position: None, key: None };
+            let left = Change::LeftQueue { queue, reason: LeaveReason::Closed, position: None, key: None, stood: None };
             self.report(now, id, entry, left);
             return self.overflow_desk(now, id, entry, OverflowReason::Closed);
         }
@@ -236,43 +237,66 @@ impl Edge {
             language = phrase.language;
         }
         if !sounds.is_empty() {
-            let play = Token(ANNOUNCEMENTS | desk.announcements);
-            desk.announcements = (desk.announcements + 1) % ANNOUNCEMENTS;
-            self.play(id, entry, play, sounds, language.into(), false);
+            self.tell_caller(id, entry, sounds, language);
         }
     }
 
-    /// The queue has no agent for the call, and it is in no line any more.
+    /// Says something to a caller who waits, in place of the music.
+    fn tell_caller(&mut self, id: CallId, entry: &mut CallEntry, sounds: Vec<Sound>, language: String) {
+        let Some(desk) = entry.desk().filter(|desk| desk.voiced) else { return };
+        let play = Token(ANNOUNCEMENTS | desk.announcements);
+        desk.announcements = (desk.announcements + 1) % ANNOUNCEMENTS;
+        self.play(id, entry, play, sounds, language.into(), false);
+    }
+
+    /// The queue has no agent for the call. Whoever was only to be led on in good time, and cannot be, stays in the queue.
     pub(super) fn overflow_desk(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: OverflowReason) {
+        let late = reason == OverflowReason::Chain && self.waited_longest(now, entry);
+        let reason = if late { OverflowReason::MaxWait } else { reason };
+        let way = self.next_way(id, entry);
+        let stays = |queue: QueueId| self.directory.queue(queue).is_some() && !self.is_closed(queue);
+        if way.is_none() && reason == OverflowReason::Chain && entry.waits_in().is_some_and(stays) {
+            return self.stay_on(now, entry);
+        }
+        self.leave_line(now, id, entry, leave_reason(reason));
         let cause = match reason {
             OverflowReason::NoQueue => HangupCause::NoRoute,
             OverflowReason::Full | OverflowReason::NoAgents => HangupCause::UserBusy,
             _ => HangupCause::NoAnswer,
         };
-        self.next_target(now, id, entry, reason.as_str(), cause);
+        self.lead_on(now, id, entry, way, reason.as_str(), cause);
     }
 
     /// Somebody whom the chain named has not answered.
     pub(super) fn target_failed(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: OfferFailure) {
-        self.next_target(now, id, entry, "not_answered", cause(reason));
+        let way = self.next_way(id, entry);
+        self.lead_on(now, id, entry, way, "not_answered", cause(reason));
     }
 
-    /// Leads the call on by its chain. Where that is at its end the call ends, for `cause`; but whoever was only to be led on in good time
-    /// stays in the queue, in their place.
-    fn next_target(&mut self, now: Instant, id: CallId, entry: &mut CallEntry, reason: &str, cause: HangupCause) {
-        self.quiet(entry);
+    /// The next way of the call's chain that can be gone.
+    fn next_way(&mut self, id: CallId, entry: &mut CallEntry) -> Option<(Way, OverflowTarget)> {
         while let Some(target) = entry.desk().and_then(|desk| desk.journey.step()) {
-            match self.way_to(id, entry, &target) {
-                Some(way) => return self.follow(now, id, entry, way, &target, reason),
-                None => {
-                    tracing::warn!(call = %id, kind = target.kind(), "a target of overflow is not there: passed over");
-                }
+            if let Some(way) = self.way_to(id, entry, &target) {
+                return Some((way, target));
             }
+            tracing::warn!(call = %id, kind = target.kind(), "a target of overflow is not there: passed over");
         }
-        let queue = entry.desk().and_then(|desk| desk.journey.queue());
-        let stays = |queue: QueueId| self.directory.queue(queue).is_some() && !self.is_closed(queue);
-        if reason == OverflowReason::Chain.as_str() && queue.is_some_and(stays) {
-            return self.enter_desk(now, id, entry);
+        None
+    }
+
+    /// Leads the call on. Where its chain is at its end the call ends, for `cause`.
+    fn lead_on(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        entry: &mut CallEntry,
+        way: Option<(Way, OverflowTarget)>,
+        reason: &str,
+        cause: HangupCause,
+    ) {
+        self.quiet(entry);
+        if let Some((way, target)) = way {
+            return self.follow(now, id, entry, way, &target, reason);
         }
         let language = entry.desk().filter(|desk| desk.answered).map(|desk| desk.waiting.language().to_owned());
         match language.and_then(|language| self.farewell(id, entry, &language, cause)) {
@@ -297,6 +321,11 @@ impl Edge {
         let Some(exit) = desk.waiting.exit_keys.iter().find(|exit| exit.key == key) else { return };
         let target = exit.target.clone();
         let may_go = desk.journey.may_go(&target);
+        let language = desk.waiting.language().to_owned();
+        if target == OverflowTarget::Callback && self.callback_number(entry).is_none() {
+            let phrase = Saying::NoCallback.in_language(&language);
+            return self.tell_caller(id, entry, vec![Sound::Say(phrase.text)], phrase.language);
+        }
         let Some(way) = may_go.then(|| self.way_to(id, entry, &target)).flatten() else {
             tracing::warn!(call = %id, kind = target.kind(), "a key leads to a target that is not there");
             return;

@@ -58,13 +58,17 @@ impl Edge {
                 Some(ring(self.offer_to_line(line)?, line.user))
             }
             OverflowTarget::Callback => {
-                let home = self.directory.company(company)?.default_country;
-                // Calling back abroad would let whoever names a number make costs.
-                let number = self.number_of(entry).filter(|number| number.country() == Some(home))?;
+                let number = self.callback_number(entry)?;
                 let language = entry.desk()?.waiting.language().to_owned();
                 Some(Way::CallBack(number, self.says(id, entry, &language, Saying::Callback)?))
             }
         }
+    }
+
+    /// The number on which a caller can be called back. Calling back abroad would let whoever names a number make costs.
+    pub(super) fn callback_number(&self, entry: &CallEntry) -> Option<E164> {
+        let home = self.directory.company(entry.company)?.default_country;
+        self.number_of(entry).filter(|number| number.country() == Some(home))
     }
 
     /// Leads the call there.

@@ -13,6 +13,7 @@ use dialplane_ivr::machine::{
 
 use super::super::call_entry::{CallEntry, Target};
 use super::super::directory::ExtensionEntry;
+use super::super::routing::leave_reason;
 use super::super::run::Edge;
 use super::{Partner, Phase};
 use crate::call::{Input as CallInput, Offer, OfferFailure};
@@ -66,6 +67,7 @@ impl Edge {
         entry: &mut CallEntry,
         reason: OverflowReason,
     ) {
+        self.leave_line(now, id, entry, leave_reason(reason));
         self.alone_again(now, id, entry);
         let event = match reason {
             OverflowReason::MaxWait => QueueEvent::TimedOut,
@@ -194,7 +196,7 @@ impl Edge {
     pub(in super::super) fn flow_parted(&mut self, now: Instant, id: CallId, entry: &mut CallEntry) {
         let Some(Phase::Talking(partner)) = entry.flow().map(|run| run.phase) else { return };
         entry.on_hold = false;
-        self.tell_router(now, entry.company, router::Input::CallEnded { call: id });
+        self.tell_over(now, id, entry);
         for agent in std::mem::take(&mut entry.engaged) {
             self.tell_router(now, entry.company, router::Input::AgentReleased { agent });
         }

@@ -177,7 +177,13 @@ fn whether_a_phone_was_there_is_told_by_the_decisions() {
         (3_000, Verdict::Free),
     ] {
         let decided = desk.decided(&[(desk.ann, Verdict::Chosen), (desk.bob, verdict)]);
-        let gone = Change::LeftQueue { queue: desk.queue, reason: LeaveReason::Abandoned, position: None, key: None };
+        let gone = Change::LeftQueue {
+            queue: desk.queue,
+            reason: LeaveReason::Abandoned,
+            position: None,
+            key: None,
+            stood: None,
+        };
         recorder.timeline(&desk.history(&[(at, queued.clone()), (at, decided), (at + 1, gone)]));
     }
     recorder.chose(desk.bob, after(2_700_000), Availability::Break);
@@ -196,7 +202,7 @@ fn whether_a_phone_was_there_is_told_by_the_decisions() {
 fn how_stays_end_that_no_agent_and_no_setting_of_the_queue_ended() {
     let desk = Desk::new();
     let queued = Change::queued(desk.queue, None);
-    let left = |reason| Change::LeftQueue { queue: desk.queue, reason, position: None, key: None };
+    let left = |reason| Change::LeftQueue { queue: desk.queue, reason, position: None, key: None, stood: None };
     let ends = |settings: QueueSettings, reason| {
         let mut recorder = desk.recorder();
         recorder.queues[0].settings = settings;
@@ -223,7 +229,8 @@ fn what_goes_on_or_lies_outside_of_the_day_is_no_call_of_it() {
     let desk = Desk::new();
     let mut recorder = desk.recorder();
     let queued = || Change::queued(desk.queue, None);
-    let gone = Change::LeftQueue { queue: desk.queue, reason: LeaveReason::Abandoned, position: None, key: None };
+    let gone =
+        Change::LeftQueue { queue: desk.queue, reason: LeaveReason::Abandoned, position: None, key: None, stood: None };
     recorder.timeline(&desk.history(&[(60, queued())]));
     recorder.timeline(&desk.history(&[(7_200, queued()), (7_300, gone.clone())]));
     let other = (&SeededIds::new(99) as &dyn IdSource).id(begins());
