@@ -249,6 +249,12 @@ impl Considered {
         self.told(self.verdict.says_now(), needed)
     }
 
+    /// The same of how they stood.
+    #[must_use]
+    pub fn says(&self, needed: Option<&str>) -> String {
+        self.told(self.verdict.says().to_owned(), needed)
+    }
+
     fn told(&self, says: String, needed: Option<&str>) -> String {
         match (self.verdict, self.left, needed) {
             (_, Some(left), _) => format!("{says}, for {left} s more"),
@@ -370,7 +376,7 @@ impl Decision {
         match own.verdict {
             Verdict::Chosen => "was being rung for this call, too".to_owned(),
             Verdict::Free => self.behind(own),
-            verdict => own.told(verdict.says().to_owned(), self.needed.as_deref()),
+            _ => own.says(self.needed.as_deref()),
         }
     }
 

@@ -102,8 +102,8 @@ impl Edge {
         let CallbackEntry { company, queue, since, .. } = *entry;
         if !self.callbacks.contains_key(&call) && !self.is_closed(queue) {
             self.callbacks.insert(call, Known { company, queue, standing: Standing::Queued });
-            let arrival =
-                router::Arrival { since: self.waiting_since(now, since), ..router::Arrival::new(call, queue) };
+            let since = self.waiting_since(now, since);
+            let arrival = router::Arrival { since, on_line: false, ..router::Arrival::new(call, queue) };
             self.tell_router(now, company, router::Input::CallQueued(arrival));
         }
     }

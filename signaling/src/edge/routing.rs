@@ -8,7 +8,7 @@ use dialplane_core::id::{CallId, CompanyId, TrunkId, UserId};
 use dialplane_core::people::Availability;
 use dialplane_core::phone::E164;
 use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
-use dialplane_core::queue::router::{self, Occasion, OverflowReason, Router};
+use dialplane_core::queue::router::{self, Candidate, Occasion, OverflowReason, Router};
 use dialplane_core::queue::{AgentSettings, Decision};
 
 use super::OutboundGrant;
@@ -239,7 +239,9 @@ impl Edge {
                     router::Command::Overflow { call, .. } if self.is_callback(call) => {
                         self.callback_overflowed(call);
                     }
-                    router::Command::Overflow { call, reason } => self.overflow(now, call, reason),
+                    router::Command::Overflow { call, reason, candidates } => {
+                        self.overflow(now, call, reason, candidates);
+                    }
                     // The call itself stops whoever else rings as soon as one has answered.
                     router::Command::Rescind { .. } => {}
                     router::Command::Pause { agent, reason } => {
@@ -269,11 +271,12 @@ impl Edge {
         self.calls.insert(call, entry);
     }
 
-    fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason) {
+    fn overflow(&mut self, now: Instant, call: CallId, reason: OverflowReason, candidates: Vec<Candidate>) {
         let Some(mut entry) = self.calls.remove(&call) else { return };
         // The word about a queue that the call has left for another one since.
         let late = self.routers.get(&entry.company).is_some_and(|router| router.since(call).is_some());
-        if !late && entry.stay.is_some() {
+        if let Some(stay) = entry.stay.as_mut().filter(|_| !late) {
+            stay.note_members(candidates);
             match entry.plan {
                 Plan::Flow(_) => self.overflow_to_flow(now, call, &mut entry, reason),
                 _ => self.overflow_desk(now, call, &mut entry, reason),

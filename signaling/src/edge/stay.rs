@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use dialplane_core::call::{Change, LeaveReason};
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::E164;
+use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
 use dialplane_core::queue::estimate::{Calibration, Estimate};
-use dialplane_core::queue::router::{Arrival, Input};
+use dialplane_core::queue::router::{Arrival, Candidate, Input};
 use dialplane_core::queue::{Stood, Waiting};
 use dialplane_ivr::calendar::Opening;
 
@@ -30,6 +31,8 @@ pub(super) struct Stay {
     arrival: Option<Arrival>,
     /// Whether it was offered to anybody.
     offered: bool,
+    /// How the members stood when the router let the call go.
+    members: Option<Vec<Candidate>>,
     /// How many were before the call, when it had to wait, and what it could be told.
     ahead: Option<(u32, Option<Estimate>)>,
     /// The host is asked whom the call should go to: the name of the question, and the arrival that waits for the answer.
@@ -45,6 +48,11 @@ impl Stay {
     /// It is offered to somebody, and the offer will tell why.
     pub(super) const fn note_offer(&mut self) {
         self.offered = true;
+    }
+
+    /// The router has let the call go, and knows no more than this of it.
+    pub(super) fn note_members(&mut self, members: Vec<Candidate>) {
+        self.members = Some(members);
     }
 }
 
@@ -125,6 +133,9 @@ impl Edge {
         else {
             return;
         };
+        if let Some(stay) = &mut entry.stay {
+            stay.members = None;
+        }
         let waited = now.saturating_duration_since(entered);
         let wish = arrival.wish.map(|(agent, patience)| (agent, patience.saturating_sub(waited)));
         self.tell_router(now, entry.company, Input::CallQueued(Arrival { wish, overflow_at, ..arrival }));
@@ -149,7 +160,8 @@ impl Edge {
 
     fn note_arrival(&mut self, now: Instant, entry: &mut CallEntry, arrival: &Arrival) {
         let queue = arrival.queue;
-        entry.stay = Some(Stay { queue, entered: now, arrival: None, offered: false, ahead: None, asked: None });
+        entry.stay =
+            Some(Stay { queue, entered: now, arrival: None, offered: false, members: None, ahead: None, asked: None });
         self.waiting += 1;
         let before = self.routers.get(&entry.company).map_or(0, |router| router.waiting(queue));
         let position = u32::try_from(before + 1).ok();
@@ -163,20 +175,23 @@ impl Edge {
         let router = self.routers.get(&entry.company);
         let position = router.and_then(|router| router.call(now, id)).map(|(_, call)| call.position);
         let key = (reason == LeaveReason::Key).then(|| entry.hearing.last_key()).flatten();
-        let stood = self.stood(now, entry).map(Box::new);
+        let stood = self.stood(now, id, entry).map(Box::new);
         self.report(now, id, entry, Change::LeftQueue { queue, reason, position, key, stood });
         entry.ask_no_more();
         self.end_stay(entry)
     }
 
     /// How the members of its queue stand to a call that was not offered to anybody.
-    fn stood(&self, now: Instant, entry: &CallEntry) -> Option<Stood> {
+    fn stood(&self, now: Instant, id: CallId, entry: &CallEntry) -> Option<Stood> {
         let stay = entry.stay.as_ref().filter(|stay| !stay.offered)?;
-        let (router, arrival) = (self.routers.get(&entry.company)?, stay.arrival.as_ref()?);
-        let settings = &self.directory.queue(stay.queue)?.settings;
-        let members = settings.members.iter().map(|member| member.agent_id);
-        let agents = members.filter_map(|agent| Some((agent, self.directory.agent(agent)?.settings.clone())));
-        Stood::of(now, router, settings, agents, arrival)
+        match &stay.members {
+            Some(members) => Stood::of(members, now),
+            None => {
+                let router = self.routers.get(&entry.company)?;
+                let is_small = router.members(stay.queue) <= MEMBERS_EXPLAINED_MAX;
+                is_small.then(|| Stood::of(&router.candidates(now, id), now)).flatten()
+            }
+        }
     }
 
     /// A call is in its queue no more. Whether it was in one.

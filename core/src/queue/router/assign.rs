@@ -51,11 +51,11 @@ const fn tie_break(chosen: u64, next: u64) -> TieBreak {
 
 impl Router {
     pub(super) fn enqueue(&mut self, now: Instant, arrival: Arrival) {
-        let Arrival { call: id, queue, since, priority, skills, wish, overflow_at } = arrival;
+        let Arrival { call: id, queue, since, priority, skills, wish, overflow_at, on_line } = arrival;
         if self.call_ix.contains_key(&id) {
             return;
         }
-        let overflow = |reason| Command::Overflow { call: id, reason };
+        let overflow = |reason| Command::Overflow { call: id, reason, candidates: Vec::new() };
         let Some(queue_at) = self.queue_ix.get(&queue).copied() else {
             return self.commands.push_back(overflow(OverflowReason::NoQueue));
         };
@@ -63,7 +63,7 @@ impl Router {
         let (length, max_wait) = (queue.settings.max_length, queue.settings.max_wait_seconds);
         let since = since.filter(|since| *since <= now);
         // Who has a place already is not turned away.
-        if length > 0 && since.is_none() && queue.waiting >= length {
+        if length > 0 && since.is_none() && on_line && queue.on_line >= length {
             return self.commands.push_back(overflow(OverflowReason::Full));
         }
         let since = since.unwrap_or(now);
@@ -82,6 +82,7 @@ impl Router {
             tried: SmallVec::new(),
             entered: now,
             priority,
+            on_line,
             wrap_up: 0,
             wish,
             deadline: None,
@@ -140,9 +141,11 @@ impl Router {
         }
         let call = &mut self.calls[at as usize];
         call.state = CallState::Waiting;
-        let (turn, queue) = (call.turn, call.queue);
+        let (turn, queue, on_line) = (call.turn, call.queue, call.on_line);
         self.agents[wish.agent as usize].own_line.insert((turn, at));
-        self.queues[queue as usize].waiting += 1;
+        let queue = &mut self.queues[queue as usize];
+        queue.waiting += 1;
+        queue.on_line += u32::from(on_line);
         self.set_call_timer(at, Some(wish.until));
         true
     }
@@ -155,6 +158,7 @@ impl Router {
         let (since, entered) = (call.since, call.entered);
         let found = &mut self.queues[queue as usize];
         found.waiting += 1;
+        found.on_line += u32::from(call.on_line);
         found.pools[pool as usize].line.insert((turn, at));
         let change = found.next_change(waited).map(|after| since + after);
         if found.present == 0 {
@@ -169,6 +173,7 @@ impl Router {
         let (turn, wish) = (call.turn, call.wish);
         let Some(queue) = self.queues.get_mut(call.queue as usize) else { return };
         queue.waiting -= 1;
+        queue.on_line -= u32::from(call.on_line);
         match wish {
             Some(wish) => {
                 self.agents[wish.agent as usize].own_line.remove(&(turn, at));
@@ -365,9 +370,9 @@ impl Router {
             call.wish = None;
             let overdue = call.overdue(now);
             match (self.queues.contains(call.queue as usize), overdue) {
-                (true, Some(reason)) => self.overflow(at, reason),
+                (true, Some(reason)) => self.overflow(now, at, reason),
                 (true, None) => self.seek(now, at),
-                (false, _) => self.overflow(at, OverflowReason::NoQueue),
+                (false, _) => self.overflow(now, at, OverflowReason::NoQueue),
             }
         }
         self.rest_after(now, agent_at, reason);
@@ -462,11 +467,15 @@ impl Router {
         }
     }
 
-    pub(super) fn overflow(&mut self, at: CallIx, reason: OverflowReason) {
+    pub(super) fn overflow(&mut self, now: Instant, at: CallIx, reason: OverflowReason) {
         self.clear_call_timer(at);
+        let call = &self.calls[at as usize];
+        let members = self.queues.get(call.queue as usize).map_or(0, |queue| queue.places.len());
+        let explains = call.tried.is_empty() && members <= self.explained_max;
+        let candidates = if explains { self.candidates(now, call.id) } else { Vec::new() };
         let call = self.calls.remove(at as usize);
         self.call_ix.remove(&call.id);
-        self.commands.push_back(Command::Overflow { call: call.id, reason });
+        self.commands.push_back(Command::Overflow { call: call.id, reason, candidates });
     }
 
     /// A timer of a call.
@@ -478,7 +487,7 @@ impl Router {
                 let overdue = call.overdue(now);
                 self.leave_line(at);
                 match overdue {
-                    Some(reason) => self.overflow(at, reason),
+                    Some(reason) => self.overflow(now, at, reason),
                     None => self.seek(now, at),
                 }
             }

@@ -38,6 +38,8 @@ pub(super) struct Call {
     /// When it came into the queue.
     pub(super) entered: Instant,
     pub(super) priority: i8,
+    /// Whether somebody is on the line.
+    pub(super) on_line: bool,
     /// Seconds of wrap-up after it, once it was taken.
     pub(super) wrap_up: u32,
     pub(super) state: CallState,

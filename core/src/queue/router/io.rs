@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::explain::Candidate;
 use super::stand::Stands;
 use crate::call::OfferFailure;
 use crate::id::{CallId, QueueId, UserId};
@@ -124,13 +125,15 @@ pub struct Arrival {
     pub wish: Option<(UserId, Duration)>,
     /// When it leaves for where the overflow chain leads, unless it rings.
     pub overflow_at: Option<Instant>,
+    /// Whether somebody is on the line: the length of a queue is limited for those, and not for who waits to be called back.
+    pub on_line: bool,
 }
 
 impl Arrival {
     /// A call without wishes.
     #[must_use]
     pub const fn new(call: CallId, queue: QueueId) -> Self {
-        Self { call, queue, since: None, priority: 0, skills: Vec::new(), wish: None, overflow_at: None }
+        Self { call, queue, since: None, priority: 0, skills: Vec::new(), wish: None, overflow_at: None, on_line: true }
     }
 }
 
@@ -167,6 +170,8 @@ pub enum Command {
         call: CallId,
         /// Why.
         reason: OverflowReason,
+        /// How the members of the queue stood to a call that was offered to nobody, as with [`Command::Offer`].
+        candidates: Vec<Candidate>,
     },
     /// The agent is on a break from now on.
     Pause {

@@ -163,7 +163,7 @@ impl Router {
         self.epoch.get_or_insert(now);
         match input {
             Input::QueueConfigured { queue, settings, version } => self.configure(now, queue, settings, version),
-            Input::QueueRemoved { queue } => self.remove_queue(queue),
+            Input::QueueRemoved { queue } => self.remove_queue(now, queue),
             Input::AgentConfigured { agent, settings } => self.configure_agent(now, agent, &settings),
             Input::AgentChose { agent, availability } => {
                 let at = self.agent_at(now, agent);

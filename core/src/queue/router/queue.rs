@@ -66,6 +66,8 @@ pub(super) struct Queue {
     pub(super) empty_since: Option<Instant>,
     /// Calls in lines.
     pub(super) waiting: u32,
+    /// Those of them with somebody on the line.
+    pub(super) on_line: u32,
     /// Members who are there.
     pub(super) present: u32,
     /// Members who are free.
@@ -132,6 +134,7 @@ impl Queue {
             timer: None,
             empty_since: None,
             waiting,
+            on_line: 0,
             present,
             free,
         };

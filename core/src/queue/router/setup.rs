@@ -143,12 +143,12 @@ impl Router {
         }
     }
 
-    pub(super) fn remove_queue(&mut self, id: QueueId) {
+    pub(super) fn remove_queue(&mut self, now: Instant, id: QueueId) {
         let Some(at) = self.queue_ix.get(&id).copied() else { return };
         for call in self.calls_of(at) {
             if self.calls[call as usize].state == CallState::Waiting {
                 self.leave_line(call);
-                self.overflow(call, OverflowReason::NoQueue);
+                self.overflow(now, call, OverflowReason::NoQueue);
             } else {
                 // What rings may still be answered.
                 self.set_call_timer(call, None);
@@ -257,7 +257,7 @@ impl Router {
             let until = found.entered.max(empty_since) + patience;
             if until <= now {
                 self.leave_line(call);
-                self.overflow(call, OverflowReason::NoAgents);
+                self.overflow(now, call, OverflowReason::NoAgents);
             } else {
                 next = Some(next.map_or(until, |next: Instant| next.min(until)));
             }

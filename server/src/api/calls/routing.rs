@@ -210,11 +210,7 @@ impl Viewer {
     }
 
     fn left(&self, left: &Left) -> LeftView {
-        let says = |own: &Considered| match own.left {
-            Some(seconds) => format!("{}, for {seconds} s more", own.verdict.says()),
-            None => own.verdict.says().to_owned(),
-        };
-        let candidate = |own: &Considered| self.uncompared(own.agent, own.verdict, says(own));
+        let candidate = |own: &Considered| self.uncompared(own.agent, own.verdict, own.says(None));
         let asked = |agent| match left.stood.candidates.iter().find(|own| own.agent == agent) {
             Some(own) => candidate(own),
             None => {

@@ -78,7 +78,7 @@ fn a_shorter_wait_at_an_empty_desk_holds_for_those_who_wait_there() {
     world.pass(0);
     assert_eq!(world.commands(), []);
     world.pass(10);
-    assert_eq!(world.commands(), [Command::Overflow { call, reason: OverflowReason::NoAgents }]);
+    assert_eq!(world.wanted(), [overflow(call, OverflowReason::NoAgents)]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn whoever_has_a_place_already_is_not_turned_away_from_a_full_queue() {
     world.arrive(queue, |arrival| arrival.since = Some(since));
     assert_eq!((world.commands(), world.router.waiting(queue)), (vec![], 2));
     let new = world.call(queue);
-    assert_eq!(world.commands(), [Command::Overflow { call: new, reason: OverflowReason::Full }]);
+    assert_eq!(world.wanted(), [overflow(new, OverflowReason::Full)]);
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_call_that_waits_for_somebody_who_is_there_does_not_leave_for_an_empty_desk_
     assert_eq!(world.commands(), []);
     world.pass(1);
     world.pass(0);
-    assert_eq!(world.commands(), [Command::Overflow { call, reason: OverflowReason::NoAgents }]);
+    assert_eq!(world.wanted(), [overflow(call, OverflowReason::NoAgents)]);
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl World {
                     self.rescinded(call, agent)?;
                     self.seen.rescinded += 1;
                 }
-                Command::Overflow { call, reason } => {
+                Command::Overflow { call, reason, .. } => {
                     self.overflowed(call, reason)?;
                     self.seen.overflowed += 1;
                 }
@@ -178,7 +178,7 @@ impl World {
             Command::Rescind { call, agent: id } => {
                 format!("-> rescind call {} at agent {}", self.number(*call), agent(*id))
             }
-            Command::Overflow { call, reason } => format!("-> call {} overflows: {reason:?}", self.number(*call)),
+            Command::Overflow { call, reason, .. } => format!("-> call {} overflows: {reason:?}", self.number(*call)),
             Command::Pause { agent: id, reason } => format!("-> pause agent {}: {reason:?}", agent(*id)),
         };
         self.note(&line);
