@@ -70,6 +70,7 @@ impl Requirement {
     /// See [`Router::needed`].
     pub(super) fn needed(&self, rules: &[NumberedRule], skills: &FxHashMap<String, SkillIx>) -> Option<String> {
         let level = |(skill, least): &(SkillIx, u8)| {
+            #[expect(clippy::disallowed_methods, reason = "a number is one name's, in whatever order they come")]
             let name = skills.iter().find(|(_, number)| *number == skill).map(|(name, _)| name.as_str());
             format!("{} >= {least}", name.unwrap_or_default())
         };
