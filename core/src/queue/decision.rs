@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::Strategy;
-use super::router::{AgentState, Candidate, Occasion, Rest, Standing, Stands, TieBreak, Why};
+use super::router::{AgentState, Candidate, IN_HAND, Occasion, Rest, Standing, Stands, TieBreak, Why};
 use crate::id::{QueueId, UserId};
 
 /// Members of a queue whose standing is looked at for each of its offers; in larger queues only the agent who is chosen, the next one and
@@ -360,6 +360,9 @@ impl Decision {
                     format!("was the first of the lowest tier with somebody free, tier {}", self.tier)
                 }
                 Some(TieBreak::Skills) => "fitted what the call needs best".to_owned(),
+                Some(TieBreak::Order) if self.order >= IN_HAND => {
+                    format!("came first of those with a call in hand: {}", first(self.strategy))
+                }
                 Some(TieBreak::Order) => format!("came first: {}", first(self.strategy)),
                 Some(TieBreak::Position) => "came first by the place among the members; all else was equal".to_owned(),
                 Some(TieBreak::Chance) => "was drawn by chance among those who were free".to_owned(),
@@ -391,6 +394,7 @@ impl Decision {
             _ if self.strategy == Strategy::RingProgressively => "was free, and would have been rung after them",
             (_, Some(chosen)) if own.fit < chosen.fit => "was free, but fitted less well what the call needs",
             _ if matches!(self.strategy, Strategy::Random | Strategy::WeightedRandom) => "was free, but was not drawn",
+            _ if own.order >= Some(IN_HAND) && self.order < IN_HAND => "was free for another call, but had one in hand",
             (_, Some(chosen)) if own.order > chosen.order => {
                 return format!("was free, but {}", behind(self.strategy));
             }

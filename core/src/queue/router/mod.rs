@@ -43,6 +43,7 @@ pub use explain::{Candidate, Standing};
 pub use io::{Arrival, Command, Input, Occasion, OverflowReason, PauseReason, TieBreak, Why};
 pub use preview::{PreviewStep, preview};
 pub use queue::POINT_SECONDS;
+pub use setup::IN_HAND;
 pub use snapshot::{AgentNow, CallNow, LISTED_MAX, QueueStand, Snapshot};
 pub use stand::Stands;
 
@@ -175,11 +176,14 @@ impl Router {
             }
             Input::AgentEngaged { agent } => {
                 let at = self.agent_at(now, agent);
+                // Who has room for another call sits elsewhere with one in hand.
+                self.withdraw(at);
                 self.agents[at as usize].engaged += 1;
                 self.review(now, at);
             }
             Input::AgentReleased { agent } => {
                 let at = self.agent_at(now, agent);
+                self.withdraw(at);
                 let engaged = &mut self.agents[at as usize].engaged;
                 *engaged = engaged.saturating_sub(1);
                 self.review(now, at);

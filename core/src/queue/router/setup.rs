@@ -34,15 +34,20 @@ pub(super) fn number(skills: &mut FxHashMap<String, SkillIx>, name: &str) -> Ski
     }
 }
 
+/// Where a strategy goes by how long agents have had no call, or how little they talked, those who have one in hand and room for another
+/// come after all who have none: what is compared of them is higher by so much. In milliseconds it is more than a year.
+pub const IN_HAND: u64 = 1 << 35;
+
 /// What a strategy compares of an agent: lower goes first.
 pub(super) fn order(strategy: Strategy, agent: &Agent, place: Option<&Place>) -> u64 {
+    let in_hand = |order: u64| order.min(IN_HAND - 1) + if agent.engaged > 0 { IN_HAND } else { 0 };
     match strategy {
         Strategy::LongestIdle | Strategy::BestSkill | Strategy::RingAll | Strategy::RingProgressively => {
-            agent.idle_since
+            in_hand(agent.idle_since)
         }
         Strategy::RoundRobin => place.map_or(0, |place| place.turn),
         Strategy::FewestCalls => agent.calls_taken.into(),
-        Strategy::LeastTalkTime => agent.talked.as_secs(),
+        Strategy::LeastTalkTime => in_hand(agent.talked.as_secs()),
         Strategy::TopDown | Strategy::Random | Strategy::WeightedRandom => 0,
     }
 }

@@ -10,7 +10,6 @@ use super::explain::{Candidate, Standing};
 use super::pool::{AgentIx, Pool};
 use super::queue::{Place, Queue};
 use super::setup::order;
-
 use crate::id::UserId;
 
 /// Bits of a word below its tag.
@@ -155,13 +154,9 @@ impl Router {
         if queue.places.len() > self.explained_max {
             return Vec::new();
         }
-        let word = |place| {
-            let agent = &self.agents[place as usize];
-            Stand::of(agent.state(now), |until| self.micros(until))
-        };
         let of = |place: &Place| match &self.agents[place.agent as usize] {
             agent if agent.free => Stand::free(order(queue.settings.strategy, agent, Some(place))),
-            _ => word(place.agent),
+            agent => Stand::of(agent.state(now), |until| self.micros(until)),
         };
         queue.places.iter().map(of).collect()
     }

@@ -174,3 +174,46 @@ fn ringing_progressively_rings_one_more_every_so_often() {
     assert_eq!(world.commands(), [Command::Rescind { call, agent: agents[1] }]);
     assert_eq!(world.router.poll_timeout(), None);
 }
+
+#[test]
+fn who_has_a_call_in_hand_and_room_for_another_comes_after_those_who_have_none() {
+    for strategy in [Strategy::LongestIdle, Strategy::LeastTalkTime, Strategy::BestSkill] {
+        let mut world = World::new();
+        let agents = world.agents(3);
+        for agent in &agents {
+            let settings = AgentSettings { capacity: 2, ..AgentSettings::default() };
+            world.tell(Input::AgentConfigured { agent: *agent, settings });
+            world.pass(1);
+        }
+        let queue = world.queue(&agents, |settings| settings.strategy = strategy);
+        let mut served = Vec::new();
+        let mut calls = Vec::new();
+        let serve = |world: &mut World, served: &mut Vec<UserId>| {
+            let call = world.call(queue);
+            let [(_, agent)] = world.offers()[..] else { panic!("one is offered it") };
+            world.accept(call, agent);
+            world.pass(1);
+            served.push(agent);
+            call
+        };
+        for _ in 0..6 {
+            calls.push(serve(&mut world, &mut served));
+        }
+        assert_eq!(served[..3], agents, "{strategy:?}");
+        assert_eq!(served[3..], agents, "{strategy:?}");
+        // Whose both calls have ended has none in hand, whose one has ended has.
+        for call in [calls[0], calls[1], calls[4]] {
+            world.tell(Input::CallEnded { call });
+        }
+        served.clear();
+        serve(&mut world, &mut served);
+        assert_eq!(served, [agents[1]], "{strategy:?}");
+        // A call of their own counts as well.
+        world.tell(Input::CallEnded { call: calls[2] });
+        world.tell(Input::CallEnded { call: calls[5] });
+        world.tell(Input::AgentEngaged { agent: agents[2] });
+        world.tell(Input::CallEnded { call: calls[3] });
+        serve(&mut world, &mut served);
+        assert_eq!(served[1], agents[0], "{strategy:?}");
+    }
+}

@@ -62,6 +62,7 @@ fn read_back(day: &RecordedDay) -> RecordedDay {
 
 #[test]
 fn a_day_read_back_from_its_events_has_the_same_calls_figures_and_states_at_every_instant() {
+    let mut ends = [(RecordedEnd::Abandoned, false), (RecordedEnd::SentOn, false)];
     for seed in 0..5 {
         let (day, recorded) = record(&plan(), seed);
         let back = read_back(&recorded);
@@ -71,11 +72,9 @@ fn a_day_read_back_from_its_events_has_the_same_calls_figures_and_states_at_ever
             calls
         };
         assert_eq!(sorted(&back), sorted(&recorded));
-        let ends: Vec<bool> = [RecordedEnd::Abandoned, RecordedEnd::SentOn]
-            .iter()
-            .map(|end| recorded.calls.iter().any(|call| call.end == *end))
-            .collect();
-        assert_eq!(ends, [true, true], "the day has all kinds of ends");
+        for (end, seen) in &mut ends {
+            *seen |= recorded.calls.iter().any(|call| call.end == *end);
+        }
         assert!(recorded.calls.iter().any(|call| call.missed > 0) && day.total.answered > 50);
         let figures = back.figures();
         assert_eq!((&figures.slices, &figures.queues, figures.total), (&day.slices, &day.queues, day.total));
@@ -86,6 +85,7 @@ fn a_day_read_back_from_its_events_has_the_same_calls_figures_and_states_at_ever
             assert_eq!(now, then, "seed {seed} at {instant}");
         }
     }
+    assert!(ends.iter().all(|(_, seen)| *seen), "the days have all kinds of ends: {ends:?}");
 }
 
 #[test]
