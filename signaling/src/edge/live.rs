@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::pii::Pii;
-use dialplane_core::queue::decision::{Considered, MEMBERS_EXPLAINED_MAX};
+use dialplane_core::queue::decision::Considered;
 use dialplane_core::queue::router::{AgentNow, AssignRefused, CallNow, Input, Router, Snapshot};
 use tokio::sync::oneshot;
 
@@ -259,8 +259,7 @@ impl Edge {
 
 fn explained(router: &Router, now: Instant, call: CallId, agent: Option<UserId>) -> Option<Explained> {
     let (queue, found) = router.call(now, call)?;
-    let is_small = router.members(queue) <= MEMBERS_EXPLAINED_MAX;
-    let candidates = if is_small { router.candidates(now, call) } else { Vec::new() };
+    let candidates = router.explained(now, call);
     let asked = agent.and_then(|agent| router.standing(now, call, agent));
     Some(Explained {
         queue,

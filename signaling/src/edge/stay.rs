@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use dialplane_core::call::{Change, LeaveReason};
 use dialplane_core::id::{CallId, CompanyId, QueueId, UserId};
 use dialplane_core::phone::E164;
-use dialplane_core::queue::decision::MEMBERS_EXPLAINED_MAX;
 use dialplane_core::queue::estimate::{Calibration, Estimate};
 use dialplane_core::queue::router::{Arrival, Candidate, Input};
 use dialplane_core::queue::{Stood, Waiting};
@@ -186,11 +185,7 @@ impl Edge {
         let stay = entry.stay.as_ref().filter(|stay| !stay.offered)?;
         match &stay.members {
             Some(members) => Stood::of(members, now),
-            None => {
-                let router = self.routers.get(&entry.company)?;
-                let is_small = router.members(stay.queue) <= MEMBERS_EXPLAINED_MAX;
-                is_small.then(|| Stood::of(&router.candidates(now, id), now)).flatten()
-            }
+            None => Stood::of(&self.routers.get(&entry.company)?.explained(now, id), now),
         }
     }
 

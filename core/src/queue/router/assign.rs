@@ -204,10 +204,7 @@ impl Router {
             passed.push((agent, seat));
         }
         for (agent, seat) in passed {
-            let queue = &mut self.queues[call.queue as usize];
-            let place = queue.places.get(seat.member as usize);
-            let order = order(queue.settings.strategy, &self.agents[agent as usize], place);
-            queue.pools[call.pool as usize].join(&seat, order);
+            self.queues[call.queue as usize].seat(&seat, &self.agents[agent as usize]);
         }
         found.or(Some(first))
     }
@@ -470,9 +467,7 @@ impl Router {
     pub(super) fn overflow(&mut self, now: Instant, at: CallIx, reason: OverflowReason) {
         self.clear_call_timer(at);
         let call = &self.calls[at as usize];
-        let members = self.queues.get(call.queue as usize).map_or(0, |queue| queue.places.len());
-        let explains = call.tried.is_empty() && members <= self.explained_max;
-        let candidates = if explains { self.candidates(now, call.id) } else { Vec::new() };
+        let candidates = if call.tried.is_empty() { self.explained(now, call.id) } else { Vec::new() };
         let call = self.calls.remove(at as usize);
         self.call_ix.remove(&call.id);
         self.commands.push_back(Command::Overflow { call: call.id, reason, candidates });

@@ -100,6 +100,15 @@ impl Router {
         places.iter().map(|place| self.candidate(&view, place.agent, Some(place))).collect()
     }
 
+    /// The same where the router [tells it with its offers](Router::explaining); empty for a call of a larger queue.
+    #[must_use]
+    pub fn explained(&self, now: Instant, call: CallId) -> Vec<Candidate> {
+        let at = self.call_ix.get(&call).map(|at| self.calls[*at as usize].queue);
+        let queue = at.and_then(|at| self.queues.get(at as usize));
+        let is_told = queue.is_some_and(|queue| queue.places.len() <= self.explained_max);
+        if is_told { self.candidates(now, call) } else { Vec::new() }
+    }
+
     /// How one agent stands to a call; `None` for a call or an agent that the router does not know.
     #[must_use]
     pub fn standing(&self, now: Instant, call: CallId, agent: UserId) -> Option<Candidate> {

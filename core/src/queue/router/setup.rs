@@ -296,11 +296,7 @@ impl Router {
         }
         for seat in &agent.seats {
             let queue = &mut self.queues[seat.queue as usize];
-            let order = order(queue.settings.strategy, agent, queue.places.get(seat.member as usize));
-            queue.pools[seat.pool as usize].join(seat, order);
-            if let Some(stand) = queue.stands.get_mut(seat.member as usize) {
-                *stand = Stand::free(order);
-            }
+            queue.seat(seat, agent);
         }
     }
 
@@ -397,20 +393,27 @@ impl Router {
             let needed = requirement.needed(&queue.rules, &self.skills);
             Arc::new(Roster { members, needed })
         });
+        queue.pools.insert(pool);
         for seat in seats {
-            let agent = &mut self.agents[pool.agents[seat.place as usize] as usize];
+            let agent = &mut self.agents[queue.places[seat.member as usize].agent as usize];
             if agent.free {
-                let order = order(strategy, agent, queue.places.get(seat.member as usize));
-                pool.join(&seat, order);
-                if let Some(stand) = queue.stands.get_mut(seat.member as usize) {
-                    *stand = Stand::free(order);
-                }
+                queue.seat(&seat, agent);
             }
             agent.seats.push(seat);
         }
-        queue.pools.insert(pool);
         queue.by_requirement.insert(requirement, pool_at);
         pool_at
+    }
+}
+
+impl Queue {
+    /// A free agent takes part in a pool.
+    pub(super) fn seat(&mut self, seat: &Seat, agent: &Agent) {
+        let order = order(self.settings.strategy, agent, self.places.get(seat.member as usize));
+        self.pools[seat.pool as usize].join(seat, order);
+        if let Some(stand) = self.stands.get_mut(seat.member as usize) {
+            *stand = Stand::free(order);
+        }
     }
 }
 

@@ -134,12 +134,6 @@ impl Router {
         Snapshot { queues, agents }
     }
 
-    /// How many members a queue has.
-    #[must_use]
-    pub fn members(&self, queue: QueueId) -> usize {
-        self.queue(queue).map_or(0, |queue| queue.places.len())
-    }
-
     /// What an agent is doing; `None` for somebody the router was not told of.
     #[must_use]
     pub fn agent(&self, now: Instant, agent: UserId) -> Option<AgentNow> {

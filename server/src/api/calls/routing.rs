@@ -177,14 +177,8 @@ struct Viewer {
 
 impl Viewer {
     fn candidate(&self, own: &Considered, reason: String) -> CandidateView {
-        CandidateView {
-            agent_id: own.agent.as_uuid(),
-            name: self.names.get(&own.agent).cloned(),
-            included: own.verdict.is_included(),
-            standing: own.verdict.as_str(),
-            reason,
-            score: Some(ScoreView { tier: own.tier, fit: own.fit, order: own.order }),
-        }
+        let score = Some(ScoreView { tier: own.tier, fit: own.fit, order: own.order });
+        CandidateView { score, ..self.uncompared(own.agent, own.verdict, reason) }
     }
 
     fn sees(&self, own: &Considered) -> bool {
